@@ -1,0 +1,1 @@
+//! The `no_std` floor both tiers stand on.
