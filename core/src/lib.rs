@@ -24,6 +24,7 @@ extern crate std;
 pub mod error;
 pub mod index;
 pub mod module;
+pub mod num;
 pub mod runtime;
 pub mod trap;
 pub mod types;
