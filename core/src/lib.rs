@@ -21,11 +21,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod binary;
 pub mod error;
 pub mod index;
 pub mod module;
+pub mod num;
 pub mod op;
 pub mod runtime;
+pub mod translate;
 pub mod trap;
 pub mod types;
 

@@ -1,0 +1,5 @@
+//! The binary format.
+
+mod body;
+
+pub(crate) use body::body_reader;
