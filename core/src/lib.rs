@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod binary;
 pub mod error;
 pub mod index;
 pub mod module;
