@@ -26,6 +26,7 @@ pub mod error;
 pub mod index;
 pub mod module;
 pub mod num;
+pub mod op;
 pub mod runtime;
 pub mod trap;
 pub mod types;

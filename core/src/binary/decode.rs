@@ -214,6 +214,7 @@ impl Decoder<'_> {
             locals += u64::from(count);
             check(locals, limits.locals, "locals", offset)?;
             validator.define_locals(offset, count, ty).map_err(error)?;
+            val_type(ty, offset)?;
         }
         while !reader.eof() {
             let offset = reader.original_position();

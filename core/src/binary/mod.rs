@@ -19,37 +19,25 @@ use crate::{
     types::ValType,
 };
 use alloc::{format, string::ToString};
-use wasmparser::{BinaryReader, FunctionBody, LocalsIterator, WasmFeatures};
+use types::val_type;
+use wasmparser::{BinaryReader, FunctionBody, WasmFeatures};
 
-/// Reads `body`: the declarations of its locals, and its operators with offsets in the module's binary.
-///
-/// Validation has seen `body`, so neither fails to be read.
-#[cfg_attr(not(test), expect(dead_code, reason = "the translator begins here"))]
-pub(crate) fn operators<'m>(
+/// Reads `body`, which validation has seen: the declarations of its locals (how many, of which type; without parameters)
+/// and a reader that stands at its first operator and counts offsets in the module's binary.
+pub(crate) fn body_reader<'m>(
     module: &'m Module,
     body: &Body,
-) -> Result<(Locals<'m>, BinaryReader<'m>), Error> {
+) -> Result<(impl Iterator<Item = (u32, ValType)> + use<'m>, BinaryReader<'m>), Error> {
     let offset = body.range.start as u64;
     let body = FunctionBody::new(BinaryReader::new(&module.wasm[body.range.clone()], offset));
-    let locals =
-        Locals { declarations: body.get_locals_reader().map_err(error)?.into_iter(), offset };
-    Ok((locals, body.get_binary_reader_for_operators().map_err(error)?))
-}
-
-/// Declarations of locals, without parameters: how many, of which type.
-pub(crate) struct Locals<'m> {
-    declarations: LocalsIterator<'m>,
-    /// Where the body begins.
-    offset: u64,
-}
-
-impl Iterator for Locals<'_> {
-    type Item = Result<(u32, ValType), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let declaration = self.declarations.next()?.map_err(error);
-        Some(declaration.and_then(|(count, ty)| Ok((count, types::val_type(ty, self.offset)?))))
-    }
+    let operators = body.get_binary_reader_for_operators().map_err(error)?;
+    let declarations = body.get_locals_reader().map_err(error)?.into_iter();
+    // The operators come after them, so they have been read before.
+    let locals = declarations.map_while(move |declaration| {
+        let (count, ty) = declaration.ok()?;
+        Some((count, val_type(ty, offset).ok()?))
+    });
+    Ok((locals, operators))
 }
 
 /// The validator's flags for `features`.
