@@ -66,7 +66,8 @@ fn error(error: wasmparser::Error) -> Error {
             unsupported { $( $flag:ident $unsupported:literal; )* }
         ) => {
             match error.missing_wasm_feature() {
-                $( Some(WasmFeatures::$enabled) => Some(($name, "enabled")), )*
+                // Some proposals have parts with flags of their own.
+                $( Some(flag) if WasmFeatures::$enabled.contains(flag) => Some(($name, "enabled")), )*
                 $( Some(WasmFeatures::$flag) => Some(($unsupported, "supported by this version")), )*
                 _ => None,
             }
