@@ -28,6 +28,7 @@ pub mod module;
 pub mod num;
 pub mod op;
 pub mod runtime;
+pub mod translate;
 pub mod trap;
 pub mod types;
 

@@ -132,7 +132,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         while !run.t.frames.is_empty() {
-            run.sink.position(reader.original_position());
+            run.sink.position(reader.original_position() as usize);
             run.operators += 1;
             reader.visit_operator(&mut run).map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
@@ -237,8 +237,10 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn memarg(&self, arg: wasmparser::MemArg) -> MemArg {
-        let is_64 = self.module.memories[arg.memory as usize].is_64;
-        MemArg { memory: MemoryIdx(arg.memory), is_64, offset: arg.offset }
+        // The other target, a garbage-collected array, is a proposal that validation refuses.
+        let memory = if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
+        let is_64 = self.module.memories[memory as usize].is_64;
+        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
     }
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
