@@ -21,7 +21,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-pub mod binary;
+mod binary;
 pub mod error;
 pub mod index;
 pub mod module;

@@ -1,20 +1,23 @@
 //! A decoded, validated module (spec, 2.5): everything about it but its executable form.
 
 pub mod const_expr;
+pub mod features;
 
 use crate::{
-    Shared,
+    Shared, binary,
+    error::Error,
     index::*,
     types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType},
 };
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::ops::Range;
+use features::Features;
 
 /// A decoded, validated module.
 ///
 /// Index spaces hold imported items first, as the specification numbers them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Module {
     /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
     pub wasm: Box<[u8]>,
@@ -54,7 +57,7 @@ pub struct Module {
     pub datas: Box<[Data]>,
     /// The start function.
     pub start: Option<FuncIdx>,
-    /// The name section's subsections, if there is one.
+    /// The contents of the name section, if there is one, as a range of the binary.
     pub names: Option<Range<usize>>,
 }
 
@@ -176,6 +179,26 @@ pub struct Data {
 }
 
 impl Module {
+    /// Decodes and validates a module in the binary format (spec, 3 and 5).
+    ///
+    /// # Errors
+    ///
+    /// If `wasm` is no valid module, or needs a proposal or a size that `features` do not allow. The error says where.
+    pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
+        let wasm = wasm.into();
+        let module = binary::decode(&wasm, features)?;
+        Ok(Module { wasm, ..module })
+    }
+
+    /// Validates a module in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Module::decode`].
+    pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
+        binary::decode(wasm, features).map(drop)
+    }
+
     /// The type of function `func`.
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
         &self.types[self.funcs[func.at()].at()]
@@ -218,13 +241,12 @@ impl Module {
     /// The name of function `func` according to the name section.
     ///
     /// Reads the section anew each time: for messages, not for hot paths.
-    pub fn func_name(&self, func: FuncIdx) -> Option<String> {
-        let _ = func;
-        None
+    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
+        binary::func_name(&self.wasm[self.names.clone()?], func)
     }
 
     /// The name of the module according to the name section.
     pub fn name(&self) -> Option<&str> {
-        None
+        binary::module_name(&self.wasm[self.names.clone()?])
     }
 }
