@@ -1,6 +1,7 @@
 //! A decoded, validated module (spec, 2.5): everything about it but its executable form.
 
 pub mod const_expr;
+pub mod features;
 
 use crate::{
     Shared,
