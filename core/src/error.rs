@@ -193,8 +193,17 @@ impl Error {
     }
 
     /// The `E` that it was made from, or the error itself if it was made from something else.
-    pub fn downcast<E: StdError + Copy + 'static>(self) -> Result<E, Error> {
-        self.downcast_ref().copied().ok_or(self)
+    pub fn downcast<E: StdError + 'static>(mut self) -> Result<E, Error> {
+        if !self.is::<E>() {
+            return Err(self);
+        }
+        let cause = core::mem::replace(&mut self.0.cause, Cause::Message(Cow::Borrowed("")));
+        let source: Box<dyn StdError + Send + Sync> = match cause {
+            Cause::Trap(trap) => Box::new(trap),
+            Cause::Host(source) => source,
+            _ => return Err(self),
+        };
+        source.downcast().map(|error| *error).map_err(Error::new)
     }
 }
 

@@ -25,6 +25,7 @@ pub mod error;
 pub mod index;
 pub mod module;
 pub mod runtime;
+mod sync;
 pub mod trap;
 pub mod types;
 
