@@ -24,6 +24,7 @@ extern crate std;
 pub mod error;
 pub mod index;
 pub mod module;
+pub mod op;
 pub mod runtime;
 mod sync;
 pub mod trap;
