@@ -90,7 +90,10 @@ const DESTS: [(char, &str); 3] = [('a', "Acc"), ('s', "Slot"), ('p', "Pin")];
 
 impl List {
     fn push(&mut self, name: String, body: String, layout: &str) {
-        assert!(self.by_name.insert(name.clone(), self.forms.len()).is_none(), "two forms called {name}");
+        assert!(
+            self.by_name.insert(name.clone(), self.forms.len()).is_none(),
+            "two forms called {name}"
+        );
         self.forms.push(Form { name, body, layout: layout.into(), pin: false });
     }
 
@@ -128,7 +131,11 @@ impl List {
             };
             for i in 0..count {
                 let (a, b) = (self.forms[first].clone(), self.forms[second + i].clone());
-                self.push(format!("{}+{}", a.name, b.name), format!("Seq<{}, {}>", a.body, b.body), &(a.layout + "+" + &b.layout));
+                self.push(
+                    format!("{}+{}", a.name, b.name),
+                    format!("Seq<{}, {}>", a.body, b.body),
+                    &(a.layout + "+" + &b.layout),
+                );
                 let last = self.forms.len() - 1;
                 self.forms[last].pin = b.pin;
             }
@@ -141,27 +148,65 @@ impl List {
         let n = self.forms.len();
         assert!(n < 1 << 16, "opcodes have 16 bits");
         _ = writeln!(s, "/// Number of opcodes.\npub(crate) const COUNT: usize = {n};");
-        _ = writeln!(s, "/// Number of opcodes that are not fused pairs.\n#[cfg(test)]\npub(crate) const UNFUSED: usize = {};", self.unfused);
+        _ = writeln!(
+            s,
+            "/// Number of opcodes that are not fused pairs.\n#[cfg(test)]\npub(crate) const UNFUSED: usize = {};",
+            self.unfused
+        );
         _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
         for (name, opcode) in &self.consts {
             _ = writeln!(s, "    pub(crate) const {name}: u16 = {opcode};");
         }
         _ = writeln!(s, "}}");
-        let mut table = |doc: &str, name: &str, ty: &str, items: &mut dyn Iterator<Item = String>| {
-            let items: Vec<String> = items.collect();
-            _ = writeln!(s, "/// {doc}\npub(crate) static {name}: [{ty}; {}] = [{}];", items.len(), items.join(", "));
-        };
-        table("First opcode of each row's value forms.", "ROW_FORMS", "u16", &mut self.rows.iter().map(usize::to_string));
-        table("First opcode of each row's branch forms.", "BRANCH_FORMS", "u16", &mut self.branches.iter().map(usize::to_string));
-        table("Names of the forms.", "NAMES", "&str", &mut self.forms.iter().map(|f| format!("{:?}", f.name)));
-        table("Operands of the forms.", "LAYOUTS", "&str", &mut self.forms.iter().map(|f| format!("{:?}", f.layout)));
+        let mut table =
+            |doc: &str, name: &str, ty: &str, items: &mut dyn Iterator<Item = String>| {
+                let items: Vec<String> = items.collect();
+                _ = writeln!(
+                    s,
+                    "/// {doc}\npub(crate) static {name}: [{ty}; {}] = [{}];",
+                    items.len(),
+                    items.join(", ")
+                );
+            };
+        table(
+            "First opcode of each row's value forms.",
+            "ROW_FORMS",
+            "u16",
+            &mut self.rows.iter().map(usize::to_string),
+        );
+        table(
+            "First opcode of each row's branch forms.",
+            "BRANCH_FORMS",
+            "u16",
+            &mut self.branches.iter().map(usize::to_string),
+        );
+        table(
+            "Names of the forms.",
+            "NAMES",
+            "&str",
+            &mut self.forms.iter().map(|f| format!("{:?}", f.name)),
+        );
+        table(
+            "Operands of the forms.",
+            "LAYOUTS",
+            "&str",
+            &mut self.forms.iter().map(|f| format!("{:?}", f.layout)),
+        );
         let mut pins = vec![0u64; n.div_ceil(64)];
         for (i, _) in self.forms.iter().enumerate().filter(|(_, f)| f.pin) {
             pins[i / 64] |= 1 << (i % 64);
         }
-        table("Bit per opcode: whether opcode + 2 writes the pinned local.", "PINNABLE", "u64", &mut pins.iter().map(u64::to_string));
+        table(
+            "Bit per opcode: whether opcode + 2 writes the pinned local.",
+            "PINNABLE",
+            "u64",
+            &mut pins.iter().map(u64::to_string),
+        );
         self.fusion_table(&mut s, pairs);
-        _ = writeln!(s, "/// Calls `$m` with the number and the type of every form.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{");
+        _ = writeln!(
+            s,
+            "/// Calls `$m` with the number and the type of every form.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{"
+        );
         for (i, form) in self.forms.iter().enumerate() {
             _ = writeln!(s, "{i} {},", form.body);
         }
@@ -182,8 +227,14 @@ impl List {
             }
             (keys[at], values[at]) = (key, fused as u16);
         }
-        _ = writeln!(s, "/// Pairs of opcodes, by hash.\npub(crate) static FUSION_KEYS: [u32; {size}] = {keys:?};");
-        _ = writeln!(s, "/// What the pairs fuse to.\npub(crate) static FUSION_VALUES: [u16; {size}] = {values:?};");
+        _ = writeln!(
+            s,
+            "/// Pairs of opcodes, by hash.\npub(crate) static FUSION_KEYS: [u32; {size}] = {keys:?};"
+        );
+        _ = writeln!(
+            s,
+            "/// What the pairs fuse to.\npub(crate) static FUSION_VALUES: [u16; {size}] = {values:?};"
+        );
     }
 }
 
@@ -213,7 +264,12 @@ fn row_forms(list: &mut List, row: &Row) {
         Class::un | Class::un_trap => {
             for &k in kinds::unary_kinds(row) {
                 let (c, k, layout) = kind(k);
-                list.dests(&format!("{name}.{c}"), &format!("Un<{op}, {k}, $D>"), layout, kinds::destinations(num(row.to), row.rare));
+                list.dests(
+                    &format!("{name}.{c}"),
+                    &format!("Un<{op}, {k}, $D>"),
+                    layout,
+                    kinds::destinations(num(row.to), row.rare),
+                );
             }
         }
         Class::bin | Class::bin_trap | Class::cmp => {
@@ -222,14 +278,24 @@ fn row_forms(list: &mut List, row: &Row) {
             let count = kinds::destinations(to, row.rare || row.class == Class::cmp);
             for &(l, r) in kinds::LISTS[kinds::list(row)] {
                 let ((lc, l, ll), (rc, r, rl)) = (kind(l), kind(r));
-                list.dests(&format!("{name}.{lc}{rc}"), &format!("Bin<{op}, {l}, {r}, $D>"), &format!("{ll}{rl}"), count);
+                list.dests(
+                    &format!("{name}.{lc}{rc}"),
+                    &format!("Bin<{op}, {l}, {r}, $D>"),
+                    &format!("{ll}{rl}"),
+                    count,
+                );
             }
         }
         Class::load => {
             let count = kinds::destinations(num(row.to), false);
             for &k in kinds::ADDRESS {
                 let (c, k, layout) = kind(k);
-                list.dests(&format!("{name}.{c}"), &format!("Load<{op}, {k}, $D>"), &format!("{layout}o"), count);
+                list.dests(
+                    &format!("{name}.{c}"),
+                    &format!("Load<{op}, {k}, $D>"),
+                    &format!("{layout}o"),
+                    count,
+                );
             }
             list.dests(&format!("{name}.wide"), &format!("LoadWide<{op}, $D>"), "smq", count);
         }
@@ -237,7 +303,11 @@ fn row_forms(list: &mut List, row: &Row) {
             for &a in kinds::ADDRESS {
                 for &v in kinds::value_kinds(num(row.from)) {
                     let ((ac, a, al), (vc, v, vl)) = (kind(a), kind(v));
-                    list.push(format!("{name}.{ac}{vc}"), format!("Store<{op}, {a}, {v}>"), &format!("o{al}{vl}"));
+                    list.push(
+                        format!("{name}.{ac}{vc}"),
+                        format!("Store<{op}, {a}, {v}>"),
+                        &format!("o{al}{vl}"),
+                    );
                 }
             }
             list.push(format!("{name}.wide"), format!("StoreWide<{op}>"), "smqs");
@@ -247,10 +317,16 @@ fn row_forms(list: &mut List, row: &Row) {
     if row.class == Class::cmp {
         list.branches.push(list.forms.len());
         let both = matches!(row.from, Some(Num::f32 | Num::f64));
-        for (prefix, when) in [("br", "true"), ("br_not", "false")].into_iter().take(1 + usize::from(both)) {
+        for (prefix, when) in
+            [("br", "true"), ("br_not", "false")].into_iter().take(1 + usize::from(both))
+        {
             for &(l, r) in kinds::LISTS[kinds::list(row)] {
                 let ((lc, l, ll), (rc, r, rl)) = (kind(l), kind(r));
-                list.push(format!("{prefix}_{name}.{lc}{rc}"), format!("CmpBr<{op}, {l}, {r}, {when}>"), &format!("{ll}{rl}j"));
+                list.push(
+                    format!("{prefix}_{name}.{lc}{rc}"),
+                    format!("CmpBr<{op}, {l}, {r}, {when}>"),
+                    &format!("{ll}{rl}j"),
+                );
             }
         }
     } else {
@@ -288,10 +364,20 @@ fn own_forms(list: &mut List) {
         for &k in kinds::CONDITION {
             let (c, k, layout) = kind(k);
             let lower = name.to_lowercase();
-            list.dests(&format!("select_{lower}.{c}"), &format!("Select<{ty}, {k}, $D>"), &format!("ss{layout}"), count);
+            list.dests(
+                &format!("select_{lower}.{c}"),
+                &format!("Select<{ty}, {k}, $D>"),
+                &format!("ss{layout}"),
+                count,
+            );
         }
         list.consts.push((format!("GLOBAL_GET_{name}"), list.forms.len()));
-        list.dests(&format!("global_get_{}", name.to_lowercase()), &format!("GlobalGet<{ty}, $D>"), "u", count);
+        list.dests(
+            &format!("global_get_{}", name.to_lowercase()),
+            &format!("GlobalGet<{ty}, $D>"),
+            "u",
+            count,
+        );
     }
     for (ty, name, ks) in [
         ("u64", "I64", &[Kind::Slot, Kind::Acc, Kind::Imm, Kind::Pin][..]),
@@ -304,7 +390,11 @@ fn own_forms(list: &mut List) {
             for &k in ks {
                 let (c, k, layout) = kind(k);
                 let lower = format!("{family}_{name}").to_lowercase();
-                list.push(format!("{lower}.{c}"), format!("{body}<{ty}, {k}>"), &format!("{prefix}{layout}"));
+                list.push(
+                    format!("{lower}.{c}"),
+                    format!("{body}<{ty}, {k}>"),
+                    &format!("{prefix}{layout}"),
+                );
             }
         }
     }
@@ -323,7 +413,11 @@ fn own_forms(list: &mut List) {
         // The driver reads the operands of tail calls from slots.
         for &k in if name.starts_with("TAIL") { &kinds::CONDITION[..1] } else { kinds::CONDITION } {
             let (c, k, l) = kind(k);
-            list.push(format!("{}.{c}", name.to_lowercase()), body.replace("$K", k), &layout.replace("$K", l));
+            list.push(
+                format!("{}.{c}", name.to_lowercase()),
+                body.replace("$K", k),
+                &layout.replace("$K", l),
+            );
         }
     }
     list.own("CALL", "Call", "ubb");

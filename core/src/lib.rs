@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "compile")]
 mod binary;
 pub mod error;
 pub mod index;
@@ -28,6 +29,8 @@ pub mod module;
 pub mod num;
 pub mod op;
 pub mod runtime;
+mod sync;
+#[cfg(feature = "compile")]
 pub mod translate;
 pub mod trap;
 pub mod types;

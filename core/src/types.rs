@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 /// What a reference may point to (spec, 2.3.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HeapType {
     /// Any function.
@@ -14,7 +14,7 @@ pub enum HeapType {
 }
 
 /// A reference type (spec, 2.3.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RefType {
     /// Whether the null reference belongs to the type.
     pub nullable: bool,
@@ -41,7 +41,7 @@ impl fmt::Display for RefType {
 }
 
 /// The type of a value (spec, 2.3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValType {
     /// 32-bit integer, signed or not.
     I32,
@@ -83,7 +83,7 @@ impl fmt::Display for ValType {
 }
 
 /// The type of a function: parameters and results (spec, 2.3.9).
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FuncType {
     /// Parameters, then results.
     types: Box<[ValType]>,

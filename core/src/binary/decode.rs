@@ -24,7 +24,7 @@ pub(crate) fn decode(wasm: &[u8], features: &Features) -> Result<Module, Error> 
         features,
         validator: Validator::new_with_features(flags),
         allocations: FuncValidatorAllocations::default(),
-        profile: Profile::new(features.limits.nesting),
+        profile: Profile::new(features.limits.max_nesting),
         bodies: Vec::new(),
         module: Module::default(),
     };
@@ -95,26 +95,30 @@ impl Decoder<'_> {
     fn check_counts(&self, payload: &Payload<'_>) -> Result<(), Error> {
         let (module, limits) = (&self.module, &self.features.limits);
         match payload {
-            Payload::TypeSection(section) => check_section(section, 0, limits.types, "types"),
-            Payload::ImportSection(section) => check_section(section, 0, limits.imports, "imports"),
+            Payload::TypeSection(section) => check_section(section, 0, limits.max_types, "types"),
+            Payload::ImportSection(section) => {
+                check_section(section, 0, limits.max_imports, "imports")
+            }
             Payload::FunctionSection(section) => {
-                check_section(section, module.funcs.len(), limits.functions, "functions")
+                check_section(section, module.funcs.len(), limits.max_functions, "functions")
             }
             Payload::TableSection(section) => {
-                check_section(section, module.tables.len(), limits.tables, "tables")
+                check_section(section, module.tables.len(), limits.max_tables, "tables")
             }
             Payload::MemorySection(section) => {
-                check_section(section, module.memories.len(), limits.memories, "memories")
+                check_section(section, module.memories.len(), limits.max_memories, "memories")
             }
             Payload::GlobalSection(section) => {
-                check_section(section, module.globals.len(), limits.globals, "globals")
+                check_section(section, module.globals.len(), limits.max_globals, "globals")
             }
-            Payload::ExportSection(section) => check_section(section, 0, limits.exports, "exports"),
+            Payload::ExportSection(section) => {
+                check_section(section, 0, limits.max_exports, "exports")
+            }
             Payload::ElementSection(section) => {
-                check_section(section, 0, limits.element_segments, "element segments")
+                check_section(section, 0, limits.max_element_segments, "element segments")
             }
             Payload::DataSection(section) => {
-                check_section(section, 0, limits.data_segments, "data segments")
+                check_section(section, 0, limits.max_data_segments, "data segments")
             }
             _ => Ok(()),
         }
@@ -124,8 +128,8 @@ impl Decoder<'_> {
         let (limits, offset) = (&self.features.limits, section.range().start);
         let types = section.into_iter_err_on_gc_types().map(|ty| -> Result<_, Error> {
             let ty = func_type(&ty.map_err(error)?, offset)?;
-            check(ty.params().len() as u64, limits.params, "parameters", offset)?;
-            check(ty.results().len() as u64, limits.results, "results", offset)?;
+            check(ty.params().len() as u64, limits.max_params, "parameters", offset)?;
+            check(ty.results().len() as u64, limits.max_results, "results", offset)?;
             Ok(ty)
         });
         self.module.types = types.collect::<Result<_, _>>()?;
@@ -172,11 +176,11 @@ impl Decoder<'_> {
         }
 
         let limits = &self.features.limits;
-        check(imports.len() as u64, limits.imports, "imports", offset)?;
-        check(funcs.len() as u64, limits.functions, "functions", offset)?;
-        check(tables.len() as u64, limits.tables, "tables", offset)?;
-        check(memories.len() as u64, limits.memories, "memories", offset)?;
-        check(globals.len() as u64, limits.globals, "globals", offset)?;
+        check(imports.len() as u64, limits.max_imports, "imports", offset)?;
+        check(funcs.len() as u64, limits.max_functions, "functions", offset)?;
+        check(tables.len() as u64, limits.max_tables, "tables", offset)?;
+        check(memories.len() as u64, limits.max_memories, "memories", offset)?;
+        check(globals.len() as u64, limits.max_globals, "globals", offset)?;
         self.module.imported_funcs = funcs.len() as u32;
         self.module.imported_tables = tables.len() as u32;
         self.module.imported_memories = memories.len() as u32;
@@ -198,7 +202,7 @@ impl Decoder<'_> {
         let range = range(body.range());
         check(
             range.len() as u64,
-            limits.body_size,
+            limits.max_function_size,
             "bytes in a function body",
             body.range().start,
         )?;
@@ -212,7 +216,7 @@ impl Decoder<'_> {
             let offset = reader.original_position();
             let (count, ty) = reader.read().map_err(error)?;
             locals += u64::from(count);
-            check(locals, limits.locals, "locals", offset)?;
+            check(locals, limits.max_locals, "locals", offset)?;
             validator.define_locals(offset, count, ty).map_err(error)?;
             val_type(ty, offset)?;
         }
@@ -224,7 +228,7 @@ impl Decoder<'_> {
         let end = reader.original_position();
         reader.finish_expression(&validator.visitor(end)).map_err(error)?;
         if let Some(offset) = self.profile.too_deep() {
-            return Err(exceeds("nested blocks", limits.nesting, offset));
+            return Err(exceeds("nested blocks", limits.max_nesting, offset));
         }
 
         let mut body = Body { range, pinned_int: None, pinned_f64: None };

@@ -12,9 +12,10 @@ pub(crate) use names::{func_name, module_name};
 
 use crate::{
     error::Error,
+    for_each_feature,
     module::{
         Body, Module,
-        features::{Features, for_each_proposal},
+        features::{Features, for_each_unsupported},
     },
     types::ValType,
 };
@@ -43,16 +44,13 @@ pub(crate) fn body_reader<'m>(
 /// The validator's flags for `features`.
 fn flags(features: &Features) -> WasmFeatures {
     // Floats, and `externref` where reference types are enabled, are not up for choice.
-    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
+    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES | WasmFeatures::COMPACT_IMPORTS;
     macro_rules! set {
-        (
-            supported { $( $(#[$doc:meta])* $field:ident $flag:ident $name:literal; )* }
-            unsupported $unsupported:tt
-        ) => {
+        ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             $( flags.set(WasmFeatures::$flag, features.$field); )*
         };
     }
-    for_each_proposal!(set);
+    for_each_feature!(set);
     flags
 }
 
@@ -60,20 +58,22 @@ fn flags(features: &Features) -> WasmFeatures {
 #[cold]
 fn error(error: wasmparser::Error) -> Error {
     let offset = error.offset() as usize;
-    macro_rules! missing {
-        (
-            supported { $( $(#[$doc:meta])* $field:ident $enabled:ident $name:literal; )* }
-            unsupported { $( $flag:ident $unsupported:literal; )* }
-        ) => {
-            match error.missing_wasm_feature() {
-                // Some proposals have parts with flags of their own.
-                $( Some(flag) if WasmFeatures::$enabled.contains(flag) => Some(($name, "enabled")), )*
-                $( Some(WasmFeatures::$flag) => Some(($unsupported, "supported by this version")), )*
-                _ => None,
-            }
+    let missing = error.missing_wasm_feature();
+    macro_rules! disabled {
+        ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
+            // Some proposals have parts with flags of their own.
+            match missing { $( Some(flag) if WasmFeatures::$flag.contains(flag) => Some($name), )* _ => None }
         };
     }
-    match for_each_proposal!(missing) {
+    macro_rules! unsupported {
+        ($( $flag:ident $name:literal; )*) => {
+            match missing { $( Some(WasmFeatures::$flag) => Some($name), )* _ => None }
+        };
+    }
+    let proposal = for_each_feature!(disabled).map(|name| (name, "enabled")).or_else(|| {
+        for_each_unsupported!(unsupported).map(|name| (name, "supported by this version"))
+    });
+    match proposal {
         Some((name, what)) => Error::unsupported(
             format!("the {name} proposal is not {what}: {}", error.message()),
             offset,

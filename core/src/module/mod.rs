@@ -4,15 +4,15 @@ pub mod const_expr;
 pub mod features;
 
 use crate::{
-    Shared, binary,
-    error::Error,
+    Shared,
     index::*,
     types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType},
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::ops::Range;
-use features::Features;
+#[cfg(feature = "compile")]
+use {crate::error::Error, features::Features};
 
 /// A decoded, validated module.
 ///
@@ -179,26 +179,6 @@ pub struct Data {
 }
 
 impl Module {
-    /// Decodes and validates a module in the binary format (spec, 3 and 5).
-    ///
-    /// # Errors
-    ///
-    /// If `wasm` is no valid module, or needs a proposal or a size that `features` do not allow. The error says where.
-    pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
-        let wasm = wasm.into();
-        let module = binary::decode(&wasm, features)?;
-        Ok(Module { wasm, ..module })
-    }
-
-    /// Validates a module in the binary format.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Module::decode`].
-    pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
-        binary::decode(wasm, features).map(drop)
-    }
-
     /// The type of function `func`.
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
         &self.types[self.funcs[func.at()].at()]
@@ -237,16 +217,39 @@ impl Module {
             ExportItem::Global(i) => ExternType::Global(self.globals[i.at()]),
         }
     }
+}
+
+#[cfg(feature = "compile")]
+impl Module {
+    /// Decodes and validates a module in the binary format (spec, 3 and 5).
+    ///
+    /// # Errors
+    ///
+    /// If `wasm` is no valid module, or needs a proposal or a size that `features` do not allow. The error says where.
+    pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
+        let wasm = wasm.into();
+        let module = crate::binary::decode(&wasm, features)?;
+        Ok(Module { wasm, ..module })
+    }
+
+    /// Validates a module in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Module::decode`].
+    pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
+        crate::binary::decode(wasm, features).map(drop)
+    }
 
     /// The name of function `func` according to the name section.
     ///
     /// Reads the section anew each time: for messages, not for hot paths.
     pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        binary::func_name(&self.wasm[self.names.clone()?], func)
+        crate::binary::func_name(&self.wasm[self.names.clone()?], func)
     }
 
     /// The name of the module according to the name section.
     pub fn name(&self) -> Option<&str> {
-        binary::module_name(&self.wasm[self.names.clone()?])
+        crate::binary::module_name(&self.wasm[self.names.clone()?])
     }
 }

@@ -74,11 +74,21 @@ pub struct Row {
 }
 
 macro_rules! num {
-    (0) => { None };
-    (1) => { None };
-    (2) => { None };
-    (3) => { None };
-    ($ty:ident) => { Some(Num::$ty) };
+    (0) => {
+        None
+    };
+    (1) => {
+        None
+    };
+    (2) => {
+        None
+    };
+    (3) => {
+        None
+    };
+    ($ty:ident) => {
+        Some(Num::$ty)
+    };
 }
 
 macro_rules! has {

@@ -5,6 +5,12 @@
 //!
 //! References in slots and tables are 32-bit handles: 0 is null, otherwise the address in the store plus one.
 
+#![allow(unsafe_code, reason = "owns what executing code reaches through raw pointers")]
+
+pub(crate) mod buffer;
+pub(crate) mod elems;
+pub(crate) mod fixed;
+
 use core::ptr;
 
 /// Bytes in front of the first byte of every linear memory.
@@ -23,7 +29,7 @@ pub const fn memory_limit(log2_width: u32) -> usize {
 
 /// A linear memory.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmMemory {
     /// The first byte of the memory; [`MEMORY_HEADER`] bytes in front of it belong to the same allocation.
     /// Changes when the memory grows.
@@ -35,12 +41,18 @@ struct EmptyMemory([i64; 8]);
 
 static EMPTY: EmptyMemory = EmptyMemory([0, 0, -16, -8, -4, -2, -1, 0]);
 
-impl VmMemory {
-    /// A memory of no bytes, for instances that have none.
-    pub fn empty() -> VmMemory {
-        VmMemory { base: ptr::from_ref(&EMPTY).cast::<u8>().wrapping_add(MEMORY_HEADER).cast_mut() }
-    }
+/// A memory of no bytes that all instances without memories share. Nobody writes to it: it cannot grow.
+pub fn empty_memory() -> *mut VmMemory {
+    static SHARED: EmptyVmMemory = EmptyVmMemory(VmMemory {
+        base: ptr::from_ref(&EMPTY).cast::<u8>().wrapping_add(MEMORY_HEADER).cast_mut(),
+    });
+    ptr::from_ref(&SHARED.0).cast_mut()
 }
+
+struct EmptyVmMemory(VmMemory);
+
+// SAFETY: the value is never written, and neither is what it points to, which has no bytes.
+unsafe impl Sync for EmptyVmMemory {}
 
 /// The header of a memory of `len` bytes, as the bytes in front of its first byte.
 pub fn memory_header(len: u64) -> [u8; MEMORY_HEADER] {
@@ -56,7 +68,7 @@ pub fn memory_header(len: u64) -> [u8; MEMORY_HEADER] {
 
 /// A table.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct VmTable {
     /// The elements, as handles. Changes when the table grows.
     pub elems: *mut u32,
@@ -98,6 +110,20 @@ pub struct VmInstance {
     /// This instance's own address in the store.
     pub addr: u32,
 }
+
+// SAFETY: the pointers lead to objects that belong to the same store and are as old as it; who has the store for
+// themselves has these, and nobody follows them without having the store.
+unsafe impl Send for VmInstance {}
+// SAFETY: as above; through a shared reference to a store nothing behind the pointers is written.
+unsafe impl Sync for VmInstance {}
+
+/// The addresses that a [`VmInstance`] lists, in one allocation: of globals, then tables, then memories.
+pub(crate) struct VmPointers(pub(crate) alloc::boxed::Box<[*mut ()]>);
+
+// SAFETY: as for `VmInstance`.
+unsafe impl Send for VmPointers {}
+// SAFETY: as for `VmInstance`.
+unsafe impl Sync for VmPointers {}
 
 #[cfg(test)]
 mod tests {

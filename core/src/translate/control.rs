@@ -96,7 +96,8 @@ impl<S: Sink> Run<'_, S> {
             self.sink.jump_if(condition, false, label);
             label
         });
-        let label = Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
+        let label =
+            Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
         self.t.frames.push(Frame {
             kind,
             height: self.height() - params,
@@ -113,7 +114,8 @@ impl<S: Sink> Run<'_, S> {
             return;
         }
         let Some(frame) = self.t.frames.last_mut() else { return };
-        let (height, ty, label, otherwise) = (frame.height, frame.ty, frame.label, frame.otherwise.take());
+        let (height, ty, label, otherwise) =
+            (frame.height, frame.ty, frame.label, frame.otherwise.take());
         frame.kind = FrameKind::Else;
         if self.dead == 0 {
             self.place_results(height, ty.result_count(self.module));
@@ -200,7 +202,8 @@ impl<S: Sink> Run<'_, S> {
         at != 0
             && !(self.metered && frame.kind == FrameKind::Loop)
             && (count == 0
-                || base == frame.height && self.t.stack[base as usize..].iter().all(|e| e.loc == Loc::Temp))
+                || base == frame.height
+                    && self.t.stack[base as usize..].iter().all(|e| e.loc == Loc::Temp))
     }
 
     /// An unconditional branch, leaving the operand stack as it is.
@@ -308,7 +311,11 @@ impl<S: Sink> Run<'_, S> {
 
     fn callee(&self, func: u32) -> (Callee, TypeIdx) {
         let func = FuncIdx(func);
-        let callee = if func.0 < self.module.imported_funcs { Callee::Import(func) } else { Callee::Func(func) };
+        let callee = if func.0 < self.module.imported_funcs {
+            Callee::Import(func)
+        } else {
+            Callee::Func(func)
+        };
         (callee, self.module.funcs[func.at()])
     }
 

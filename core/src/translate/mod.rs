@@ -134,7 +134,9 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         while !run.t.frames.is_empty() {
             run.sink.position(reader.original_position() as usize);
             run.operators += 1;
-            reader.visit_operator(&mut run).map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            reader
+                .visit_operator(&mut run)
+                .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
         run.sink.end()
     }
@@ -148,7 +150,10 @@ impl<S: Sink> Run<'_, S> {
     fn push(&mut self, loc: Loc, ty: Num) {
         let mut below = 0;
         if let Loc::Local(local) = loc {
-            below = core::mem::replace(&mut self.t.reads[local as usize], self.t.stack.len() as u32 + 1);
+            below = core::mem::replace(
+                &mut self.t.reads[local as usize],
+                self.t.stack.len() as u32 + 1,
+            );
         }
         self.t.stack.push(Entry { loc, ty, below });
     }
@@ -165,7 +170,8 @@ impl<S: Sink> Run<'_, S> {
 
     fn pop(&mut self) -> (Num, Operand) {
         // Validated code never pops from an empty stack.
-        let entry = self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
+        let entry =
+            self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
         }
@@ -238,7 +244,8 @@ impl<S: Sink> Run<'_, S> {
 
     fn memarg(&self, arg: wasmparser::MemArg) -> MemArg {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
-        let memory = if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
+        let memory =
+            if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
         let is_64 = self.module.memories[memory as usize].is_64;
         MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
     }

@@ -1,6 +1,11 @@
 //! What a tier offers to the translator.
 
-use crate::{error::Error, index::*, op::{Num, Op}, types::FuncType};
+use crate::{
+    error::Error,
+    index::*,
+    op::{Num, Op},
+    types::FuncType,
+};
 
 /// Where the value of an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

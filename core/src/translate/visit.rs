@@ -3,7 +3,9 @@
 use super::{Loc, Num, Run, Sink, num};
 use crate::{error::Error, index::*, op::Op};
 use alloc::vec::Vec;
-use wasmparser::{BlockType, FrameKind, FrameStack, HeapType, Ieee32, Ieee64, MemArg, ValType, VisitOperator};
+use wasmparser::{
+    BlockType, FrameKind, FrameStack, HeapType, Ieee32, Ieee64, MemArg, ValType, VisitOperator,
+};
 
 impl<S: Sink> FrameStack for Run<'_, S> {
     fn current_frame(&self) -> Option<FrameKind> {
