@@ -50,13 +50,11 @@ impl Section<'_> {
 /// The sections of a module, in order.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Engine, Module, inspect};
 ///
 /// let module = Module::new(&Engine::default(), "(module $m (memory 1))")?;
 /// let names: Vec<&str> = inspect::sections(&module).iter().map(|section| section.name).collect();
 /// assert_eq!(names, ["memory", "name"]);
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 pub fn sections(module: &Module) -> Vec<Section<'_>> {

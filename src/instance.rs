@@ -20,7 +20,6 @@ use kinglet_core::{
 /// Methods panic if they are given another store.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Engine, Instance, Module, Store};
 ///
 /// let engine = Engine::default();
@@ -29,7 +28,6 @@ use kinglet_core::{
 /// let instance = Instance::new(&mut store, &module, &[])?;
 /// let six = instance.get_typed_func::<(), i32>(&mut store, "six")?;
 /// assert_eq!(six.call(&mut store, ())?, 6);
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +204,6 @@ impl<'a> Export<'a> {
 /// A module whose imports have been found and checked: the fastest way to many instances. Clones share it.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Engine, Linker, Module, Store};
 ///
 /// let engine = Engine::default();
@@ -217,7 +214,6 @@ impl<'a> Export<'a> {
 /// for _ in 0..3 {
 ///     pre.instantiate(&mut Store::new(&engine, ()))?;
 /// }
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 pub struct InstancePre<T: 'static> {

@@ -5,8 +5,6 @@
 //! and the embedder's own data, a [`Linker`] says what modules may import.
 //!
 //! ```
-//! # #[cfg(feature = "wat")]
-//! # fn main() -> kinglet::Result<()> {
 //! use kinglet::{Caller, Engine, Linker, Module, Store};
 //!
 //! let engine = Engine::default();
@@ -27,10 +25,7 @@
 //! let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
 //! assert_eq!(add.call(&mut store, (2, 3))?, 5);
 //! assert_eq!(*store.data(), [2]);
-//! # Ok(())
-//! # }
-//! # #[cfg(not(feature = "wat"))]
-//! # fn main() {}
+//! # Ok::<(), kinglet::Error>(())
 //! ```
 //!
 //! # Beyond calls

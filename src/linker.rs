@@ -20,7 +20,6 @@ use kinglet_core::{
 /// or an instance, makes the linker usable with that store only.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Engine, Linker, Module, Store};
 ///
 /// let engine = Engine::default();
@@ -46,7 +45,6 @@ use kinglet_core::{
 /// )?;
 /// let run = linker.instantiate(&mut store, &program)?.get_typed_func::<(), i32>(&mut store, "run")?;
 /// assert_eq!(run.call(&mut store, ())?, 20);
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 pub struct Linker<T: 'static> {
@@ -185,7 +183,6 @@ impl<T: 'static> Linker<T> {
     /// [`TypedFunc::call_async`](crate::TypedFunc::call_async) or the like.
     ///
     /// ```
-    /// # #[cfg(feature = "wat")] {
     /// use kinglet::{Engine, Linker, Module, Store};
     ///
     /// let engine = Engine::default();
@@ -207,7 +204,6 @@ impl<T: 'static> Linker<T> {
     /// let mut store = Store::new(&engine, 0);
     /// let run = linker.instantiate(&mut store, &module)?.get_typed_func::<(), i32>(&mut store, "run")?;
     /// assert_eq!(pollster::block_on(run.call_async(&mut store, ()))?, 11);
-    /// # }
     /// # Ok::<(), kinglet::Error>(())
     /// ```
     ///

@@ -10,7 +10,6 @@ use kinglet_interp::{Code, Options};
 /// Clones are the same module.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Engine, Module};
 ///
 /// let engine = Engine::default();
@@ -19,7 +18,6 @@ use kinglet_interp::{Code, Options};
 /// assert_eq!(module.get_export("mem").unwrap().unwrap_memory().minimum(), 1);
 ///
 /// let error = Module::new(&engine, "not a module").unwrap_err();
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone)]

@@ -8,7 +8,6 @@ use kinglet_core::index::InstanceAddr;
 /// The store, as a host function gets it, and the instance that called.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Caller, Engine, Extern, Linker, Module, Store, Trap};
 ///
 /// let engine = Engine::default();
@@ -32,7 +31,6 @@ use kinglet_core::index::InstanceAddr;
 /// let run = linker.instantiate(&mut store, &module)?.get_typed_func::<(), ()>(&mut store, "run")?;
 /// run.call(&mut store, ())?;
 /// assert_eq!(store.data(), "hello");
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 pub struct Caller<'a, T: 'static> {

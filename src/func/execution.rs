@@ -22,7 +22,6 @@ use kinglet_interp::Exit;
 /// cannot stop, and traps instead.
 ///
 /// ```
-/// # #[cfg(feature = "wat")] {
 /// use kinglet::{Budget, Config, Engine, Instance, Module, Step, Store, Val};
 ///
 /// let engine = Engine::new(Config::new().consume_fuel(true))?;
@@ -48,7 +47,6 @@ use kinglet_interp::Exit;
 /// };
 /// assert_eq!(results[0].i32(), Some(1000));
 /// assert!(slices > 1);
-/// # }
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 pub struct Execution {

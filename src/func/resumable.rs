@@ -21,7 +21,6 @@ impl Func {
     /// As [`Func::call`], but a call that runs out of fuel can go on. [`Func::start`] gives more control.
     ///
     /// ```
-    /// # #[cfg(feature = "wat")] {
     /// use kinglet::{Config, Engine, Instance, Module, ResumableCall, Store};
     ///
     /// let engine = Engine::new(Config::new().consume_fuel(true))?;
@@ -39,7 +38,6 @@ impl Func {
     ///     store.set_fuel(pending.required_fuel().max(100))?;
     ///     call = pending.resume(&mut store, &mut [])?;
     /// }
-    /// # }
     /// # Ok::<(), kinglet::Error>(())
     /// ```
     ///

@@ -209,6 +209,7 @@ macro_rules! tuples {
             }
 
             #[inline]
+            #[allow(clippy::unused_unit, reason = "the empty tuple is one of them")]
             fn read(slots: &[u64], store: StoreId) -> ($($ty,)*) {
                 let slots = &slots[..$len];
                 let _ = (slots, store);
