@@ -92,6 +92,7 @@ pub struct StoreInner {
     epoch: Shared<Epoch>,
     epoch_deadline: u64,
     stacks: Vec<Vec<u64>>,
+    engine: Box<dyn Any + Send + Sync>,
 }
 
 /// How many value stacks a store keeps for reuse, and how large they may be for that, in slots.
@@ -99,8 +100,8 @@ const KEPT_STACKS: usize = 4;
 const KEPT_STACK_SLOTS: usize = 1 << 16;
 
 impl StoreInner {
-    /// An empty store.
-    pub fn new(options: &StoreOptions) -> StoreInner {
+    /// An empty store. `engine` is for the embedding API to find again.
+    pub fn new(options: &StoreOptions, engine: Box<dyn Any + Send + Sync>) -> StoreInner {
         StoreInner {
             funcs: Vec::new(),
             fuel: 0,
@@ -119,6 +120,7 @@ impl StoreInner {
             epoch: options.epoch.clone(),
             epoch_deadline: u64::MAX,
             stacks: Vec::new(),
+            engine,
         }
     }
 
@@ -126,6 +128,11 @@ impl StoreInner {
     #[inline]
     pub fn id(&self) -> usize {
         self.id
+    }
+
+    /// What the store was made with.
+    pub fn engine(&self) -> &(dyn Any + Send + Sync) {
+        &*self.engine
     }
 
     /// A table.
