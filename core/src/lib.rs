@@ -29,7 +29,7 @@ pub mod module;
 pub mod num;
 pub mod op;
 pub mod runtime;
-mod sync;
+pub mod sync;
 #[cfg(feature = "compile")]
 pub mod translate;
 pub mod trap;

@@ -35,7 +35,7 @@ traps! {
     /// An atomic access at an address that is not a multiple of its size.
     HeapMisaligned = 3, "unaligned atomic";
     /// An access outside of a table.
-    TableOutOfBounds = 4, "out of bounds table access";
+    TableOutOfBounds = 4, "undefined element: out of bounds table access";
     /// `call_indirect` through a null reference.
     IndirectCallToNull = 5, "uninitialized element";
     /// `call_indirect` to a function of another type.

@@ -132,7 +132,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         while !run.t.frames.is_empty() {
-            run.sink.position(reader.original_position() as usize);
+            run.sink.position(reader.original_position() as usize)?;
             run.operators += 1;
             reader
                 .visit_operator(&mut run)

@@ -92,8 +92,8 @@ pub trait Sink {
     fn begin(&mut self, shape: &Shape<'_>) -> Result<(), Error>;
     /// Ends the function. Here everything too large for the tier is an error.
     fn end(&mut self) -> Result<(), Error>;
-    /// What follows comes from this offset of the binary.
-    fn position(&mut self, offset: usize);
+    /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
+    fn position(&mut self, offset: usize) -> Result<(), Error>;
 
     /// An op of the classes `un` and `un_trap`.
     fn unary(&mut self, op: Op, a: Operand, to: u32);

@@ -1,27 +1,10 @@
 //! A loop around a `match`, with the registers in locals.
 
-use super::save;
+use super::{save, step};
 use crate::{
-    exec::{memory::*, control::*, moves::*, numeric::*, operand::*, regs::Regs, Body, Seq, Stop, TOKEN, exit},
+    exec::{Seq, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
     forms::for_each_form,
 };
-
-/// Does one op.
-#[inline(always)]
-fn step<O: Body>(r: &mut Regs) -> Result<(), Stop> {
-    if O::BRANCH {
-        if O::condition(r)? {
-            r.ip = r.target(O::LEN - 4);
-            return Ok(());
-        }
-    } else {
-        O::run(r)?;
-    }
-    if !O::JUMP {
-        r.advance(TOKEN + O::LEN);
-    }
-    Ok(())
-}
 
 pub(super) unsafe fn run(mut r: Regs) -> u32 {
     let stop = loop {

@@ -9,7 +9,9 @@
 #[cfg_attr(dispatch = "table", path = "table.rs")]
 mod way;
 
-use crate::exec::regs::{Cx, Regs};
+use crate::exec::regs::{Cx, Regs, Saved};
+#[cfg(not(dispatch = "tail"))]
+use crate::exec::{Body, Stop, TOKEN};
 
 /// Runs from the saved registers until an op stops. Returns why, as a trap's code or one of [`exit`](crate::exec::exit);
 /// registers are saved as they were at the beginning of the op that stopped.
@@ -38,6 +40,24 @@ pub(crate) unsafe fn run(cx: &mut Cx) -> u32 {
 /// Saves what survives a stop.
 #[inline(always)]
 fn save(r: &mut Regs) {
-    let saved = crate::exec::regs::Saved { ip: r.ip, fp: r.fp, acc: r.acc, pin: r.pin, pin_f64: r.pin_f64 };
+    let saved = Saved { ip: r.ip, fp: r.fp, acc: r.acc, pin: r.pin, pin_f64: r.pin_f64 };
     r.cx_mut().saved = saved;
+}
+
+/// Does one op.
+#[cfg(not(dispatch = "tail"))]
+#[inline(always)]
+fn step<O: Body>(r: &mut Regs) -> Result<(), Stop> {
+    if O::BRANCH {
+        if O::condition(r)? {
+            r.ip = r.target(O::LEN - 4);
+            return Ok(());
+        }
+    } else {
+        O::run(r)?;
+    }
+    if !O::JUMP {
+        r.advance(TOKEN + O::LEN);
+    }
+    Ok(())
 }

@@ -1,25 +1,10 @@
 //! A loop around a table of functions, with the registers in memory.
 
-use super::save;
+use super::{save, step};
 use crate::{
-    exec::{memory::*, control::*, moves::*, numeric::*, operand::*, regs::Regs, Body, Seq, Stop, TOKEN, exit},
+    exec::{Seq, Stop, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
     forms::{COUNT, for_each_form},
 };
-
-fn step<O: Body>(r: &mut Regs) -> Result<(), Stop> {
-    if O::BRANCH {
-        if O::condition(r)? {
-            r.ip = r.target(O::LEN - 4);
-            return Ok(());
-        }
-    } else {
-        O::run(r)?;
-    }
-    if !O::JUMP {
-        r.advance(TOKEN + O::LEN);
-    }
-    Ok(())
-}
 
 macro_rules! table {
     ($($number:literal $body:ty,)*) => { [$(step::<$body>,)*] };

@@ -5,7 +5,16 @@
 
 use super::save;
 use crate::{
-    exec::{memory::*, control::*, moves::*, numeric::*, operand::*, regs::{Cx, Regs}, Body, Seq, TOKEN, exit},
+    exec::{
+        Body, Seq, TOKEN,
+        control::*,
+        exit,
+        memory::*,
+        moves::*,
+        numeric::*,
+        operand::*,
+        regs::{Cx, Regs},
+    },
     forms::{COUNT, for_each_form},
 };
 
@@ -94,7 +103,17 @@ unsafe fn step<O: Body>(mut r: Regs) -> u32 {
     if let Err(code) = result {
         // SAFETY: it only saves the registers.
         return unsafe {
-            stop(r.ip, r.fp, core::ptr::without_provenance_mut(code.0 as usize), r.acc, r.pin, r.cx, r.acc_f32, r.acc_f64, r.pin_f64)
+            stop(
+                r.ip,
+                r.fp,
+                core::ptr::without_provenance_mut(code.0 as usize),
+                r.acc,
+                r.pin,
+                r.cx,
+                r.acc_f32,
+                r.acc_f64,
+                r.pin_f64,
+            )
         };
     }
     if !O::JUMP {

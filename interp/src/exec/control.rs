@@ -125,7 +125,8 @@ impl<C: Source, I: Value> Body for CallIndirect<C, I> {
             return Err(Stop(exit::CALL_INDIRECT));
         }
         // SAFETY: INSTANCE: handles in tables name functions of the store, and `ty` is a type of the module.
-        let (func, ty) = unsafe { (&*cx.funcs.add(handle as usize - 1), *cx.types.add(ty as usize)) };
+        let (func, ty) =
+            unsafe { (&*cx.funcs.add(handle as usize - 1), *cx.types.add(ty as usize)) };
         if func.ty != ty || func.instance != cx.instance {
             return Err(Stop(exit::CALL_INDIRECT));
         }
@@ -140,7 +141,8 @@ impl Body for TailCall {
     const JUMP: bool = true;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let (func, base, header, own): (u32, u16, u16, u16) = (r.read(0), r.read(4), r.read(4 + SLOT), r.read(4 + 2 * SLOT));
+        let (func, base, header, own): (u32, u16, u16, u16) =
+            (r.read(0), r.read(4), r.read(4 + SLOT), r.read(4 + 2 * SLOT));
         r.replace_frame(base, header - base, own);
         r.enter(func)
     }

@@ -1,12 +1,9 @@
 //! Where operands come from and results go: types that bodies are generic over.
 
 use super::regs::Regs;
-use kinglet_core::op::Num;
 
 /// A type of values that slots and registers hold.
 pub(crate) trait Value: Copy + 'static {
-    /// How the op table calls it.
-    const NUM: Num;
     fn from_bits(bits: u64) -> Self;
     fn to_bits(self) -> u64;
     fn from_imm(imm: i32) -> Self;
@@ -19,7 +16,6 @@ pub(crate) trait Value: Copy + 'static {
 macro_rules! value {
     ($ty:ident, $acc:ident: $acc_ty:ident, $pin:ident: $pin_ty:ident, |$bits:ident| $from:expr, |$v:ident| $to:expr, |$imm:ident| $from_imm:expr) => {
         impl Value for $ty {
-            const NUM: Num = Num::$ty;
             #[inline(always)]
             fn from_bits($bits: u64) -> $ty {
                 $from

@@ -116,7 +116,10 @@ impl Regs {
     pub(crate) fn slot(&self, number: u16) -> *mut u64 {
         let slot = self.fp.wrapping_add(usize::from(number));
         #[cfg(feature = "checked")]
-        assert!(self.cx().stack.0 <= slot && slot < self.cx().stack.1, "a slot outside of the value stack");
+        assert!(
+            self.cx().stack.0 <= slot && slot < self.cx().stack.1,
+            "a slot outside of the value stack"
+        );
         slot
     }
 
@@ -148,7 +151,9 @@ impl Regs {
     pub(crate) fn address<M>(&self, address: u32, offset: u32) -> Option<*mut M> {
         let at = u64::from(address) + u64::from(offset);
         // SAFETY: MEMORY: the limit for this width stands in the header.
-        let limit = unsafe { self.mem.sub(memory_limit(size_of::<M>().trailing_zeros())).cast::<i64>().read() };
+        let limit = unsafe {
+            self.mem.sub(memory_limit(size_of::<M>().trailing_zeros())).cast::<i64>().read()
+        };
         (at as i64 <= limit).then(|| self.mem.wrapping_add(at as usize).cast())
     }
 
@@ -178,7 +183,10 @@ impl Regs {
         let code = self.cx().code;
         // SAFETY: CODE: there is an entry for every function. Entries are words of their own, so that they can be read
         // while another thread translates a function of the module.
-        let entry = unsafe { (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>()).load(ORDER) };
+        let entry = unsafe {
+            (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>())
+                .load(ORDER)
+        };
         let header = code.wrapping_add(entry as usize);
         // SAFETY: CODE: every function begins with its header.
         let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
