@@ -47,16 +47,27 @@ fn sixteen_parameters_and_results() {
     let mut store = Store::new(&Engine::default(), ());
     let func = Func::wrap(
         &mut store,
-        |a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32,
-         i: i32, j: i32, k: i32, l: i32, m: i32, n: i32, o: i32, p: i32| {
-            (p, o, n, m, l, k, j, i, h, g, f, e, d, c, b, a)
-        },
+        |a: i32,
+         b: i32,
+         c: i32,
+         d: i32,
+         e: i32,
+         f: i32,
+         g: i32,
+         h: i32,
+         i: i32,
+         j: i32,
+         k: i32,
+         l: i32,
+         m: i32,
+         n: i32,
+         o: i32,
+         p: i32| { (p, o, n, m, l, k, j, i, h, g, f, e, d, c, b, a) },
     );
     type T = (i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32);
     let reverse = func.typed::<T, T>(&store).unwrap();
-    let result = reverse
-        .call(&mut store, (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
-        .unwrap();
+    let result =
+        reverse.call(&mut store, (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)).unwrap();
     assert_eq!(result.0, 16);
     assert_eq!(result.7, 9);
     assert_eq!(result.15, 1);
@@ -229,9 +240,8 @@ fn panics_pass_through_and_leave_the_store_usable() {
                     (call $deep (i32.sub (local.get 0) (i32.const 1))))))))"#;
     let (mut store, instance) = link(&linker, 0, wat);
     for _ in 0..100 {
-        let panic = catch_unwind(AssertUnwindSafe(|| {
-            call::<_, i32, ()>(&mut store, instance, "run", 3)
-        }));
+        let panic =
+            catch_unwind(AssertUnwindSafe(|| call::<_, i32, ()>(&mut store, instance, "run", 3)));
         assert_eq!(*panic.unwrap_err().downcast_ref::<&str>().unwrap(), "out of luck");
     }
     assert_eq!(*store.data(), 400);
@@ -271,9 +281,8 @@ fn references_travel() {
         (func (export "double") (result funcref) (ref.func $double)))"#;
     let (mut store, instance) = link(&linker, vec![], wat);
     let reference = ExternRef::new(&mut store, String::from("precious"));
-    let keep = instance
-        .get_typed_func::<Option<ExternRef>, Option<ExternRef>>(&store, "keep")
-        .unwrap();
+    let keep =
+        instance.get_typed_func::<Option<ExternRef>, Option<ExternRef>>(&store, "keep").unwrap();
     let back = keep.call(&mut store, Some(reference)).unwrap().unwrap();
     assert_eq!(back, reference);
     assert_eq!(back.data(&store).unwrap().downcast_ref::<String>().unwrap(), "precious");

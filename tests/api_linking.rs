@@ -215,10 +215,7 @@ fn unknown_imports_can_fail_when_they_are_called() {
     let (mut store, instance) = link(&linker, (), wat);
     assert_eq!(call::<_, (), i32>(&mut store, instance, "fine", ()).unwrap(), 1);
     let error = call::<_, (), ()>(&mut store, instance, "bad", ()).unwrap_err();
-    assert_eq!(
-        format!("{error:#}"),
-        "unknown import: `env::missing` has not been defined"
-    );
+    assert_eq!(format!("{error:#}"), "unknown import: `env::missing` has not been defined");
 }
 
 #[test]
@@ -329,7 +326,8 @@ fn exports_are_listed_in_order_and_found_by_name() {
 fn imported_functions_can_be_exported_again() {
     let mut linker = Linker::<()>::new(&Engine::default());
     linker.func_wrap("host", "inc", |n: i32| n + 1).unwrap();
-    let wat = r#"(module (import "host" "inc" (func (param i32) (result i32))) (export "inc" (func 0)))"#;
+    let wat =
+        r#"(module (import "host" "inc" (func (param i32) (result i32))) (export "inc" (func 0)))"#;
     let (mut store, instance) = link(&linker, (), wat);
     assert_eq!(call::<_, i32, i32>(&mut store, instance, "inc", 4).unwrap(), 5);
 }

@@ -175,8 +175,7 @@ impl Execution {
         let inner = store.as_context_mut().inner;
         self.func.store.check(inner);
         self.expect(State::Pending)?;
-        let (func, ..) = self.inner.host_call();
-        let types = inner.func_type(func).results();
+        let types = inner.func_type(self.waits_for().0).results();
         check_vals(results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, self.func.store);
@@ -202,10 +201,16 @@ impl Execution {
     }
 
     fn host_call(&self, store: &StoreInner) -> HostCall {
-        let (func, _, slots) = self.inner.host_call();
+        let (func, slots) = self.waits_for();
         let types = store.func_type(func).params();
         let params = read_slots(types, slots, self.func.store).collect();
         HostCall { func: Func { store: self.func.store, addr: func }, params }
+    }
+
+    /// The host function that it waits for, and slots that begin with the arguments.
+    fn waits_for(&self) -> (FuncAddr, &[u64]) {
+        let (func, _, slots) = self.inner.host_call().expect("it waits for a host function");
+        (func, slots)
     }
 
     fn expect(&self, state: State) -> Result<()> {
@@ -240,8 +245,9 @@ pub(crate) async fn call_slots_async<T: 'static>(
     loop {
         match execution.run(store.inner, store.data)? {
             Exit::Done => {
-                let results = execution.results();
-                slots[..results.len()].copy_from_slice(results);
+                let results = slot_count(store.inner.func_type(func).results()) as usize;
+                slots[..results].copy_from_slice(&execution.results()[..results]);
+                execution.finish(store.inner);
                 return Ok(());
             }
             Exit::OutOfFuel => return Err(Trap::OutOfFuel.into()),
@@ -255,13 +261,13 @@ async fn finish_host_call<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     execution: &mut kinglet_interp::Execution,
 ) -> Result<()> {
-    let (func, instance, params) = execution.host_call();
+    let (func, instance, params) = execution.host_call().expect("it waits for a host function");
     let host = store.inner.as_host_func(func).expect("executions wait for host functions").clone();
     let runtime::HostCall::Async(call) = &host.call else {
         unreachable!("executions wait for asynchronous host functions")
     };
     let call: &AsyncFunc<T> = call.downcast_ref().expect("host functions belong to their store");
-    let mut slots = params.to_vec();
+    let mut slots = params[..host.params as usize].to_vec();
     slots.resize(host.params.max(host.results) as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
     (call.0)(caller, &mut slots).await?;
