@@ -155,7 +155,8 @@ impl Machine<'_> {
             self.cx.saved.acc = self.execution.stack[base];
             return Ok(Flow::Code);
         }
-        self.execution.state = State::HostCall { func, caller, base, then };
+        let params = host.params as usize;
+        self.execution.state = State::HostCall { func, caller, base, params, then };
         Ok(Flow::State)
     }
 
