@@ -1,0 +1,89 @@
+//! How a call can end other than by returning to the guest.
+
+use std::fmt;
+
+use crate::Errno;
+
+/// The guest called `proc_exit`; the field is its exit code.
+///
+/// [`kinglet::Error::downcast_ref`] finds it in the error that the call of `_start` returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct I32Exit(pub i32);
+
+impl I32Exit {
+    /// The exit code as a process would report it: the low eight bits, and 1 for a code that is not
+    /// 0 but would look like 0.
+    pub fn process_exit_code(&self) -> u8 {
+        match (self.0, self.0 as u8) {
+            (0, _) => 0,
+            (_, 0) => 1,
+            (_, low) => low,
+        }
+    }
+}
+
+impl fmt::Display for I32Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exited with i32 exit status {}", self.0)
+    }
+}
+
+impl std::error::Error for I32Exit {}
+
+/// The [deadline](crate::WasiCtxBuilder::deadline) passed while the guest was inside a WASI call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout;
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline passed during a WASI call")
+    }
+}
+
+impl std::error::Error for Timeout {}
+
+/// The guest passed a pointer that leads out of its memory, or has no memory called `memory`.
+///
+/// The specification has such a call trap, rather than return an error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadPointer {
+    /// Some bytes that the function was to read or write lie outside of the guest's memory.
+    OutOfBounds,
+    /// The module exports no memory of the name `memory`.
+    NoMemory,
+}
+
+impl fmt::Display for BadPointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BadPointer::OutOfBounds => "a pointer passed to WASI leads out of bounds of memory",
+            BadPointer::NoMemory => "WASI needs a memory, but the module exports none as `memory`",
+        })
+    }
+}
+
+impl std::error::Error for BadPointer {}
+
+/// Why a call does not succeed: an error code for the guest, or the end of it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Errno(Errno),
+    OutOfBounds,
+    Timeout,
+    Exit(i32),
+}
+
+pub(crate) type Result<T, E = Failure> = core::result::Result<T, E>;
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Failure {
+        Failure::Errno(errno)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::Errno(error.into())
+    }
+}
