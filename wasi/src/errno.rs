@@ -107,6 +107,11 @@ errnos! {
 }
 
 impl Errno {
+    /// The error of this number.
+    pub const fn from_code(code: u16) -> Errno {
+        Errno(code)
+    }
+
     /// The number that the guest sees.
     pub const fn code(self) -> u16 {
         self.0

@@ -21,9 +21,9 @@ pub trait Fs: Send {
 /// long, and consists of names and `..` separated by single slashes, without one at the end; or it is
 /// `.`, the directory itself. Methods that create, remove or rename get paths that end in a name.
 ///
-/// It is the implementation that keeps a path inside: one that leads above the file system's root,
-/// by `..` or through a symbolic link (absolute targets included), is to be refused with
-/// [`Errno::PERM`]. Whether the guest may write at all has been checked before.
+/// It is the implementation that keeps a path inside: one that leads above *this directory*, by `..` or
+/// through a symbolic link (absolute targets included), is to be refused with [`Errno::PERM`], also where
+/// the directory is not the root. Whether the guest may write at all has been checked before.
 ///
 /// `follow` says whether a symbolic link at the *end* of the path is followed.
 ///

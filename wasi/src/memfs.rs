@@ -198,7 +198,8 @@ impl Tree {
     }
 
     /// The directory that the last part of `path` is in, and that part; `None` if the path leads to the
-    /// directory itself. The name need not be there; if it is, and `follow`, it is not a link.
+    /// directory itself. The name need not be there; if it is, and `follow`, it is not a link. Nothing leads
+    /// above `start`.
     fn resolve(&self, start: u64, path: &str, follow: bool) -> FsResult<(u64, Option<String>)> {
         let mut dir = start;
         let mut links = 0;
@@ -210,6 +211,9 @@ impl Tree {
                 continue;
             }
             if part == ".." {
+                if dir == start {
+                    return Err(Errno::PERM);
+                }
                 dir = self.parent(dir)?;
                 continue;
             }
@@ -241,10 +245,9 @@ impl Tree {
         Ok((dir, None))
     }
 
-    /// The directory above. There is nothing above the root.
+    /// The directory above; the root is above itself.
     fn parent(&self, dir: u64) -> FsResult<u64> {
         match &self.node(dir)?.data {
-            Data::Dir { .. } if dir == ROOT => Err(Errno::PERM),
             Data::Dir { parent, .. } => Ok(*parent),
             _ => Err(Errno::NOTDIR),
         }

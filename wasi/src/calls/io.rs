@@ -229,10 +229,8 @@ impl Kind {
         let mut wait =
             matches!(self, Kind::File(_)) || waiting.nonblock || waiting.deadline.is_some();
         loop {
-            if wait {
-                if let Some(handle) = self.poll_handle() {
-                    waiting.until_ready(handle, interest)?;
-                }
+            if let (true, Some(handle)) = (wait, self.poll_handle()) {
+                waiting.until_ready(handle, interest)?;
             }
             match step(self) {
                 Err(Errno::INTR) => waiting.check()?,
