@@ -18,7 +18,7 @@ use crate::stream::{InputStream, OutputStream};
 ///
 /// ```
 /// use kinglet_wasi::{FsPerms, WasiCtxBuilder};
-/// # fn main() -> kinglet_wasi::Result<()> {
+/// # fn main() -> kinglet::Result<()> {
 /// let ctx = WasiCtxBuilder::new()
 ///     .inherit_stdio()
 ///     .arg("prog")
@@ -174,10 +174,10 @@ impl WasiCtxBuilder {
         host_path: impl AsRef<Path>,
         guest_path: impl AsRef<str>,
         perms: FsPerms,
-    ) -> crate::Result<&mut Self> {
+    ) -> kinglet::Result<&mut Self> {
         let path = host_path.as_ref();
         let dir = HostDir::open_ambient(path).map_err(|error| {
-            crate::p1::message(format!("cannot open directory `{}`: {error}", path.display()))
+            kinglet::Error::msg(format!("cannot open directory `{}`: {error}", path.display()))
         })?;
         self.dirs.push(Preopen { dir: Box::new(dir), name: guest_path.as_ref().into(), perms });
         Ok(self)
@@ -193,8 +193,8 @@ impl WasiCtxBuilder {
         fs: Box<dyn Fs>,
         guest_path: impl AsRef<str>,
         perms: FsPerms,
-    ) -> crate::Result<&mut Self> {
-        let dir = fs.root().map_err(crate::p1::error)?;
+    ) -> kinglet::Result<&mut Self> {
+        let dir = fs.root().map_err(kinglet::Error::new)?;
         self.dirs.push(Preopen { dir, name: guest_path.as_ref().into(), perms });
         Ok(self)
     }
@@ -204,8 +204,8 @@ impl WasiCtxBuilder {
     /// # Errors
     ///
     /// If the operating system refuses to make the socket non-blocking.
-    pub fn preopened_listener(&mut self, listener: TcpListener) -> crate::Result<&mut Self> {
-        self.listeners.push(Listener::new(listener).map_err(crate::p1::error)?);
+    pub fn preopened_listener(&mut self, listener: TcpListener) -> kinglet::Result<&mut Self> {
+        self.listeners.push(Listener::new(listener)?);
         Ok(self)
     }
 

@@ -4,32 +4,6 @@ use std::fmt;
 
 use crate::Errno;
 
-/// The guest called `proc_exit`; the field is its exit code.
-///
-/// [`kinglet::Error::downcast_ref`] finds it in the error that the call of `_start` returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct I32Exit(pub i32);
-
-impl I32Exit {
-    /// The exit code as a process would report it: the low eight bits, and 1 for a code that is not
-    /// 0 but would look like 0.
-    pub fn process_exit_code(&self) -> u8 {
-        match (self.0, self.0 as u8) {
-            (0, _) => 0,
-            (_, 0) => 1,
-            (_, low) => low,
-        }
-    }
-}
-
-impl fmt::Display for I32Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Exited with i32 exit status {}", self.0)
-    }
-}
-
-impl std::error::Error for I32Exit {}
-
 /// The [deadline](crate::WasiCtxBuilder::deadline) passed while the guest was inside a WASI call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout;

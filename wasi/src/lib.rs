@@ -9,7 +9,7 @@
 //! use kinglet::{Engine, Linker, Module, Store};
 //! use kinglet_wasi::{FsPerms, I32Exit, MemoryOutputPipe, WasiCtx, WasiCtxBuilder};
 //!
-//! # fn main() -> kinglet_wasi::Result<()> {
+//! # fn main() -> kinglet::Result<()> {
 //! # let wat = r#"(module
 //! #     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
 //! #     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -78,17 +78,14 @@ pub use builder::WasiCtxBuilder;
 pub use clock::{Clocks, DeterministicClocks};
 pub use ctx::WasiCtx;
 pub use errno::Errno;
-pub use error::{BadPointer, I32Exit, Timeout};
+pub use error::{BadPointer, Timeout};
 pub use fs::{
     Advice, Dir, DirEntry, File, FileType, Fs, FsPerms, FsResult, MAX_PATH, Metadata, Node,
     OpenOptions, ReadDir, SetTime,
 };
 pub use host::PollHandle;
-pub use kinglet::Error;
+pub use kinglet::I32Exit;
 pub use memfs::MemFs;
 pub use p1::add_to_linker;
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use stream::{InputStream, MemoryInputPipe, MemoryOutputPipe, OutputStream};
-
-/// The result of functions that deal with the engine.
-pub type Result<T, E = Error> = core::result::Result<T, E>;

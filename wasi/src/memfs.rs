@@ -15,7 +15,7 @@ use crate::fs::{
 ///
 /// ```
 /// use kinglet_wasi::{FsPerms, MemFs, WasiCtxBuilder};
-/// # fn main() -> kinglet_wasi::Result<()> {
+/// # fn main() -> kinglet::Result<()> {
 /// let fs = MemFs::new(1 << 20);
 /// fs.write("config.txt", "verbose\n").expect("there is room");
 /// let ctx = WasiCtxBuilder::new()

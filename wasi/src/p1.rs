@@ -1,10 +1,10 @@
 //! `wasi_snapshot_preview1`: the table of its functions, and how they get into a [`Linker`].
 
-use kinglet::{Caller, Extern, Linker};
+use kinglet::{Caller, Error, Extern, Linker, Result};
 
 use crate::abi::GuestMemory;
 use crate::ctx::WasiCtx;
-use crate::error::{BadPointer, Failure, I32Exit, Timeout};
+use crate::error::{BadPointer, Failure, Timeout};
 
 /// The context of a guest, under the name that wasmtime has for it.
 pub type WasiP1Ctx = WasiCtx;
@@ -22,14 +22,12 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     get: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
-) -> crate::Result<()> {
+) -> Result<()> {
     define_functions(linker, get)?;
     // This one has no result: it is the only function that never returns.
-    linker.func_wrap(
-        MODULE,
-        "proc_exit",
-        move |_: Caller<'_, T>, code: i32| -> crate::Result<()> { Err(error(I32Exit(code))) },
-    )?;
+    linker.func_wrap(MODULE, "proc_exit", move |_: Caller<'_, T>, code: i32| -> Result<()> {
+        Err(Error::i32_exit(code))
+    })?;
     Ok(())
 }
 
@@ -104,11 +102,11 @@ macro_rules! define_functions {
         fn define_functions<T: 'static>(
             linker: &mut Linker<T>,
             get: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
-        ) -> crate::Result<()> {
+        ) -> Result<()> {
             $( linker.func_wrap(
                 MODULE,
                 stringify!($name),
-                move |mut caller: Caller<'_, T>, $($param: $ty),*| -> crate::Result<i32> {
+                move |mut caller: Caller<'_, T>, $($param: $ty),*| -> Result<i32> {
                     let (ctx, memory) = split(&mut caller, get);
                     let (mut memory, found) = memory;
                     finish(ctx.$name(&mut memory, $($param.cast_unsigned()),*), found)
@@ -135,37 +133,13 @@ fn split<'a, T: 'static>(
 }
 
 /// What the guest gets for the result of a call.
-fn finish(result: Result<(), Failure>, has_memory: bool) -> crate::Result<i32> {
+fn finish(result: Result<(), Failure>, has_memory: bool) -> Result<i32> {
     match result {
         Ok(()) => Ok(0),
         Err(Failure::Errno(errno)) => Ok(errno.code().into()),
-        Err(Failure::OutOfBounds) if has_memory => Err(error(BadPointer::OutOfBounds)),
-        Err(Failure::OutOfBounds) => Err(error(BadPointer::NoMemory)),
-        Err(Failure::Timeout) => Err(error(Timeout)),
-        Err(Failure::Exit(code)) => Err(error(I32Exit(code))),
+        Err(Failure::OutOfBounds) if has_memory => Err(Error::new(BadPointer::OutOfBounds)),
+        Err(Failure::OutOfBounds) => Err(Error::new(BadPointer::NoMemory)),
+        Err(Failure::Timeout) => Err(Error::new(Timeout)),
+        Err(Failure::Exit(code)) => Err(Error::i32_exit(code)),
     }
-}
-
-/// An engine error that holds `error`.
-pub(crate) fn error(error: impl std::error::Error + Send + Sync + 'static) -> crate::Error {
-    use std::any::Any;
-    let any: &dyn Any = &error;
-    if let Some(exit) = any.downcast_ref::<I32Exit>() {
-        return kinglet::Error::host(*exit);
-    }
-    if let Some(timeout) = any.downcast_ref::<Timeout>() {
-        return kinglet::Error::host(*timeout);
-    }
-    if let Some(pointer) = any.downcast_ref::<BadPointer>() {
-        return kinglet::Error::host(*pointer);
-    }
-    kinglet::Error::new(error.to_string())
-}
-impl kinglet::errors::HostError for I32Exit {}
-impl kinglet::errors::HostError for Timeout {}
-impl kinglet::errors::HostError for BadPointer {}
-
-/// An engine error with just a message.
-pub(crate) fn message(message: String) -> crate::Error {
-    kinglet::Error::new(message)
 }

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use kinglet::{Engine, Instance, Linker, Memory, Module, Store, Val};
-use kinglet_wasi::{Errno, Error, FsPerms, MemFs, WasiCtx, WasiCtxBuilder, p1};
+use kinglet::{Engine, Error, Instance, Linker, Memory, Module, Store, Val};
+use kinglet_wasi::{Errno, FsPerms, MemFs, WasiCtx, WasiCtxBuilder, p1};
 use tempfile::TempDir;
 
 pub(crate) const READ: u64 = 1 << 1;
@@ -74,8 +74,8 @@ impl Guest {
         let mut linker = Linker::new(&engine);
         p1::add_to_linker(&mut linker, |ctx| ctx).expect("nothing is in the linker");
         let mut store = Store::new(&engine, ctx);
-        let instance = linker.instantiate_and_start(&mut store, &module).expect("all is linked");
-        let memory = instance.get_memory(&store, "memory").expect("it has a memory");
+        let instance = linker.instantiate(&mut store, &module).expect("all is linked");
+        let memory = instance.get_memory(&mut store, "memory").expect("it has a memory");
         Guest { store, instance, memory, top: ARGS }
     }
 
@@ -111,7 +111,7 @@ impl Guest {
         args: &[Val],
     ) -> core::result::Result<Result<()>, Error> {
         self.top = ARGS;
-        let function = self.instance.get_func(&self.store, name).expect(name);
+        let function = self.instance.get_func(&mut self.store, name).expect(name);
         let mut results = [Val::I32(0)];
         let results = if name == "proc_exit" { &mut results[..0] } else { &mut results[..] };
         function.call(&mut self.store, args, results)?;

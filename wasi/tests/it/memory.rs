@@ -132,14 +132,18 @@ fn a_module_without_memory() {
     let mut linker = Linker::new(&engine);
     p1::add_to_linker(&mut linker, |ctx| ctx).unwrap();
     let mut store = Store::new(&engine, WasiCtxBuilder::new().build());
-    let instance = linker.instantiate_and_start(&mut store, &module).unwrap();
+    let instance = linker.instantiate(&mut store, &module).unwrap();
     let mut result = [Val::I32(-1)];
-    instance.get_func(&store, "sched_yield").unwrap().call(&mut store, &[], &mut result).unwrap();
+    instance
+        .get_func(&mut store, "sched_yield")
+        .unwrap()
+        .call(&mut store, &[], &mut result)
+        .unwrap();
     assert_eq!(result[0].i32(), Some(0));
-    let function = instance.get_func(&store, "fd_tell").unwrap();
+    let function = instance.get_func(&mut store, "fd_tell").unwrap();
     function.call(&mut store, &[Val::I32(9), Val::I32(0)], &mut result).unwrap();
     assert_eq!(result[0].i32(), Some(Errno::BADF.code().into()));
-    let function = instance.get_func(&store, "random_get").unwrap();
+    let function = instance.get_func(&mut store, "random_get").unwrap();
     let error = function.call(&mut store, &[Val::I32(0), Val::I32(1)], &mut result).unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&BadPointer::NoMemory));
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use kinglet::Val;
+use kinglet::{Error, Val};
 use kinglet_wasi::{
     Errno, Error, I32Exit, MemoryInputPipe, MemoryOutputPipe, Timeout, WasiCtxBuilder, p1,
 };
