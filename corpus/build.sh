@@ -36,6 +36,41 @@ own chess -O2
 own alloc -Os
 own jpeg -O2 -mbulk-memory -mnontrapping-fptoint
 
+# crate NAME: the unpacked source of a crate that carries C code
+crate() {
+    if [ -z "${crates:-}" ]; then
+        crates=$(cd "$here/sources" && cargo metadata --locked --format-version 1 |
+            python3 -c 'import json, sys; [print(p["name"], p["manifest_path"].removesuffix("/Cargo.toml")) for p in json.load(sys.stdin)["packages"]]')
+    fi
+    awk -v name="$1" '$1 == name { print $2 }' <<<"$crates"
+}
+
+if wants lua; then
+    lua=$(crate lua-src)/lua-5.4.7
+    # Errors would need longjmp; the script raises none.
+    compile lua -Os -w -I"$here/c/stubs" -I"$lua" '-DLUAI_THROW(L,c)=__builtin_trap()' '-DLUAI_TRY(L,c,a)={ a }' -Dluai_jmpbuf=int \
+        '-Dl_signalT=int' -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS \
+        "$here"/c/{lua,nowasi}.c "$lua"/l{api,auxlib,baselib,code,ctype,debug,do,dump,func,gc,lex,mem,object,opcodes,parser,state,string,strlib,table,tablib,tm,undump,vm,zio}.c
+fi
+
+if wants sqlite; then
+    sqlite=$(crate libsqlite3-sys)/sqlite3
+    compile sqlite -O2 -w -I"$sqlite" -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL -DHAVE_USLEEP=0 \
+        -D_WASI_EMULATED_{MMAN,GETPID,SIGNAL,PROCESS_CLOCKS} "$here"/c/{sqlite,nowasi}.c "$sqlite/sqlite3.c" \
+        -lwasi-emulated-{mman,getpid,signal,process-clocks}
+fi
+
+if wants zlib; then
+    zlib=$(crate libz-sys)/src/zlib
+    compile zlib -O3 -w -I"$zlib" "$here/c/zlib.c" "$zlib"/{adler32,compress,crc32,deflate,inflate,inffast,inftrees,trees,uncompr,zutil}.c
+fi
+
+if wants quickjs; then
+    quickjs=$(crate libquickjs-sys)/embed/quickjs
+    compile quickjs -O2 -w -I"$quickjs" -D_GNU_SOURCE '-DCONFIG_VERSION="corpus"' -DEMSCRIPTEN -DFE_DOWNWARD=0 -DFE_UPWARD=0 \
+        "$here"/c/{quickjs,nowasi}.c "$quickjs"/{quickjs,cutils,libregexp,libunicode,libbf}.c -Wl,-z,stack-size=1048576
+fi
+
 # Rust: programs are grouped by the profile they are built with.
 rust() { # rust PROFILE NAME...
     local profile=$1 name targets=()
