@@ -50,7 +50,8 @@ if wants lua; then
     # Errors would need longjmp; the script raises none.
     compile lua -Os -w -I"$here/c/stubs" -I"$lua" '-DLUAI_THROW(L,c)=__builtin_trap()' '-DLUAI_TRY(L,c,a)={ a }' -Dluai_jmpbuf=int \
         '-Dl_signalT=int' -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS \
-        "$here"/c/{lua,nowasi}.c "$lua"/l{api,auxlib,baselib,code,ctype,debug,do,dump,func,gc,lex,mem,object,opcodes,parser,state,string,strlib,table,tablib,tm,undump,vm,zio}.c
+        "$here"/c/{lua,nowasi}.c "$lua"/l{api,auxlib,baselib,code,ctype,debug,do,dump,func,gc,lex,mem,object,opcodes,parser,state,string,strlib,table,tablib,tm,undump,vm,zio}.c \
+        -lwasi-emulated-process-clocks
 fi
 
 if wants sqlite; then

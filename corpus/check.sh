@@ -12,9 +12,10 @@ passed=0 failed=0
 while read -r name wasm argument fold expected; do
     case $name in '' | '#'*) continue ;; esac
     result=$("${engine[@]}" --invoke run "$here/work/$wasm" "$argument") || result="exit code $?"
-    if [ -n "$bless" ]; then
+    if [ -n "$bless" ] && [ "${result#exit}" = "$result" ]; then
         line=$(printf '%-15s %-20s %10s %3s %12s' "$name" "$wasm" "$argument" "$fold" "$result")
         sed -i "s/^$name .*/$line/" "$here/programs.txt"
+        passed=$((passed + 1))
     elif [ "$result" = "$expected" ]; then
         passed=$((passed + 1))
     else
@@ -22,6 +23,5 @@ while read -r name wasm argument fold expected; do
         echo "$name: expected $expected, got $result"
     fi
 done <"$here/programs.txt"
-if [ -n "$bless" ]; then exit 0; fi
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
