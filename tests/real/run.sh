@@ -105,20 +105,9 @@ run_sqlite() {
     check sqlite-query 3 sqlite/query.txt --dir "$dir::/db" "$work/sqlite.wasm" query /db/birds.db </dev/null
 }
 
-# rust_for TARGET ARGS...   Debian's Rust with the standard library built from source
-rust_for() {
-    local target=$1
-    shift
-    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$work/rust /usr/bin/cargo build --release \
-        --manifest-path "$here/rust/Cargo.toml" --target "$target" -Z build-std=std,panic_abort \
-        --config "target.$target.linker=\"/usr/bin/wasm-ld-19\"" "$@"
-}
-
 build_rust() {
-    rust_for wasm32-unknown-unknown --lib --config 'target.wasm32-unknown-unknown.rustflags=["-Clink-self-contained=no"]'
-    rust_for wasm32-wasip1 --bin guest --config 'target.wasm32-wasip1.rustflags=["-Clink-self-contained=no", "-L/usr/lib/wasm32-wasi", "-Clink-arg=/usr/lib/wasm32-wasi/crt1-command.o", "-Cpanic=abort"]'
-    cp rust/wasm32-unknown-unknown/release/guest.wasm rust-library.wasm
-    cp rust/wasm32-wasip1/release/guest.wasm rust-command.wasm
+    "$here/rust/build.sh" rust
+    cp rust/rust-{command,library}.wasm .
 }
 
 run_rust() {
