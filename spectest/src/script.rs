@@ -19,13 +19,25 @@ use crate::{spectest, value};
 pub(crate) fn run(source: &Source, config: &Config, skips: &Skips) -> (Report, FileSkips) {
     let report = Report { name: source.name.clone(), ..Report::default() };
     let start = Span::from_offset(0);
-    let mut run = Run { source, skips, file_skips: skips.for_file(&source.name), report, at: start, panicked: false };
+    let mut run = Run {
+        source,
+        skips,
+        file_skips: skips.for_file(&source.name),
+        report,
+        at: start,
+        panicked: false,
+    };
     match panic::catch_unwind(AssertUnwindSafe(|| run.script(config))) {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => run.fail(error.span(), format!("the script does not parse: {}", error.message())),
+        Ok(Err(error)) => {
+            run.fail(error.span(), format!("the script does not parse: {}", error.message()))
+        }
         Err(panic) => {
             run.panicked = true;
-            run.fail(run.at, format!("panic: {}; the rest of the script did not run", panic_message(&*panic)));
+            run.fail(
+                run.at,
+                format!("panic: {}; the rest of the script did not run", panic_message(&*panic)),
+            );
         }
     }
     run.finish()
@@ -163,7 +175,8 @@ impl World {
                     Some(name) => self.definitions.get(name.name()),
                     None => self.definition.as_ref(),
                 };
-                let definition = definition.cloned().ok_or_else(|| missing("definition", module))?;
+                let definition =
+                    definition.cloned().ok_or_else(|| missing("definition", module))?;
                 self.enter(instance, &definition)
             }
             WastDirective::Register { name, module, .. } => {
@@ -177,15 +190,18 @@ impl World {
             }
             WastDirective::AssertReturn { exec, results, .. } => {
                 let (action, outcome) = self.execute(exec)?;
-                self.returned(outcome, &results).map_err(|problem| format!("assert_return {action}: {problem}"))
+                self.returned(outcome, &results)
+                    .map_err(|problem| format!("assert_return {action}: {problem}"))
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 let (action, outcome) = self.execute(exec)?;
-                trapped(outcome, message).map_err(|problem| format!("assert_trap {action}: {problem}"))
+                trapped(outcome, message)
+                    .map_err(|problem| format!("assert_trap {action}: {problem}"))
             }
             WastDirective::AssertExhaustion { call, message, .. } => {
                 let outcome = self.invoke(&call)?;
-                trapped(outcome, message).map_err(|problem| format!("assert_exhaustion {:?}: {problem}", call.name))
+                trapped(outcome, message)
+                    .map_err(|problem| format!("assert_exhaustion {:?}: {problem}", call.name))
             }
             WastDirective::AssertException { exec, .. } => {
                 let (action, outcome) = self.execute(exec)?;
@@ -196,7 +212,9 @@ impl World {
                 unlinkable(self.instantiate(&module), message)
                     .map_err(|problem| format!("assert_unlinkable: {problem}"))
             }
-            WastDirective::AssertInvalid { module, message, .. } => self.rejected("assert_invalid", module, message),
+            WastDirective::AssertInvalid { module, message, .. } => {
+                self.rejected("assert_invalid", module, message)
+            }
             WastDirective::AssertMalformed { module, message, .. } => {
                 self.rejected("assert_malformed", module, message)
             }
@@ -206,7 +224,9 @@ impl World {
             WastDirective::AssertMalformedCustom { module, message, .. } => {
                 self.rejected("assert_malformed_custom", module, message)
             }
-            WastDirective::AssertSuspension { .. } => Err("assert_suspension: needs the stack-switching proposal".into()),
+            WastDirective::AssertSuspension { .. } => {
+                Err("assert_suspension: needs the stack-switching proposal".into())
+            }
             WastDirective::Thread(_) => Err("thread: needs the threads proposal".into()),
             WastDirective::Wait { .. } => Err("wait: needs the threads proposal".into()),
         }
@@ -250,7 +270,9 @@ impl World {
             WastExecute::Get { module, global, .. } => {
                 let instance = self.instance(module)?;
                 let found = instance.get_global(&mut self.store, global);
-                let value = found.ok_or_else(|| format!("no exported global {global:?}"))?.get(&mut self.store);
+                let value = found
+                    .ok_or_else(|| format!("no exported global {global:?}"))?
+                    .get(&mut self.store);
                 Ok((format!("{global:?}"), Ok(vec![value])))
             }
         }
@@ -267,12 +289,18 @@ impl World {
     }
 
     fn returned(&mut self, outcome: Outcome, expected: &[WastRet<'_>]) -> Verdict {
-        let got = outcome.map_err(|error| format!("expected {}, got: {error:#}", value::show_expected(expected)))?;
+        let got = outcome.map_err(|error| {
+            format!("expected {}, got: {error:#}", value::show_expected(expected))
+        })?;
         let fits = |(expected, got)| value::fits(&self.store, expected, got);
         if got.len() == expected.len() && expected.iter().zip(&got).all(fits) {
             return Ok(());
         }
-        Err(format!("expected {}, got {}", value::show_expected(expected), value::show(&self.store, &got, expected)))
+        Err(format!(
+            "expected {}, got {}",
+            value::show_expected(expected),
+            value::show(&self.store, &got, expected)
+        ))
     }
 
     /// Whether `module` is refused: by the text format's reader, which is not ours, or by the engine.
@@ -312,7 +340,9 @@ fn missing(what: &str, name: Option<Id<'_>>) -> String {
 
 fn trapped(outcome: Outcome, expected: &str) -> Verdict {
     let error = match outcome {
-        Ok(results) => return Err(format!("expected the trap {expected:?}, got {} results", results.len())),
+        Ok(results) => {
+            return Err(format!("expected the trap {expected:?}, got {} results", results.len()));
+        }
         Err(error) => error,
     };
     // The suite's messages may say which element it was: "uninitialized element 2".
@@ -327,7 +357,12 @@ fn trapped(outcome: Outcome, expected: &str) -> Verdict {
 fn threw(outcome: Outcome) -> Verdict {
     match outcome {
         Ok(results) => Err(format!("expected an exception, got {} results", results.len())),
-        Err(error) if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains("exception") => Ok(()),
+        Err(error)
+            if error.downcast_ref::<Trap>().is_none()
+                && format!("{error:#}").contains("exception") =>
+        {
+            Ok(())
+        }
         Err(error) => Err(format!("expected an exception, got: {error:#}")),
     }
 }
@@ -335,7 +370,12 @@ fn threw(outcome: Outcome) -> Verdict {
 fn unlinkable(outcome: Result<Instance, Error>, expected: &str) -> Verdict {
     match outcome {
         Ok(_) => Err(format!("expected {expected:?}, but the module is instantiated")),
-        Err(error) if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains(expected) => Ok(()),
+        Err(error)
+            if error.downcast_ref::<Trap>().is_none()
+                && format!("{error:#}").contains(expected) =>
+        {
+            Ok(())
+        }
         Err(error) => Err(format!("expected {expected:?}, got: {error:#}")),
     }
 }

@@ -52,7 +52,9 @@ impl Skips {
             };
             let (pattern, line) = match target.rsplit_once(':') {
                 Some((pattern, line)) => {
-                    let line = line.parse().map_err(|_| format!("line {number}: `{line}` is no line number"))?;
+                    let line = line
+                        .parse()
+                        .map_err(|_| format!("line {number}: `{line}` is no line number"))?;
                     (pattern, Some(line))
                 }
                 None => (target, None),
@@ -64,7 +66,8 @@ impl Skips {
 
     /// The entries that concern the script `name`.
     pub(crate) fn for_file(&self, name: &str) -> FileSkips {
-        let fitting = (0..self.entries.len()).filter(|&index| fits(&self.entries[index].pattern, name));
+        let fitting =
+            (0..self.entries.len()).filter(|&index| fits(&self.entries[index].pattern, name));
         let (lines, whole) = fitting.partition(|&index| self.entries[index].line.is_some());
         FileSkips { whole, lines, needed: Vec::new() }
     }
@@ -84,7 +87,9 @@ impl Skips {
         }
         let unneeded = (0..self.entries.len()).filter(|&index| !needed[index]);
         let (needless, unmatched): (Vec<_>, Vec<_>) = unneeded.partition(|&index| matched[index]);
-        let names = |indices: Vec<usize>| indices.iter().map(|&index| self.entries[index].to_string()).collect();
+        let names = |indices: Vec<usize>| {
+            indices.iter().map(|&index| self.entries[index].to_string()).collect()
+        };
         (names(needless), names(unmatched))
     }
 }
@@ -110,9 +115,9 @@ fn fits(pattern: &str, name: &str) -> bool {
 fn glob(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((prefix, rest)) => text
-            .strip_prefix(prefix)
-            .is_some_and(|tail| tail.char_indices().any(|(at, _)| glob(rest, &tail[at..])) || glob(rest, "")),
+        Some((prefix, rest)) => text.strip_prefix(prefix).is_some_and(|tail| {
+            tail.char_indices().any(|(at, _)| glob(rest, &tail[at..])) || glob(rest, "")
+        }),
     }
 }
 
@@ -143,7 +148,10 @@ mod tests {
         assert_eq!(Skips::parse("# a\n\nx.wast").unwrap_err(), "line 3: `x.wast` gives no reason");
         assert_eq!(Skips::parse("x.wast:y why").unwrap_err(), "line 1: `y` is no line number");
         let skips = Skips::parse("x.wast:7 why\ny/*.wast  because of this").unwrap();
-        assert_eq!(skips.entries.iter().map(ToString::to_string).collect::<Vec<_>>(), ["x.wast:7", "y/*.wast"]);
+        assert_eq!(
+            skips.entries.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["x.wast:7", "y/*.wast"]
+        );
     }
 
     #[test]

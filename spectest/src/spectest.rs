@@ -1,8 +1,8 @@
 //! The module `spectest`, which scripts import from.
 
 use kinglet::{
-    Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType, Mutability, Ref, RefType, Result, Store, Table,
-    TableType, Val, ValType,
+    Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType, Mutability, Ref, RefType,
+    Result, Store, Table, TableType, Val, ValType,
 };
 
 /// Defines the module `spectest` as the reference interpreter has it. What scripts print goes nowhere.

@@ -56,7 +56,9 @@ impl Suite {
             for _ in 0..threads {
                 let sender = sender.clone();
                 let worker = thread::Builder::new().stack_size(STACK_SIZE);
-                worker.spawn_scoped(scope, move || work(sender)).expect("the system gives no thread");
+                worker
+                    .spawn_scoped(scope, move || work(sender))
+                    .expect("the system gives no thread");
             }
             drop(sender);
 

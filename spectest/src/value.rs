@@ -19,7 +19,9 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
             Some(Hierarchy::Extern) => Val::null_extern_ref(),
             None => return Err("this kind of reference is not supported".to_owned()),
         },
-        WastArgCore::RefExtern(value) => Val::ExternRef(Some(ExternRef::new(store, *value).unwrap())),
+        WastArgCore::RefExtern(value) => {
+            Val::ExternRef(Some(ExternRef::new(store, *value).unwrap()))
+        }
         WastArgCore::RefHost(_) => return Err("this kind of reference is not supported".to_owned()),
     })
 }
@@ -31,15 +33,23 @@ pub(crate) fn fits(store: &Store<()>, expected: &WastRet<'_>, got: &Val) -> bool
 
 fn core_fits(store: &Store<()>, expected: &WastRetCore<'_>, got: &Val) -> bool {
     match (expected, got) {
-        (WastRetCore::Either(options), _) => options.iter().any(|option| core_fits(store, option, got)),
+        (WastRetCore::Either(options), _) => {
+            options.iter().any(|option| core_fits(store, option, got))
+        }
         (WastRetCore::I32(expected), Val::I32(got)) => expected == got,
         (WastRetCore::I64(expected), Val::I64(got)) => expected == got,
         (WastRetCore::F32(expected), Val::F32(got)) => f32_fits(expected, *got),
         (WastRetCore::F64(expected), Val::F64(got)) => f64_fits(expected, *got),
-        (WastRetCore::V128(expected), Val::V128(got)) => v128_fits(expected, got.as_u128().to_le_bytes()),
+        (WastRetCore::V128(expected), Val::V128(got)) => {
+            v128_fits(expected, got.as_u128().to_le_bytes())
+        }
         (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
-        (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => hierarchy(heap) == Some(Hierarchy::Func),
-        (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => hierarchy(heap) == Some(Hierarchy::Extern),
+        (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => {
+            hierarchy(heap) == Some(Hierarchy::Func)
+        }
+        (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => {
+            hierarchy(heap) == Some(Hierarchy::Extern)
+        }
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(got))) => {
@@ -58,8 +68,12 @@ enum Hierarchy {
 
 fn hierarchy(heap: &HeapType<'_>) -> Option<Hierarchy> {
     match heap {
-        HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::NoFunc, .. } => Some(Hierarchy::Func),
-        HeapType::Abstract { ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, .. } => Some(Hierarchy::Extern),
+        HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::NoFunc, .. } => {
+            Some(Hierarchy::Func)
+        }
+        HeapType::Abstract {
+            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, ..
+        } => Some(Hierarchy::Extern),
         _ => None,
     }
 }
@@ -91,11 +105,19 @@ fn v128_fits(expected: &V128Pattern, got: [u8; 16]) -> bool {
         expected.iter().zip(split(got, expected.len())).all(|(expected, got)| fits(expected, got))
     }
     match expected {
-        V128Pattern::I8x16(expected) => lanes(expected, got, |lane, got| got == u64::from(*lane as u8)),
-        V128Pattern::I16x8(expected) => lanes(expected, got, |lane, got| got == u64::from(*lane as u16)),
-        V128Pattern::I32x4(expected) => lanes(expected, got, |lane, got| got == u64::from(*lane as u32)),
+        V128Pattern::I8x16(expected) => {
+            lanes(expected, got, |lane, got| got == u64::from(*lane as u8))
+        }
+        V128Pattern::I16x8(expected) => {
+            lanes(expected, got, |lane, got| got == u64::from(*lane as u16))
+        }
+        V128Pattern::I32x4(expected) => {
+            lanes(expected, got, |lane, got| got == u64::from(*lane as u32))
+        }
         V128Pattern::I64x2(expected) => lanes(expected, got, |lane, got| got == *lane as u64),
-        V128Pattern::F32x4(expected) => lanes(expected, got, |lane, got| f32_fits(lane, got as u32)),
+        V128Pattern::F32x4(expected) => {
+            lanes(expected, got, |lane, got| f32_fits(lane, got as u32))
+        }
         V128Pattern::F64x2(expected) => lanes(expected, got, f64_fits),
     }
 }
@@ -123,7 +145,10 @@ pub(crate) fn show(store: &Store<()>, got: &[Val], expected: &[WastRet<'_>]) -> 
     listed(got.iter().enumerate().map(|(index, value)| match (value, expected.get(index)) {
         (Val::V128(got), Some(WastRet::Core(WastRetCore::V128(expected)))) => {
             let (shape, lanes) = shape(expected);
-            show_v128(shape, split(got.as_u128().to_le_bytes(), lanes.len()).map(|lane| format!("{lane:#x}")))
+            show_v128(
+                shape,
+                split(got.as_u128().to_le_bytes(), lanes.len()).map(|lane| format!("{lane:#x}")),
+            )
         }
         _ => show_value(store, value),
     }))
@@ -140,7 +165,10 @@ fn show_value(store: &Store<()>, value: &Val) -> String {
         Val::I64(value) => format!("(i64.const {value})"),
         Val::F32(bits) => format!("(f32.const {})", show_f32(*bits)),
         Val::F64(bits) => format!("(f64.const {})", show_f64(*bits)),
-        Val::V128(value) => show_v128("i64x2", split(value.as_u128().to_le_bytes(), 2).map(|lane| format!("{lane:#x}"))),
+        Val::V128(value) => show_v128(
+            "i64x2",
+            split(value.as_u128().to_le_bytes(), 2).map(|lane| format!("{lane:#x}")),
+        ),
         Val::FuncRef(None) => "(ref.null func)".to_owned(),
         Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
         Val::ExternRef(None) => "(ref.null extern)".to_owned(),
@@ -156,8 +184,12 @@ fn show_pattern(expected: &WastRetCore<'_>) -> String {
     match expected {
         WastRetCore::I32(value) => format!("(i32.const {value})"),
         WastRetCore::I64(value) => format!("(i64.const {value})"),
-        WastRetCore::F32(pattern) => format!("(f32.const {})", show_nan(pattern, |value| show_f32(value.bits))),
-        WastRetCore::F64(pattern) => format!("(f64.const {})", show_nan(pattern, |value| show_f64(value.bits))),
+        WastRetCore::F32(pattern) => {
+            format!("(f32.const {})", show_nan(pattern, |value| show_f32(value.bits)))
+        }
+        WastRetCore::F64(pattern) => {
+            format!("(f64.const {})", show_nan(pattern, |value| show_f64(value.bits)))
+        }
         WastRetCore::V128(pattern) => {
             let (shape, lanes) = shape(pattern);
             show_v128(shape, lanes.into_iter())
@@ -189,12 +221,14 @@ fn shape(pattern: &V128Pattern) -> (&'static str, Vec<String>) {
         V128Pattern::I16x8(lanes) => ("i16x8", hex(lanes, |lane| u64::from(*lane as u16))),
         V128Pattern::I32x4(lanes) => ("i32x4", hex(lanes, |lane| u64::from(*lane as u32))),
         V128Pattern::I64x2(lanes) => ("i64x2", hex(lanes, |lane| *lane as u64)),
-        V128Pattern::F32x4(lanes) => {
-            ("f32x4", lanes.iter().map(|lane| show_nan(lane, |value| format!("{:#x}", value.bits))).collect())
-        }
-        V128Pattern::F64x2(lanes) => {
-            ("f64x2", lanes.iter().map(|lane| show_nan(lane, |value| format!("{:#x}", value.bits))).collect())
-        }
+        V128Pattern::F32x4(lanes) => (
+            "f32x4",
+            lanes.iter().map(|lane| show_nan(lane, |value| format!("{:#x}", value.bits))).collect(),
+        ),
+        V128Pattern::F64x2(lanes) => (
+            "f64x2",
+            lanes.iter().map(|lane| show_nan(lane, |value| format!("{:#x}", value.bits))).collect(),
+        ),
     }
 }
 
@@ -219,5 +253,9 @@ fn show_f32(bits: u32) -> String {
 fn show_f64(bits: u64) -> String {
     let value = f64::from_bits(bits);
     let sign = if value.is_sign_negative() { "-" } else { "" };
-    if value.is_nan() { format!("{sign}nan:{:#x}", bits & 0xf_ffff_ffff_ffff) } else { format!("{value:?}") }
+    if value.is_nan() {
+        format!("{sign}nan:{:#x}", bits & 0xf_ffff_ffff_ffff)
+    } else {
+        format!("{value:?}")
+    }
 }

@@ -30,7 +30,8 @@ fn sources() -> Vec<Source> {
         "memory_trap64.wast",
     ];
     let memory64 = proposal(Proposal::Memory64).filter(|file| MEMORY64.contains(&file.name()));
-    let files = spec(SpecVersion::V3).chain(PROPOSALS.into_iter().flat_map(proposal)).chain(memory64);
+    let files =
+        spec(SpecVersion::V3).chain(PROPOSALS.into_iter().flat_map(proposal)).chain(memory64);
     let mut sources: Vec<_> = files.map(source).collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     sources
@@ -51,5 +52,9 @@ fn the_official_suite_passes() {
     });
     println!("{summary}");
     assert!(summary.success(), "{summary}");
-    assert!(summary.needless.is_empty(), "the skip list excuses what passes: {:?}", summary.needless);
+    assert!(
+        summary.needless.is_empty(),
+        "the skip list excuses what passes: {:?}",
+        summary.needless
+    );
 }
