@@ -1,12 +1,13 @@
 //! The list of what is known not to pass, and why.
 
-use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Scripts and directives that a run does not count, each with the reason.
 ///
-/// A text file: one entry per line, `PATTERN[:LINE] REASON`; `#` begins a comment line. The parts of `PATTERN` between
+/// A text file: one entry per line, `PATTERN[:LINES] REASON`; `#` begins a comment line. The parts of `PATTERN` between
 /// slashes must fit the last parts of a script's name, and `*` stands for any characters within a part: `simd/*.wast`
-/// fits `core/simd/simd_const.wast`. With `:LINE` the entry fits the directive that begins on that line only.
+/// fits `core/simd/simd_const.wast`. With `LINES`, such as `7` or `7,20-31`, the entry fits the directives that begin on
+/// these lines only.
 #[derive(Debug, Clone, Default)]
 pub struct Skips {
     entries: Vec<Entry>,
@@ -14,15 +15,30 @@ pub struct Skips {
 
 #[derive(Debug, Clone)]
 struct Entry {
+    /// `PATTERN[:LINES]`, as in the list.
+    text: String,
     pattern: String,
-    line: Option<usize>,
+    /// Empty if the entry is for whole scripts.
+    lines: Vec<RangeInclusive<usize>>,
 }
 
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.pattern)?;
-        self.line.map_or(Ok(()), |line| write!(f, ":{line}"))
+impl Entry {
+    fn parse(text: &str) -> Result<Entry, String> {
+        let (pattern, lines) = match text.rsplit_once(':') {
+            Some((pattern, lines)) => {
+                (pattern, lines.split(',').map(range).collect::<Result<_, _>>()?)
+            }
+            None => (text, Vec::new()),
+        };
+        Ok(Entry { text: text.to_owned(), pattern: pattern.to_owned(), lines })
     }
+}
+
+/// Reads `LINE` or `FIRST-LAST`.
+fn range(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let line = |text: &str| text.parse().map_err(|_| format!("`{text}` is no line number"));
+    Ok(line(first)?..=line(last)?)
 }
 
 impl Skips {
@@ -50,16 +66,9 @@ impl Skips {
             let Some((target, _reason)) = line.split_once(char::is_whitespace) else {
                 return Err(format!("line {number}: `{line}` gives no reason"));
             };
-            let (pattern, line) = match target.rsplit_once(':') {
-                Some((pattern, line)) => {
-                    let line = line
-                        .parse()
-                        .map_err(|_| format!("line {number}: `{line}` is no line number"))?;
-                    (pattern, Some(line))
-                }
-                None => (target, None),
-            };
-            entries.push(Entry { pattern: pattern.to_owned(), line });
+            let entry =
+                Entry::parse(target).map_err(|problem| format!("line {number}: {problem}"))?;
+            entries.push(entry);
         }
         Ok(Skips { entries })
     }
@@ -68,13 +77,15 @@ impl Skips {
     pub(crate) fn for_file(&self, name: &str) -> FileSkips {
         let fitting =
             (0..self.entries.len()).filter(|&index| fits(&self.entries[index].pattern, name));
-        let (lines, whole) = fitting.partition(|&index| self.entries[index].line.is_some());
+        let (lines, whole) = fitting.partition(|&index| !self.entries[index].lines.is_empty());
         FileSkips { whole, lines, needed: Vec::new() }
     }
 
     /// The entry for the directive on `line` among `candidates`.
     pub(crate) fn for_line(&self, candidates: &[usize], line: usize) -> Option<usize> {
-        candidates.iter().copied().find(|&index| self.entries[index].line == Some(line))
+        let fits =
+            |index: &usize| self.entries[*index].lines.iter().any(|range| range.contains(&line));
+        candidates.iter().copied().find(fits)
     }
 
     /// Names the entries that no script needed: those that fitted one and those that fitted none.
@@ -88,7 +99,7 @@ impl Skips {
         let unneeded = (0..self.entries.len()).filter(|&index| !needed[index]);
         let (needless, unmatched): (Vec<_>, Vec<_>) = unneeded.partition(|&index| matched[index]);
         let names = |indices: Vec<usize>| {
-            indices.iter().map(|&index| self.entries[index].to_string()).collect()
+            indices.iter().map(|&index| self.entries[index].text.clone()).collect()
         };
         (names(needless), names(unmatched))
     }
@@ -147,11 +158,13 @@ mod tests {
     fn entries_need_a_reason_and_a_line_number() {
         assert_eq!(Skips::parse("# a\n\nx.wast").unwrap_err(), "line 3: `x.wast` gives no reason");
         assert_eq!(Skips::parse("x.wast:y why").unwrap_err(), "line 1: `y` is no line number");
-        let skips = Skips::parse("x.wast:7 why\ny/*.wast  because of this").unwrap();
-        assert_eq!(
-            skips.entries.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["x.wast:7", "y/*.wast"]
-        );
+        assert_eq!(Skips::parse("x.wast:1- why").unwrap_err(), "line 1: `` is no line number");
+        let skips = Skips::parse("x.wast:7,9-12 why\ny/*.wast  because of this").unwrap();
+        let file = skips.for_file("x.wast");
+        assert!(file.whole.is_empty());
+        let lines = (0..20).filter(|&line| skips.for_line(&file.lines, line).is_some());
+        assert_eq!(lines.collect::<Vec<_>>(), [7, 9, 10, 11, 12]);
+        assert_eq!(skips.for_file("y/z.wast").whole, [1]);
     }
 
     #[test]

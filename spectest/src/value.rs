@@ -259,3 +259,50 @@ fn show_f64(bits: u64) -> String {
         format!("{value:?}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wast::parser::{self, ParseBuffer};
+
+    fn vector(pattern: &str, got: [u8; 16]) -> bool {
+        let buffer = ParseBuffer::new(pattern).unwrap();
+        v128_fits(&parser::parse::<V128Pattern>(&buffer).unwrap(), got)
+    }
+
+    #[test]
+    fn vectors_are_compared_lane_by_lane() {
+        let bytes: [u8; 16] = std::array::from_fn(|index| index as u8);
+        assert!(vector("i8x16 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15", bytes));
+        assert!(!vector("i8x16 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 16", bytes));
+        assert!(vector("i16x8 0x0100 0x0302 0x0504 0x0706 0x0908 0x0b0a 0x0d0c 0x0f0e", bytes));
+        assert!(vector("i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c", bytes));
+        assert!(vector("i64x2 0x0706050403020100 0x0f0e0d0c0b0a0908", bytes));
+        assert!(!vector("i64x2 0x0706050403020100 -1", bytes));
+        assert!(vector("i8x16 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1 -1", [0xff; 16]));
+
+        let lanes = [f32::NAN.to_bits(), 0xffe0_0000, 1.5_f32.to_bits(), (-0.0_f32).to_bits()];
+        let floats: [u8; 16] =
+            std::array::from_fn(|index| lanes[index / 4].to_le_bytes()[index % 4]);
+        assert!(vector("f32x4 nan:canonical nan:arithmetic 1.5 -0", floats));
+        assert!(!vector("f32x4 nan:canonical nan:canonical 1.5 -0", floats));
+        assert!(!vector("f32x4 nan:canonical nan:arithmetic 1.5 0", floats));
+        assert!(vector("f64x2 nan:arithmetic nan:arithmetic", [0xff; 16]));
+        assert!(!vector("f64x2 nan:canonical nan:arithmetic", [0xff; 16]));
+    }
+
+    #[test]
+    fn vectors_are_shown_in_the_expected_shape() {
+        for (pattern, shown) in [
+            ("i16x8 -1 0 1 2 3 4 5 6", "(v128.const i16x8 0xffff 0x0 0x1 0x2 0x3 0x4 0x5 0x6)"),
+            (
+                "f32x4 nan:canonical nan:arithmetic 1 0",
+                "(v128.const f32x4 nan:canonical nan:arithmetic 0x3f800000 0x0)",
+            ),
+        ] {
+            let buffer = ParseBuffer::new(pattern).unwrap();
+            let pattern = parser::parse::<V128Pattern>(&buffer).unwrap();
+            assert_eq!(show_pattern(&WastRetCore::V128(pattern)), shown);
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::progress::Progress;
 
 Exit codes: 0 if no directive failed, else 1.")]
 pub(crate) struct Args {
-    /// Excuse what this list names: `PATTERN[:LINE] REASON`, one per line; by default what this version is known not to pass.
+    /// Excuse what this list names: `PATTERN[:LINES] REASON`, one per line; by default what this version is known not to pass.
     #[arg(long, value_name = "FILE", conflicts_with = "no_skips")]
     skips: Option<PathBuf>,
 
