@@ -1,25 +1,32 @@
 //! Reading modules.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
-use std::{fs, io};
 
 use kinglet::{Engine, Module};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
 
+/// Longer modules are refused, so that an endless file does not fill the memory: 1 GiB, what the web's engines allow.
+const MAX_SIZE: u64 = 1 << 30;
+
 /// The binary module in the file `path`, or in standard input if that is `-`. Text is translated.
 pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
-    let bytes = if path == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    let mut bytes = Vec::new();
+    let mut read = |file: &mut dyn Read| file.take(MAX_SIZE + 1).read_to_end(&mut bytes);
+    let size = if path == "-" {
+        read(&mut io::stdin().lock())
     } else {
-        fs::read(path)
+        File::open(path).and_then(|mut file| read(&mut file))
     };
-    let bytes =
-        bytes.map_err(|error| Failure::new(format!("cannot read {}: {error}", name(path))))?;
+    let size =
+        size.map_err(|error| Failure::new(format!("cannot read {}: {error}", name(path))))?;
+    if size as u64 > MAX_SIZE {
+        return Err(Failure::new(format!("{} is longer than {MAX_SIZE} bytes", name(path))));
+    }
     if bytes.starts_with(b"\0asm") {
         return Ok(bytes);
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use clap::ValueHint;
 use kinglet::{Engine, ExternType, Module};
 
 use crate::failure::Failure;
@@ -17,7 +18,7 @@ use crate::sections::{Section, sections};
   kinglet inspect hello.wasm --bytecode main     # of one, by name or index")]
 pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: OsString,
 }
 

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::ValueHint;
 use kinglet::{
     Config, Engine, Error, ExternType, Func, Instance, Linker, Module, Store, StoreLimits,
     StoreLimitsBuilder, Trap, Val, WasmBacktrace,
@@ -53,7 +54,7 @@ pub(crate) struct Args {
     max_memory: Option<usize>,
 
     /// The module, binary or text, `-` for standard input; then the guest's arguments.
-    #[arg(required = true, trailing_var_arg = true, value_name = "FILE [ARGS]")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "FILE [ARGS]", value_hint = ValueHint::FilePath)]
     file_and_args: Vec<OsString>,
 }
 

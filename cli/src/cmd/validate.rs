@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::ValueHint;
 use kinglet::Engine;
 
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ use crate::input;
 Exit codes: 0 if all are valid, else 1.")]
 pub(crate) struct Args {
     /// Modules, binary or text; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<OsString>,
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use clap::ValueHint;
 use kinglet_spectest::{Skips, Source, Suite};
 
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::progress::Progress;
 Exit codes: 0 if no directive failed, else 1.")]
 pub(crate) struct Args {
     /// Excuse what this list names: `PATTERN[:LINES] REASON`, one per line; by default what this version is known not to pass.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_skips")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_skips")]
     skips: Option<PathBuf>,
 
     /// Excuse nothing.
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     no_skips: bool,
 
     /// Scripts, and folders of them.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
 }
 
