@@ -6,7 +6,6 @@ mod cmd;
 mod failure;
 mod input;
 mod progress;
-mod sections;
 mod units;
 mod values;
 mod wasi;

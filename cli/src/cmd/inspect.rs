@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::ValueHint;
-use kinglet::{Engine, ExternType, Module};
+use kinglet::{Engine, ExternType, Module, Mutability, inspect};
 
 use crate::failure::Failure;
 use crate::input;
-use crate::sections::{Section, sections};
 
 /// Show what a module consists of.
+///
+/// Its sections and their sizes, what it imports and exports, and which proposals to the standard it needs.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   kinglet inspect hello.wasm
@@ -20,6 +21,11 @@ pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: OsString,
+
+    /// Show instead the code that the interpreter runs, beside the WebAssembly it was made from: of all functions or
+    /// of FUNC, a name or an index.
+    #[arg(long, value_name = "FUNC")]
+    bytecode: Option<Option<String>>,
 }
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
@@ -27,23 +33,62 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let engine = Engine::default();
     let module = input::compile(&engine, &args.file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    if let Some(name) = module.name() {
-        writeln!(out, "module {name}")?;
+    match args.bytecode {
+        Some(function) => {
+            for index in chosen(&module, function.as_deref(), &input::name(&args.file))? {
+                let code = inspect::bytecode(&module, index)
+                    .map_err(|error| Failure::new(format!("{error:#}")))?;
+                writeln!(out, "{}\n", code.trim_end())?;
+            }
+        }
+        None => {
+            if let Some(name) = module.name() {
+                writeln!(out, "module {name}")?;
+            }
+            show_sections(&mut out, &module)?;
+            show_functions(&mut out, &module)?;
+            show_externs(&mut out, &module)?;
+            writeln!(out, "features")?;
+            writeln!(out, "  {}", inspect::features_used(&module).join(", "))?;
+        }
     }
-    show_sections(&mut out, &sections(&bytes), bytes.len())?;
-    show_externs(&mut out, &module)?;
     out.flush()?;
     Ok(0)
 }
 
-fn show_sections(out: &mut impl Write, sections: &[Section], total: usize) -> io::Result<()> {
-    writeln!(out, "sections ({total} bytes)")?;
-    for Section { name, custom, offset, size, items } in sections {
-        let name = if *custom { format!("custom {name:?}") } else { name.clone() };
-        let items = items.map_or_else(String::new, |items| format!("{items:>10} items"));
-        writeln!(out, "  {name:<24} at {offset:#010x} {size:>10} bytes{items}")?;
+/// The indices of the functions whose code is asked for: all that are not imported, or the one called `function`, by
+/// its index or by its name in the name section.
+fn chosen(module: &Module, function: Option<&str>, file: &str) -> Result<Vec<u32>, Failure> {
+    let Some(wanted) = function else {
+        let own = inspect::functions(module).filter(|function| function.body.is_some());
+        return Ok(own.map(|function| function.index).collect());
+    };
+    let called = |function: &inspect::Function| function.name.as_deref() == Some(wanted);
+    let index = wanted
+        .parse()
+        .ok()
+        .or_else(|| inspect::functions(module).find(called).map(|function| function.index));
+    let index = index.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?;
+    Ok(vec![index])
+}
+
+fn show_sections(out: &mut impl Write, module: &Module) -> io::Result<()> {
+    writeln!(out, "sections ({} bytes)", inspect::binary(module).len())?;
+    for section in inspect::sections(module) {
+        let name = match section.is_custom() {
+            true => format!("custom {:?}", section.name),
+            false => section.name.to_owned(),
+        };
+        let (start, size) = (section.range.start, section.range.len());
+        writeln!(out, "  {name:<24} at {start:#010x} {size:>10} bytes")?;
     }
     Ok(())
+}
+
+fn show_functions(out: &mut impl Write, module: &Module) -> io::Result<()> {
+    let bodies = || inspect::functions(module).filter_map(|function| function.body);
+    let largest = bodies().map(|body| body.len()).max().unwrap_or_default();
+    writeln!(out, "functions ({}, the largest of {largest} bytes)", bodies().count())
 }
 
 fn show_externs(out: &mut impl Write, module: &Module) -> io::Result<()> {
@@ -67,7 +112,7 @@ fn show_type(ty: &ExternType) -> String {
             format!("func ({params}) -> ({results})")
         }
         ExternType::Global(ty) => {
-            let mutable = if ty.mutability() == kinglet::Mutability::Var { "mut " } else { "" };
+            let mutable = if ty.mutability() == Mutability::Var { "mut " } else { "" };
             format!("global {mutable}{}", ty.content())
         }
         ExternType::Table(ty) => {

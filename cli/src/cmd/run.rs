@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use kinglet::{
-    Config, Engine, Error, ExternType, Func, Instance, Linker, Module, Store, StoreLimits,
-    StoreLimitsBuilder, Trap, Val, WasmBacktrace,
+    Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module, Store, StoreLimits,
+    StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
 };
 
+use kinglet_wasi::WasiCtx;
+
 use crate::failure::Failure;
-use crate::wasi::{self, WasiArgs, WasiCtx};
-use crate::{input, sections, units, values};
+use crate::wasi::WasiArgs;
+use crate::{input, units, values};
 
 /// Run a module.
 ///
@@ -71,7 +73,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
     let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
     let module = input::compile(&engine, file, &bytes)?;
-    let entry = Entry::find(&module, file, &bytes, args.invoke.as_deref())?;
+    let entry = Entry::find(&module, file, args.invoke.as_deref())?;
     let arguments = match &entry {
         Entry::Function(name, parameters) => parse_arguments(name, parameters, guest_args)?,
         _ => Vec::new(),
@@ -99,7 +101,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
         });
     }
     let mut linker = Linker::new(&engine);
-    wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(setup)?;
+    kinglet_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(setup)?;
 
     let outcome = linker
         .instantiate(&mut store, &module)
@@ -119,10 +121,13 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     }
 }
 
+/// The number of the section that names a start function (spec, 5.5.11).
+const START_SECTION: u8 = 8;
+
 /// What to run of a module.
 enum Entry {
     /// The exported function of this name and type, after `_initialize` if there is such a function.
-    Function(String, Vec<kinglet::ValType>),
+    Function(String, Vec<ValType>),
     /// `_start`.
     Command,
     /// `_initialize`.
@@ -132,12 +137,7 @@ enum Entry {
 }
 
 impl Entry {
-    fn find(
-        module: &Module,
-        file: &OsStr,
-        bytes: &[u8],
-        invoke: Option<&str>,
-    ) -> Result<Entry, Failure> {
+    fn find(module: &Module, file: &OsStr, invoke: Option<&str>) -> Result<Entry, Failure> {
         let function = |name: &str| match module.get_export(name) {
             Some(ExternType::Func(ty)) => Some(ty),
             _ => None,
@@ -153,10 +153,7 @@ impl Entry {
             Ok(Entry::Command)
         } else if function("_initialize").is_some() {
             Ok(Entry::Reactor)
-        } else if sections::sections(bytes)
-            .iter()
-            .any(|section| section.name == "start" && !section.custom)
-        {
+        } else if inspect::sections(module).iter().any(|section| section.id == START_SECTION) {
             Ok(Entry::Start)
         } else {
             Err(Failure::new(format!(
@@ -213,14 +210,14 @@ fn functions(module: &Module) -> String {
 
 fn parse_arguments(
     name: &str,
-    parameters: &[kinglet::ValType],
+    parameters: &[ValType],
     args: &[OsString],
 ) -> Result<Vec<Val>, Failure> {
     if args.len() != parameters.len() {
         let (takes, given) = (parameters.len(), args.len());
         return Err(Failure::usage(format!("`{name}` takes {takes} arguments, not {given}")));
     }
-    let parse = |(index, (arg, ty)): (usize, (&OsString, &kinglet::ValType))| {
+    let parse = |(index, (arg, ty)): (usize, (&OsString, &ValType))| {
         let text = arg.to_string_lossy();
         values::parse(&text, ty).map_err(|problem| {
             Failure::usage(format!("argument {} of `{name}`: {problem}", index + 1))
@@ -237,39 +234,38 @@ enum Stage {
 
 /// The guest's exit code if it exited, and why it failed otherwise.
 fn stopped(error: &Error, stage: Stage, file: &OsStr, args: &Args) -> Result<i32, Failure> {
-    if let Some(code) = wasi::exit_code(error) {
-        return Ok(code);
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Ok(exit.process_exit_code());
     }
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(show_backtrace).unwrap_or_default();
-    match (error.downcast_ref::<Trap>(), stage) {
-        (Some(Trap::Interrupt), _) if args.timeout.is_some() => {
+    let backtrace = error.wasm_backtrace().map(show_backtrace).unwrap_or_default();
+    let file = input::name(file);
+    let message = match (error.trap(), stage) {
+        _ if timed_out(error) => {
             let timeout = args.timeout.unwrap_or_default();
-            Err(Failure::trap(format!(
-                "{} ran longer than --timeout {timeout:?}{backtrace}",
-                input::name(file)
-            )))
+            format!("{file} ran longer than --timeout {timeout:?}")
         }
         (Some(Trap::OutOfFuel), _) => {
-            let fuel = args.fuel.unwrap_or_default();
-            Err(Failure::trap(format!(
-                "{} used up its fuel of {fuel}{backtrace}",
-                input::name(file)
-            )))
+            format!("{file} used up its fuel of {}", args.fuel.unwrap_or_default())
         }
-        (Some(trap), _) => Err(Failure::trap(format!("{trap}{backtrace}"))),
-        (None, Stage::Instantiate) => Err(Failure::new(format!(
-            "cannot instantiate {}: {error:#}{backtrace}",
-            input::name(file)
-        ))),
-        (None, Stage::Call) => Err(Failure::new(format!("{error:#}{backtrace}"))),
-    }
+        (Some(trap), _) => trap.to_string(),
+        (None, Stage::Instantiate) => {
+            return Err(Failure::new(format!("cannot instantiate {file}: {error:#}{backtrace}")));
+        }
+        (None, Stage::Call) => return Err(Failure::new(format!("{error:#}{backtrace}"))),
+    };
+    Err(Failure::trap(message + &backtrace))
+}
+
+/// Whether the guest's time was up, be it in its own code or while it waited for something.
+fn timed_out(error: &Error) -> bool {
+    error.trap() == Some(Trap::Interrupt) || error.is::<kinglet_wasi::Timeout>()
 }
 
 /// The guest's calls, innermost first, as lines that follow a message.
 fn show_backtrace(backtrace: &WasmBacktrace) -> String {
     let mut text = String::from("\nwasm backtrace:");
     for (index, frame) in backtrace.frames().iter().enumerate() {
-        let module = frame.module().name().unwrap_or("<unknown>");
+        let module = frame.module_name().unwrap_or("<unknown>");
         let function = match frame.func_name() {
             Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
             None => format!("<wasm function {}>", frame.func_index()),
