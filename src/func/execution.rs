@@ -209,7 +209,7 @@ impl Execution {
 
     /// The host function that it waits for, and slots that begin with the arguments.
     fn waits_for(&self) -> (FuncAddr, &[u64]) {
-        let (func, _, slots) = self.inner.host_call().expect("it waits for a host function");
+        let (func, _, slots) = self.inner.host_call();
         (func, slots)
     }
 
@@ -245,8 +245,8 @@ pub(crate) async fn call_slots_async<T: 'static>(
     loop {
         match execution.run(store.inner, store.data)? {
             Exit::Done => {
-                let results = slot_count(store.inner.func_type(func).results()) as usize;
-                slots[..results].copy_from_slice(&execution.results()[..results]);
+                let results = execution.results();
+                slots[..results.len()].copy_from_slice(results);
                 execution.finish(store.inner);
                 return Ok(());
             }
@@ -261,13 +261,13 @@ async fn finish_host_call<T: 'static>(
     store: &mut StoreContextMut<'_, T>,
     execution: &mut kinglet_interp::Execution,
 ) -> Result<()> {
-    let (func, instance, params) = execution.host_call().expect("it waits for a host function");
+    let (func, instance, params) = execution.host_call();
     let host = store.inner.as_host_func(func).expect("executions wait for host functions").clone();
     let runtime::HostCall::Async(call) = &host.call else {
         unreachable!("executions wait for asynchronous host functions")
     };
     let call: &AsyncFunc<T> = call.downcast_ref().expect("host functions belong to their store");
-    let mut slots = params[..host.params as usize].to_vec();
+    let mut slots = params.to_vec();
     slots.resize(host.params.max(host.results) as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
     (call.0)(caller, &mut slots).await?;
