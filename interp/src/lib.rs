@@ -1,1 +1,31 @@
-//! The interpreter.
+//! The interpreter of the Kinglet WebAssembly runtime: pure Rust, no FFI, `no_std`, over a compact register bytecode.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `sink` | base ops from the translator to bytecode: registers, destinations, fusion |
+//! | `forms` | opcodes, made by the build script: every op in every form |
+//! | `exec` | what each op does: zero-sized types, generic over where operands are |
+//! | `dispatch` | how one op follows another, and nothing else |
+//! | `code` | the bytecode of a module |
+//! | `execution` | running it: everything that hot handlers leave to ordinary Rust |
+//!
+//! `docs/bytecode.md` describes the format, `docs/unsafe.md` the invariants that unsafe code here rests on.
+#![no_std]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod code;
+mod disasm;
+mod dispatch;
+mod exec;
+mod execution;
+mod forms;
+mod kinds;
+mod sink;
+
+pub use code::{Code, Options};
+pub use disasm::disassemble;
+pub use execution::{Execution, Exit, call};

@@ -1,0 +1,83 @@
+//! The binary format (spec, 5): decoding and validation.
+//!
+//! `wasmparser` reads and validates. Its types stay below this module and the translator.
+
+mod decode;
+mod names;
+mod profile;
+mod types;
+
+pub(crate) use decode::decode;
+pub(crate) use names::{func_name, module_name};
+
+use crate::{
+    error::Error,
+    for_each_feature,
+    module::{
+        Body, Module,
+        features::{Features, for_each_unsupported},
+    },
+    types::ValType,
+};
+use alloc::{format, string::ToString};
+use types::val_type;
+use wasmparser::{BinaryReader, FunctionBody, WasmFeatures};
+
+/// Reads `body`, which validation has seen: the declarations of its locals (how many, of which type; without parameters)
+/// and a reader that stands at its first operator and counts offsets in the module's binary.
+pub(crate) fn body_reader<'m>(
+    module: &'m Module,
+    body: &Body,
+) -> Result<(impl Iterator<Item = (u32, ValType)> + use<'m>, BinaryReader<'m>), Error> {
+    let offset = body.range.start as u64;
+    let body = FunctionBody::new(BinaryReader::new(&module.wasm[body.range.clone()], offset));
+    let operators = body.get_binary_reader_for_operators().map_err(error)?;
+    let declarations = body.get_locals_reader().map_err(error)?.into_iter();
+    // The operators come after them, so they have been read before.
+    let locals = declarations.map_while(move |declaration| {
+        let (count, ty) = declaration.ok()?;
+        Some((count, val_type(ty, offset).ok()?))
+    });
+    Ok((locals, operators))
+}
+
+/// The validator's flags for `features`.
+fn flags(features: &Features) -> WasmFeatures {
+    // Floats, and `externref` where reference types are enabled, are not up for choice.
+    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES | WasmFeatures::COMPACT_IMPORTS;
+    macro_rules! set {
+        ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
+            $( flags.set(WasmFeatures::$flag, features.$field); )*
+        };
+    }
+    for_each_feature!(set);
+    flags
+}
+
+/// The validator's error as ours: unsupported, by the name of the proposal, if the validator missed a flag.
+#[cold]
+fn error(error: wasmparser::Error) -> Error {
+    let offset = error.offset() as usize;
+    let missing = error.missing_wasm_feature();
+    macro_rules! disabled {
+        ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
+            // Some proposals have parts with flags of their own.
+            match missing { $( Some(flag) if WasmFeatures::$flag.contains(flag) => Some($name), )* _ => None }
+        };
+    }
+    macro_rules! unsupported {
+        ($( $flag:ident $name:literal; )*) => {
+            match missing { $( Some(WasmFeatures::$flag) => Some($name), )* _ => None }
+        };
+    }
+    let proposal = for_each_feature!(disabled).map(|name| (name, "enabled")).or_else(|| {
+        for_each_unsupported!(unsupported).map(|name| (name, "supported by this version"))
+    });
+    match proposal {
+        Some((name, what)) => Error::unsupported(
+            format!("the {name} proposal is not {what}: {}", error.message()),
+            offset,
+        ),
+        None => Error::invalid(error.message().to_string(), offset),
+    }
+}

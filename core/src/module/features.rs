@@ -1,0 +1,182 @@
+//! What modules may use: proposals and limits on their shape.
+
+/// Calls a macro with one row per proposal that can be switched: field, `Config` method, the validator's flag, name of the proposal, default.
+#[macro_export]
+macro_rules! for_each_feature {
+    ($consumer:ident) => {
+        $consumer! {
+            /// Import and export of mutable globals.
+            mutable_global, wasm_mutable_global, MUTABLE_GLOBAL, "mutable-global", true;
+            /// Sign extension operators, such as `i32.extend8_s`.
+            sign_extension, wasm_sign_extension, SIGN_EXTENSION, "sign-extension", true;
+            /// Float-to-integer conversions that do not trap, such as `i32.trunc_sat_f32_s`.
+            saturating_float_to_int, wasm_saturating_float_to_int, SATURATING_FLOAT_TO_INT, "saturating-float-to-int", true;
+            /// Functions and blocks with several results, blocks with parameters.
+            multi_value, wasm_multi_value, MULTI_VALUE, "multi-value", true;
+            /// `memory.copy`, `memory.fill`, `memory.init`, `table.init`, passive segments.
+            bulk_memory, wasm_bulk_memory, BULK_MEMORY, "bulk-memory", true;
+            /// `externref`, several tables, `table.get` and the like.
+            reference_types, wasm_reference_types, REFERENCE_TYPES, "reference-types", true;
+            /// `return_call` and `return_call_indirect`.
+            tail_call, wasm_tail_call, TAIL_CALL, "tail-call", true;
+            /// Integer arithmetic in constant expressions.
+            extended_const, wasm_extended_const, EXTENDED_CONST, "extended-const", true;
+            /// Several memories in one module.
+            multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
+            /// Memories and tables indexed by 64-bit integers.
+            memory64, wasm_memory64, MEMORY64, "memory64", true;
+        }
+    };
+}
+
+/// Calls a macro with one row per proposal that this version does not support: the validator's flag, and the name.
+/// Supporting one begins with moving its row to [`for_each_feature!`].
+#[cfg(feature = "compile")]
+macro_rules! for_each_unsupported {
+    ($consumer:ident) => {
+        $consumer! {
+            SIMD "SIMD";
+            RELAXED_SIMD "relaxed SIMD";
+            THREADS "threads";
+            SHARED_EVERYTHING_THREADS "shared-everything threads";
+            EXCEPTIONS "exception handling";
+            LEGACY_EXCEPTIONS "legacy exception handling";
+            FUNCTION_REFERENCES "typed function references";
+            GC "garbage collection";
+            COMPONENT_MODEL "component model";
+            MEMORY_CONTROL "memory control";
+            CUSTOM_PAGE_SIZES "custom page sizes";
+            STACK_SWITCHING "stack switching";
+            WIDE_ARITHMETIC "wide arithmetic";
+            CUSTOM_DESCRIPTORS "custom descriptors";
+            ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";
+            MULTIBYTE_ARRAY_ACCESS "multibyte array access";
+        }
+    };
+}
+#[cfg(feature = "compile")]
+pub(crate) use for_each_unsupported;
+
+macro_rules! features {
+    ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
+        /// Which proposals modules may use, and how large their parts may be.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Features {
+            $( $(#[$doc])* pub $field: bool, )*
+            /// How large the parts of a module may be.
+            pub limits: Limits,
+        }
+
+        impl Default for Features {
+            fn default() -> Features {
+                Features { $( $field: $default, )* limits: Limits::default() }
+            }
+        }
+
+        impl Features {
+            /// The names of the proposals, in the order in which [`Features::switches`] lists them.
+            pub const NAMES: &'static [&'static str] = &[$( $name, )*];
+
+            /// The switches, one per name of [`Features::NAMES`].
+            pub fn switches(&mut self) -> [&mut bool; Features::NAMES.len()] {
+                [$( &mut self.$field, )*]
+            }
+        }
+    };
+}
+
+for_each_feature!(features);
+
+/// How large the parts of a module may be. A module that exceeds a limit is rejected when it is decoded.
+///
+/// The defaults are the limits that browsers agreed on ([JavaScript API], "Implementation-defined Limits").
+///
+/// [JavaScript API]: https://webassembly.github.io/spec/js-api/#limits
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Function types.
+    pub max_types: u32,
+    /// Functions, imported ones included.
+    pub max_functions: u32,
+    /// Imports.
+    pub max_imports: u32,
+    /// Exports.
+    pub max_exports: u32,
+    /// Tables, imported ones included.
+    pub max_tables: u32,
+    /// Memories, imported ones included.
+    pub max_memories: u32,
+    /// Globals, imported ones included.
+    pub max_globals: u32,
+    /// Element segments.
+    pub max_element_segments: u32,
+    /// Data segments.
+    pub max_data_segments: u32,
+    /// Parameters of a function.
+    pub max_params: u32,
+    /// Results of a function.
+    pub max_results: u32,
+    /// Locals of a function, parameters included.
+    pub max_locals: u32,
+    /// Bytes of a function's body.
+    pub max_function_size: u32,
+    /// Blocks inside of one another.
+    pub max_nesting: u32,
+    /// Elements of a table when it is created. What it may grow to is for a resource limiter to say.
+    pub max_table_elements: u64,
+    /// Bytes of a memory when it is created. What it may grow to is for a resource limiter to say.
+    pub max_memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_types: 1_000_000,
+            max_functions: 1_000_000,
+            max_imports: 1_000_000,
+            max_exports: 1_000_000,
+            max_tables: 100,
+            max_memories: 100,
+            max_globals: 1_000_000,
+            max_element_segments: 100_000,
+            max_data_segments: 100_000,
+            max_params: 1_000,
+            max_results: 1_000,
+            max_locals: 50_000,
+            max_function_size: 7_654_321,
+            max_nesting: 10_000,
+            max_table_elements: 10_000_000,
+            max_memory_bytes: u64::MAX,
+        }
+    }
+}
+
+impl Limits {
+    /// Limits for modules from untrusted sources where resources are scarce.
+    ///
+    /// ```
+    /// use kinglet_core::module::features::Limits;
+    /// assert!(Limits::strict().max_functions < Limits::default().max_functions);
+    /// ```
+    pub fn strict() -> Limits {
+        Limits {
+            max_types: 1_000,
+            max_functions: 10_000,
+            max_imports: 1_000,
+            max_exports: 1_000,
+            max_tables: 10,
+            max_memories: 10,
+            max_globals: 1_000,
+            max_element_segments: 1_000,
+            max_data_segments: 1_000,
+            max_params: 32,
+            max_results: 32,
+            max_locals: 1_000,
+            max_function_size: 1 << 20,
+            max_nesting: 200,
+            max_table_elements: 100_000,
+            max_memory_bytes: 1 << 30,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A decoded, validated module (spec, 2.5): everything about it but its executable form.
+
+pub mod const_expr;
+pub mod features;
+
+use crate::{
+    Shared,
+    index::*,
+    types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType},
+};
+use alloc::boxed::Box;
+use const_expr::ConstExpr;
+use core::ops::Range;
+#[cfg(feature = "compile")]
+use {crate::error::Error, features::Features};
+
+/// A decoded, validated module.
+///
+/// Index spaces hold imported items first, as the specification numbers them.
+#[derive(Debug, Default)]
+pub struct Module {
+    /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
+    pub wasm: Box<[u8]>,
+    /// Function types, by [`TypeIdx`].
+    pub types: Box<[FuncType]>,
+    /// Imports, in order.
+    pub imports: Box<[Import]>,
+    /// Exports, in order.
+    pub exports: Box<[Export]>,
+    /// Positions in `exports`, ordered by name.
+    pub exports_by_name: Box<[u32]>,
+    /// Type of each function, by [`FuncIdx`].
+    pub funcs: Box<[TypeIdx]>,
+    /// How many functions are imported.
+    pub imported_funcs: u32,
+    /// Bodies of the functions that are not imported, by [`FuncIdx`] less `imported_funcs`.
+    pub bodies: Box<[Body]>,
+    /// Tables, by [`TableIdx`].
+    pub tables: Box<[TableType]>,
+    /// How many tables are imported.
+    pub imported_tables: u32,
+    /// Initial elements of the tables that are not imported; `None` is null.
+    pub table_inits: Box<[Option<ConstExpr>]>,
+    /// Memories, by [`MemoryIdx`].
+    pub memories: Box<[MemoryType]>,
+    /// How many memories are imported.
+    pub imported_memories: u32,
+    /// Globals, by [`GlobalIdx`].
+    pub globals: Box<[GlobalType]>,
+    /// How many globals are imported.
+    pub imported_globals: u32,
+    /// Initial values of the globals that are not imported.
+    pub global_inits: Box<[ConstExpr]>,
+    /// Element segments, by [`ElemIdx`].
+    pub elems: Box<[Elem]>,
+    /// Data segments, by [`DataIdx`].
+    pub datas: Box<[Data]>,
+    /// The start function.
+    pub start: Option<FuncIdx>,
+    /// The contents of the name section, if there is one, as a range of the binary.
+    pub names: Option<Range<usize>>,
+}
+
+/// An import: the two names it is looked up by, and its type.
+#[derive(Debug)]
+pub struct Import {
+    /// First name.
+    pub module: Shared<str>,
+    /// Second name.
+    pub name: Shared<str>,
+    /// What is wanted.
+    pub ty: ImportType,
+}
+
+/// The type of an import; functions by the index of their type in the module.
+#[derive(Clone, Copy, Debug)]
+pub enum ImportType {
+    /// A function.
+    Func(TypeIdx),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// An export: a name for an item of the module.
+#[derive(Debug)]
+pub struct Export {
+    /// The name.
+    pub name: Shared<str>,
+    /// The item.
+    pub item: ExportItem,
+}
+
+/// What an export names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportItem {
+    /// A function.
+    Func(FuncIdx),
+    /// A table.
+    Table(TableIdx),
+    /// A memory.
+    Memory(MemoryIdx),
+    /// A global.
+    Global(GlobalIdx),
+}
+
+/// A function body: where it is in the binary, and what validation found out about it.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// Local declarations and operators, as a range of the binary.
+    pub range: Range<usize>,
+    /// The integer local that the interpreter keeps in a register, if any pays.
+    pub pinned_int: Option<u16>,
+    /// The `f64` local that the interpreter keeps in a register, if any pays.
+    pub pinned_f64: Option<u16>,
+}
+
+/// How a segment comes to be used.
+#[derive(Debug)]
+pub enum SegmentMode<I> {
+    /// Copied when the module is instantiated.
+    Active {
+        /// Where to: which table or memory.
+        into: I,
+        /// Where to: at which element or byte.
+        offset: ConstExpr,
+    },
+    /// Copied by `table.init` or `memory.init`.
+    Passive,
+    /// Never copied: only declares functions that `ref.func` may name.
+    Declared,
+}
+
+/// An element segment.
+#[derive(Debug)]
+pub struct Elem {
+    /// Type of the elements.
+    pub ty: RefType,
+    /// How it is used.
+    pub mode: SegmentMode<TableIdx>,
+    /// The elements.
+    pub items: ElemItems,
+}
+
+/// The elements of a segment.
+#[derive(Debug)]
+pub enum ElemItems {
+    /// References to functions.
+    Funcs(Box<[FuncIdx]>),
+    /// Constant expressions.
+    Exprs(Box<[ConstExpr]>),
+}
+
+impl ElemItems {
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        match self {
+            ElemItems::Funcs(items) => items.len(),
+            ElemItems::Exprs(items) => items.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A data segment.
+#[derive(Debug)]
+pub struct Data {
+    /// How it is used; never [`SegmentMode::Declared`].
+    pub mode: SegmentMode<MemoryIdx>,
+    /// Its bytes, as a range of the binary.
+    pub bytes: Range<usize>,
+}
+
+impl Module {
+    /// The type of function `func`.
+    pub fn func_type(&self, func: FuncIdx) -> &FuncType {
+        &self.types[self.funcs[func.at()].at()]
+    }
+
+    /// The body of function `func`, `None` if it is imported.
+    pub fn body(&self, func: FuncIdx) -> Option<&Body> {
+        self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
+    }
+
+    /// The export called `name`.
+    pub fn export(&self, name: &str) -> Option<&Export> {
+        let at = self
+            .exports_by_name
+            .binary_search_by(|&i| (*self.exports[i as usize].name).cmp(name))
+            .ok()?;
+        Some(&self.exports[self.exports_by_name[at] as usize])
+    }
+
+    /// The type of an import.
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        match import.ty {
+            ImportType::Func(ty) => ExternType::Func(self.types[ty.at()].clone()),
+            ImportType::Table(ty) => ExternType::Table(ty),
+            ImportType::Memory(ty) => ExternType::Memory(ty),
+            ImportType::Global(ty) => ExternType::Global(ty),
+        }
+    }
+
+    /// The type of an export.
+    pub fn export_type(&self, export: &Export) -> ExternType {
+        match export.item {
+            ExportItem::Func(i) => ExternType::Func(self.func_type(i).clone()),
+            ExportItem::Table(i) => ExternType::Table(self.tables[i.at()]),
+            ExportItem::Memory(i) => ExternType::Memory(self.memories[i.at()]),
+            ExportItem::Global(i) => ExternType::Global(self.globals[i.at()]),
+        }
+    }
+}
+
+#[cfg(feature = "compile")]
+impl Module {
+    /// Decodes and validates a module in the binary format (spec, 3 and 5).
+    ///
+    /// # Errors
+    ///
+    /// If `wasm` is no valid module, or needs a proposal or a size that `features` do not allow. The error says where.
+    pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
+        let wasm = wasm.into();
+        let module = crate::binary::decode(&wasm, features)?;
+        Ok(Module { wasm, ..module })
+    }
+
+    /// Validates a module in the binary format.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Module::decode`].
+    pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
+        crate::binary::decode(wasm, features).map(drop)
+    }
+
+    /// The name of function `func` according to the name section.
+    ///
+    /// Reads the section anew each time: for messages, not for hot paths.
+    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
+        crate::binary::func_name(&self.wasm[self.names.clone()?], func)
+    }
+
+    /// The name of the module according to the name section.
+    pub fn name(&self) -> Option<&str> {
+        crate::binary::module_name(&self.wasm[self.names.clone()?])
+    }
+}

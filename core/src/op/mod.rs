@@ -1,0 +1,220 @@
+//! Base ops: what the [`translate`](crate::translate) module hands to a sink, described by one table.
+
+mod table;
+
+use crate::for_each_op;
+
+/// The type of a numeric operand, as handlers and compilers see it: sign and reference types do not matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(non_camel_case_types, reason = "spelled as in the rows of the table")]
+pub enum Num {
+    /// Signed byte, in memory only.
+    i8,
+    /// Unsigned byte, in memory only.
+    u8,
+    /// Signed 16-bit integer, in memory only.
+    i16,
+    /// Unsigned 16-bit integer, in memory only.
+    u16,
+    /// Signed 32-bit integer, in memory only.
+    i32,
+    /// `i32`
+    u32,
+    /// `i64`
+    u64,
+    /// `f32`
+    f32,
+    /// `f64`
+    f64,
+    /// The `i32` that a comparison gives.
+    bool,
+}
+
+/// How an op takes operands and gives results; see [`for_each_op!`](crate::for_each_op).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(non_camel_case_types, reason = "spelled as in the rows of the table")]
+pub enum Class {
+    /// One operand, one result.
+    un,
+    /// One operand, one result, may trap.
+    un_trap,
+    /// Two operands, one result.
+    bin,
+    /// Two operands, one result, may trap.
+    bin_trap,
+    /// Two operands, a truth value.
+    cmp,
+    /// Reads memory.
+    load,
+    /// Writes memory.
+    store,
+    /// Operands and results in consecutive slots.
+    slots,
+}
+
+/// What the table says about an op.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The op.
+    pub op: Op,
+    /// Its name in the text format with `.` written `_`.
+    pub name: &'static str,
+    /// Its variant of [`Op`].
+    pub variant: &'static str,
+    /// How it takes operands.
+    pub class: Class,
+    /// Type of the operands; of what is in memory for a load. `None` for the class `slots`.
+    pub from: Option<Num>,
+    /// Type of the result; of what is in memory for a store. `None` for the class `slots`.
+    pub to: Option<Num>,
+    /// Whether operands may be exchanged.
+    pub commutes: bool,
+    /// Whether the op is too rare for special forms.
+    pub rare: bool,
+}
+
+macro_rules! num {
+    (0) => {
+        None
+    };
+    (1) => {
+        None
+    };
+    (2) => {
+        None
+    };
+    (3) => {
+        None
+    };
+    ($ty:ident) => {
+        Some(Num::$ty)
+    };
+}
+
+macro_rules! has {
+    ($wanted:ident) => { false };
+    (commutes commutes $($rest:ident)*) => { true };
+    (rare rare $($rest:ident)*) => { true };
+    ($wanted:ident $other:ident $($rest:ident)*) => { has!($wanted $($rest)*) };
+}
+
+macro_rules! define {
+    ($( $name:ident = $Name:ident, $class:ident($from:tt -> $to:tt), [$($flag:ident)*]; )*) => {
+        /// A base op.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        #[allow(missing_docs, reason = "named after the operators of the specification")]
+        pub enum Op { $( $Name, )* }
+
+        /// The table, in the order of [`Op`].
+        pub static ROWS: &[Row] = &[$( Row {
+            op: Op::$Name,
+            name: stringify!($name),
+            variant: stringify!($Name),
+            class: Class::$class,
+            from: num!($from),
+            to: num!($to),
+            commutes: has!(commutes $($flag)*),
+            rare: has!(rare $($flag)*),
+        }, )*];
+    };
+}
+
+for_each_op!(define);
+
+impl Op {
+    /// What the table says about the op.
+    #[inline]
+    pub fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// The comparison that holds exactly when this one does not. Floats have none: NaN makes both false.
+    pub fn negated(self) -> Option<Op> {
+        use Op::*;
+        Some(match self {
+            I32Eq => I32Ne,
+            I32Ne => I32Eq,
+            I32LtS => I32GeS,
+            I32GeS => I32LtS,
+            I32LtU => I32GeU,
+            I32GeU => I32LtU,
+            I32GtS => I32LeS,
+            I32LeS => I32GtS,
+            I32GtU => I32LeU,
+            I32LeU => I32GtU,
+            I64Eq => I64Ne,
+            I64Ne => I64Eq,
+            I64LtS => I64GeS,
+            I64GeS => I64LtS,
+            I64LtU => I64GeU,
+            I64GeU => I64LtU,
+            I64GtS => I64LeS,
+            I64LeS => I64GtS,
+            I64GtU => I64LeU,
+            I64LeU => I64GtU,
+            F32Eq => F32Ne,
+            F32Ne => F32Eq,
+            F64Eq => F64Ne,
+            F64Ne => F64Eq,
+            _ => return None,
+        })
+    }
+
+    /// The comparison that gives the same with its operands exchanged.
+    pub fn swapped(self) -> Option<Op> {
+        use Op::*;
+        Some(match self {
+            I32Eq | I32Ne | I64Eq | I64Ne | F32Eq | F32Ne | F64Eq | F64Ne => self,
+            I32LtS => I32GtS,
+            I32GtS => I32LtS,
+            I32LtU => I32GtU,
+            I32GtU => I32LtU,
+            I32LeS => I32GeS,
+            I32GeS => I32LeS,
+            I32LeU => I32GeU,
+            I32GeU => I32LeU,
+            I64LtS => I64GtS,
+            I64GtS => I64LtS,
+            I64LtU => I64GtU,
+            I64GtU => I64LtU,
+            I64LeS => I64GeS,
+            I64GeS => I64LeS,
+            I64LeU => I64GeU,
+            I64GeU => I64LeU,
+            F32Lt => F32Gt,
+            F32Gt => F32Lt,
+            F32Le => F32Ge,
+            F32Ge => F32Le,
+            F64Lt => F64Gt,
+            F64Gt => F64Lt,
+            F64Le => F64Ge,
+            F64Ge => F64Le,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_where_their_op_says() {
+        for (i, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.op as usize, i);
+        }
+    }
+
+    #[test]
+    fn negation_and_exchange_are_involutions_on_comparisons() {
+        for row in ROWS {
+            assert_eq!(row.op.swapped().is_some(), row.class == Class::cmp, "{}", row.name);
+            for other in [row.op.negated(), row.op.swapped()].into_iter().flatten() {
+                assert_eq!(other.row().from, row.from);
+            }
+            assert!(row.op.negated().is_none_or(|n| n.negated() == Some(row.op)));
+            assert!(row.op.swapped().is_none_or(|n| n.swapped() == Some(row.op)));
+        }
+    }
+}

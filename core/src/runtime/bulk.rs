@@ -1,0 +1,435 @@
+//! Creating, growing, copying, filling and initializing memories and tables (spec, 4.4.6 and 4.4.7).
+//!
+//! What executing code asks for names objects by their index in the instance that runs.
+
+use super::{StoreInner, limits::ResourceLimiter, memory::Memory, table::Table, table::span};
+use crate::{
+    error::Error,
+    index::*,
+    module::{ElemItems, SegmentMode},
+    trap::Trap,
+    types::{MemoryType, TableType},
+};
+use alloc::{format, vec, vec::Vec};
+use core::any::Any;
+
+impl StoreInner {
+    /// Adds a memory with the minimal size of its type, after asking the limiter for its size but not for their number.
+    pub(super) fn create_memory(
+        &mut self,
+        data: &mut dyn Any,
+        ty: MemoryType,
+    ) -> Result<MemoryAddr, Error> {
+        let too_large = || Error::limit(format!("no room for a memory of {} pages", ty.minimum));
+        let desired = bytes(&ty, ty.minimum).ok_or_else(too_large)?;
+        if let Some(limiter) = &mut self.limiter {
+            let maximum = ty.maximum.map(|pages| bytes(&ty, pages).unwrap_or(usize::MAX));
+            if !limiter(data).memory_growing(0, desired, maximum)? {
+                return Err(Error::limit(format!(
+                    "memory minimum size of {} pages exceeds memory limits",
+                    ty.minimum
+                )));
+            }
+        }
+        self.memories.push(Memory::new(ty).ok_or_else(too_large)?);
+        Ok(MemoryAddr(self.memories.len() as u32 - 1))
+    }
+
+    /// Adds a table with the minimal size of its type, after asking the limiter for its size but not for their number.
+    pub(super) fn create_table(
+        &mut self,
+        data: &mut dyn Any,
+        ty: TableType,
+    ) -> Result<TableAddr, Error> {
+        let too_large = || Error::limit(format!("no room for a table of {} elements", ty.minimum));
+        let desired = usize::try_from(ty.minimum).map_err(|_| too_large())?;
+        if let Some(limiter) = &mut self.limiter {
+            let maximum = ty.maximum.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+            if !limiter(data).table_growing(0, desired, maximum)? {
+                return Err(Error::limit(format!(
+                    "table minimum size of {} elements exceeds table limits",
+                    ty.minimum
+                )));
+            }
+        }
+        self.tables.push(Table::new(ty).ok_or_else(too_large)?);
+        Ok(TableAddr(self.tables.len() as u32 - 1))
+    }
+
+    /// Adds a memory for the host.
+    ///
+    /// # Errors
+    /// A limit was met, or there is no room for it.
+    pub fn add_memory(&mut self, data: &mut dyn Any, ty: MemoryType) -> Result<MemoryAddr, Error> {
+        self.check_counts(data, 0, 0, 1)?;
+        self.create_memory(data, ty)
+    }
+
+    /// Adds a table for the host, with all elements `init`.
+    ///
+    /// # Errors
+    /// A limit was met, or there is no room for it.
+    pub fn add_table(
+        &mut self,
+        data: &mut dyn Any,
+        ty: TableType,
+        init: u32,
+    ) -> Result<TableAddr, Error> {
+        self.check_counts(data, 0, 1, 0)?;
+        let addr = self.create_table(data, ty)?;
+        if init != 0 {
+            self.tables[addr.at()].elems_mut().fill(init);
+        }
+        Ok(addr)
+    }
+
+    /// Grows a memory by `delta` pages. Answers how many it had, `None` if it cannot grow.
+    ///
+    /// # Errors
+    /// The limiter asks to end the guest.
+    pub fn grow_memory(
+        &mut self,
+        data: &mut dyn Any,
+        addr: MemoryAddr,
+        delta: u64,
+    ) -> Result<Option<u64>, Error> {
+        let memory = &mut self.memories[addr.at()];
+        let old = memory.size();
+        if delta == 0 {
+            return Ok(Some(old));
+        }
+        let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
+        let Some(desired) = memory.grown_len(delta) else {
+            return refuse(
+                limiter,
+                |limiter, error| limiter.memory_grow_failed(error),
+                "memory maximum size exceeded",
+            );
+        };
+        if let Some(limiter) = &mut limiter {
+            let ty = memory.ty();
+            let maximum = ty.maximum.map(|pages| bytes(ty, pages).unwrap_or(usize::MAX));
+            if !limiter.memory_growing(memory.data().len(), desired, maximum)? {
+                return Ok(None);
+            }
+        }
+        if !memory.grow(desired) {
+            return refuse(
+                limiter,
+                |limiter, error| limiter.memory_grow_failed(error),
+                "no room for the memory",
+            );
+        }
+        Ok(Some(old))
+    }
+
+    /// Grows a table by `delta` elements, each `init`. Answers how many it had, `None` if it cannot grow.
+    ///
+    /// # Errors
+    /// The limiter asks to end the guest.
+    pub fn grow_table(
+        &mut self,
+        data: &mut dyn Any,
+        addr: TableAddr,
+        init: u32,
+        delta: u64,
+    ) -> Result<Option<u64>, Error> {
+        let table = &mut self.tables[addr.at()];
+        let old = table.elems().len();
+        if delta == 0 {
+            return Ok(Some(old as u64));
+        }
+        let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
+        let Some(desired) = table.grown_len(delta) else {
+            return refuse(
+                limiter,
+                |limiter, error| limiter.table_grow_failed(error),
+                "table maximum size exceeded",
+            );
+        };
+        if let Some(limiter) = &mut limiter {
+            let maximum = table.ty().maximum;
+            let maximum = maximum.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+            if !limiter.table_growing(old, desired, maximum)? {
+                return Ok(None);
+            }
+        }
+        if !table.grow(desired, init) {
+            return refuse(
+                limiter,
+                |limiter, error| limiter.table_grow_failed(error),
+                "no room for the table",
+            );
+        }
+        Ok(Some(old as u64))
+    }
+
+    /// `memory.grow`: answers the old size in pages, `None` for -1.
+    ///
+    /// # Errors
+    /// The limiter asks to end the guest.
+    pub fn memory_grow(
+        &mut self,
+        data: &mut dyn Any,
+        instance: InstanceAddr,
+        memory: MemoryIdx,
+        delta: u64,
+    ) -> Result<Option<u64>, Error> {
+        let addr = self.instance(instance).memory(memory);
+        self.grow_memory(data, addr, delta)
+    }
+
+    /// `memory.fill`
+    ///
+    /// # Errors
+    /// Traps if the range is not in the memory.
+    pub fn memory_fill(
+        &mut self,
+        instance: InstanceAddr,
+        memory: MemoryIdx,
+        dst: u64,
+        value: u8,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let addr = self.instance(instance).memory(memory);
+        let bytes = self.memories[addr.at()].data_mut();
+        let range = span(dst, len, bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
+        bytes[range].fill(value);
+        Ok(())
+    }
+
+    /// `memory.copy`
+    ///
+    /// # Errors
+    /// Traps if one of the ranges is not in its memory.
+    pub fn memory_copy(
+        &mut self,
+        instance: InstanceAddr,
+        dst_memory: MemoryIdx,
+        src_memory: MemoryIdx,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let instance = self.instance(instance);
+        let (to, from) = (instance.memory(dst_memory), instance.memory(src_memory));
+        let range = |addr: MemoryAddr, start| {
+            let limit = self.memories[addr.at()].data().len();
+            span(start, len, limit).ok_or(Trap::MemoryOutOfBounds)
+        };
+        let (src, dst) = (range(from, src)?, range(to, dst)?);
+        match self.memories.get_disjoint_mut([to.at(), from.at()]) {
+            Ok([to, from]) => to.data_mut()[dst].copy_from_slice(&from.data()[src]),
+            Err(_) => self.memories[to.at()].data_mut().copy_within(src, dst.start),
+        }
+        Ok(())
+    }
+
+    /// `memory.init`
+    ///
+    /// # Errors
+    /// Traps if one of the ranges is not in the memory or segment. A segment that was dropped has no bytes.
+    pub fn memory_init(
+        &mut self,
+        instance: InstanceAddr,
+        memory: MemoryIdx,
+        segment: DataIdx,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let entry = &self.instances[instance.at()];
+        let module = entry.instance.module.clone();
+        let data = &module.datas[segment.at()];
+        let usable = is_passive(&data.mode) && !is_dropped(&entry.dropped_datas, segment.at());
+        let bytes = if usable { &module.wasm[data.bytes.clone()] } else { &[] };
+        let range = span(src, len, bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
+        self.write_bytes(instance, memory, &bytes[range], dst)
+    }
+
+    /// `data.drop`
+    pub fn data_drop(&mut self, instance: InstanceAddr, segment: DataIdx) {
+        let entry = &mut self.instances[instance.at()];
+        let count = entry.instance.module.datas.len();
+        mark_dropped(&mut entry.dropped_datas, count, segment.at());
+    }
+
+    /// Writes `bytes` to a memory, from `dst`.
+    pub(super) fn write_bytes(
+        &mut self,
+        instance: InstanceAddr,
+        memory: MemoryIdx,
+        bytes: &[u8],
+        dst: u64,
+    ) -> Result<(), Trap> {
+        let addr = self.instance(instance).memory(memory);
+        let memory = self.memories[addr.at()].data_mut();
+        let range = span(dst, bytes.len() as u64, memory.len()).ok_or(Trap::MemoryOutOfBounds)?;
+        memory[range].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// `table.grow`: answers the old size, `None` for -1. `init` is a handle.
+    ///
+    /// # Errors
+    /// The limiter asks to end the guest.
+    pub fn table_grow(
+        &mut self,
+        data: &mut dyn Any,
+        instance: InstanceAddr,
+        table: TableIdx,
+        init: u32,
+        delta: u64,
+    ) -> Result<Option<u64>, Error> {
+        let addr = self.instance(instance).table(table);
+        self.grow_table(data, addr, init, delta)
+    }
+
+    /// `table.fill`; `value` is a handle.
+    ///
+    /// # Errors
+    /// Traps if the range is not in the table.
+    pub fn table_fill(
+        &mut self,
+        instance: InstanceAddr,
+        table: TableIdx,
+        dst: u64,
+        value: u32,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let addr = self.instance(instance).table(table);
+        self.fill_table(addr, dst, value, len)
+    }
+
+    /// Sets `len` elements of a table from `dst` to `value`, a handle.
+    ///
+    /// # Errors
+    /// Traps if the range is not in the table.
+    pub fn fill_table(
+        &mut self,
+        addr: TableAddr,
+        dst: u64,
+        value: u32,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let table = &mut self.tables[addr.at()];
+        let range = table.range(dst, len)?;
+        table.elems_mut()[range].fill(value);
+        Ok(())
+    }
+
+    /// `table.copy`
+    ///
+    /// # Errors
+    /// Traps if one of the ranges is not in its table.
+    pub fn table_copy(
+        &mut self,
+        instance: InstanceAddr,
+        dst_table: TableIdx,
+        src_table: TableIdx,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let instance = self.instance(instance);
+        let (to, from) = (instance.table(dst_table), instance.table(src_table));
+        self.copy_table(to, from, dst, src, len)
+    }
+
+    /// Copies `len` elements from one table, starting at `src`, to another or the same, starting at `dst`.
+    ///
+    /// # Errors
+    /// Traps if one of the ranges is not in its table.
+    pub fn copy_table(
+        &mut self,
+        to: TableAddr,
+        from: TableAddr,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let src = self.tables[from.at()].range(src, len)?;
+        let dst = self.tables[to.at()].range(dst, len)?;
+        match self.tables.get_disjoint_mut([to.at(), from.at()]) {
+            Ok([to, from]) => to.elems_mut()[dst].copy_from_slice(&from.elems()[src]),
+            Err(_) => self.tables[to.at()].elems_mut().copy_within(src, dst.start),
+        }
+        Ok(())
+    }
+
+    /// `table.init`
+    ///
+    /// # Errors
+    /// Traps if one of the ranges is not in the table or segment. A segment that was dropped has no elements.
+    pub fn table_init(
+        &mut self,
+        instance: InstanceAddr,
+        table: TableIdx,
+        segment: ElemIdx,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let entry = &self.instances[instance.at()];
+        let module = entry.instance.module.clone();
+        let elem = &module.elems[segment.at()];
+        let usable = is_passive(&elem.mode) && !is_dropped(&entry.dropped_elems, segment.at());
+        let none = ElemItems::Funcs(Default::default());
+        let items = if usable { &elem.items } else { &none };
+        self.write_elems(instance, table, items, dst, src, len)
+    }
+
+    /// `elem.drop`
+    pub fn elem_drop(&mut self, instance: InstanceAddr, segment: ElemIdx) {
+        let entry = &mut self.instances[instance.at()];
+        let count = entry.instance.module.elems.len();
+        mark_dropped(&mut entry.dropped_elems, count, segment.at());
+    }
+
+    /// Writes `len` items from `src` to a table, from `dst`.
+    pub(super) fn write_elems(
+        &mut self,
+        instance: InstanceAddr,
+        table: TableIdx,
+        items: &ElemItems,
+        dst: u64,
+        src: u64,
+        len: u64,
+    ) -> Result<(), Trap> {
+        let addr = self.instance(instance).table(table);
+        let src = span(src, len, items.len()).ok_or(Trap::TableOutOfBounds)?;
+        let dst = self.tables[addr.at()].range(dst, len)?;
+        for (to, from) in dst.zip(src) {
+            let handle = self.elem_handle(instance, items, from);
+            self.tables[addr.at()].elems_mut()[to] = handle;
+        }
+        Ok(())
+    }
+}
+
+fn bytes(ty: &MemoryType, pages: u64) -> Option<usize> {
+    usize::try_from(pages.checked_mul(ty.page_size())?).ok()
+}
+
+fn refuse(
+    limiter: Option<&mut dyn ResourceLimiter>,
+    failed: fn(&mut (dyn ResourceLimiter + '_), Error) -> Result<(), Error>,
+    why: &'static str,
+) -> Result<Option<u64>, Error> {
+    limiter.map_or(Ok(()), |limiter| failed(limiter, Error::limit(why))).map(|()| None)
+}
+
+fn is_passive<I>(mode: &SegmentMode<I>) -> bool {
+    matches!(mode, SegmentMode::Passive)
+}
+
+fn is_dropped(dropped: &[bool], segment: usize) -> bool {
+    dropped.get(segment).is_some_and(|&dropped| dropped)
+}
+
+fn mark_dropped(dropped: &mut Vec<bool>, count: usize, segment: usize) {
+    if dropped.is_empty() {
+        *dropped = vec![false; count];
+    }
+    dropped[segment] = true;
+}

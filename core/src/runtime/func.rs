@@ -1,0 +1,133 @@
+//! Functions.
+
+use super::{
+    StoreInner,
+    registry::{TypeIds, TypeRegistry},
+    vmctx::VmFunc,
+};
+use crate::{
+    Shared,
+    error::Error,
+    index::{FuncAddr, FuncIdx, InstanceAddr},
+    types::{FuncType, ValType},
+};
+use alloc::vec::Vec;
+use core::any::Any;
+
+/// A function of the host, not bound to a store.
+pub struct HostFunc {
+    /// Its type.
+    pub ty: FuncType,
+    /// How many slots its parameters take.
+    pub params: u32,
+    /// How many slots its results take.
+    pub results: u32,
+    /// What it does.
+    pub call: HostCall,
+    /// The id of `ty` in the engine, kept alive.
+    type_id: TypeIds,
+}
+
+/// What a function of the host does.
+pub enum HostCall {
+    /// It is called and returns.
+    Sync(SyncHostCall),
+    /// It gives a future, which only the embedder can drive: execution stops there. What stands here is the embedder's.
+    Async(Shared<dyn Any + Send + Sync>),
+}
+
+/// The erased form of a host closure: called with the store, the store's data, the calling instance (`None` if the
+/// host calls) and the slots, which hold the arguments first and then the results.
+pub type SyncHostCall = Shared<
+    dyn Fn(&mut StoreInner, &mut dyn Any, Option<InstanceAddr>, &mut [u64]) -> Result<(), Error>
+        + Send
+        + Sync,
+>;
+
+impl HostFunc {
+    /// A function of this type; `registry` is its engine's.
+    pub fn new(registry: &TypeRegistry, ty: FuncType, call: HostCall) -> HostFunc {
+        HostFunc {
+            params: slot_count(ty.params()),
+            results: slot_count(ty.results()),
+            type_id: registry.register(core::slice::from_ref(&ty)),
+            ty,
+            call,
+        }
+    }
+
+    /// The id of its type in the engine.
+    pub fn engine_type(&self) -> u32 {
+        self.type_id[0]
+    }
+}
+
+/// How many slots values of these types take.
+pub fn slot_count(types: &[ValType]) -> u32 {
+    types.iter().map(|ty| if *ty == ValType::V128 { 2 } else { 1 }).sum()
+}
+
+/// The functions of an instance that the store has an entry for: by index in the module, as handles.
+///
+/// Entries are made at first need, so that creating an instance does not take time for every function of its module.
+#[derive(Default)]
+pub(super) struct LocalFuncs(Vec<u32>);
+
+impl LocalFuncs {
+    /// The address of a function that the module defines.
+    pub(super) fn addr(
+        &mut self,
+        funcs: &mut Vec<VmFunc>,
+        count: usize,
+        func: FuncIdx,
+        make: impl FnOnce() -> VmFunc,
+    ) -> FuncAddr {
+        if self.0.is_empty() {
+            self.0 = alloc::vec![0; count];
+        }
+        let handle = &mut self.0[func.at()];
+        if *handle == 0 {
+            funcs.push(make());
+            *handle = funcs.len() as u32;
+        }
+        FuncAddr(*handle - 1)
+    }
+
+    /// The address of a function, if it has been asked for before.
+    pub(super) fn get(&self, func: FuncIdx) -> Option<FuncAddr> {
+        self.0.get(func.at())?.checked_sub(1).map(FuncAddr)
+    }
+}
+
+impl StoreInner {
+    /// Adds a function of the host.
+    pub fn add_host_func(&mut self, func: Shared<HostFunc>) -> FuncAddr {
+        let addr = FuncAddr(self.funcs.len() as u32);
+        let index = self.host_funcs.len() as u32;
+        self.funcs.push(VmFunc { ty: func.engine_type(), instance: VmFunc::HOST, index });
+        self.host_funcs.push(func);
+        addr
+    }
+
+    /// The function of the host that a [`VmFunc`] names by `index`. It stays where it is as long as the store lives.
+    #[inline]
+    pub fn host_func(&self, index: u32) -> &HostFunc {
+        &self.host_funcs[index as usize]
+    }
+
+    /// The function of the host at `addr`, if it is one.
+    pub fn as_host_func(&self, addr: FuncAddr) -> Option<&Shared<HostFunc>> {
+        let func = self.funcs[addr.at()];
+        (func.instance == VmFunc::HOST).then(|| &self.host_funcs[func.index as usize])
+    }
+
+    /// The type of a function.
+    pub fn func_type(&self, addr: FuncAddr) -> &FuncType {
+        let func = self.funcs[addr.at()];
+        if func.instance == VmFunc::HOST {
+            &self.host_funcs[func.index as usize].ty
+        } else {
+            self.instance(InstanceAddr(func.instance)).module.func_type(FuncIdx(func.index))
+        }
+    }
+}

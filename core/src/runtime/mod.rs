@@ -1,0 +1,262 @@
+//! Runtime objects (spec, 4.2): stores and what lives in them.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`vmctx`] | the layouts that executing code reads |
+//! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
+//! | [`instance`] | instances, and how they come to be |
+//! | [`bulk`] | growing, copying, filling and initializing memories and tables |
+//! | [`limits`] | what guests may use |
+//! | [`registry`] | ids of function types |
+
+pub mod bulk;
+pub mod func;
+pub mod instance;
+pub mod limits;
+pub mod memory;
+pub mod registry;
+pub mod table;
+pub mod vmctx;
+
+use crate::{Shared, error::Error, index::*};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    any::Any,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use func::HostFunc;
+use instance::{Instance, InstanceEntry};
+use limits::Limiter;
+use memory::Memory;
+use table::{Global, Table};
+use vmctx::VmFunc;
+
+pub use func::HostCall;
+
+/// The executable form of a module. Each tier has its own, and finds it again by downcasting.
+pub trait Code: Send + Sync {
+    /// The code itself.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A counter that many stores watch: when it reaches a store's deadline, what runs there stops.
+///
+/// As wide as a pointer; where that is 32 bits, it wraps around after four billion ticks.
+#[derive(Debug, Default)]
+pub struct Epoch(AtomicUsize);
+
+impl Epoch {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it has been incremented.
+    pub fn current(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) as u64
+    }
+}
+
+/// What a store is made with.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Whether code consumes fuel.
+    pub consume_fuel: bool,
+    /// See [`StoreInner::max_stack`].
+    pub max_stack: usize,
+    /// The counter of its engine.
+    pub epoch: Shared<Epoch>,
+}
+
+/// A store (spec, 4.2.3), without the embedder's data: all objects of all instances.
+pub struct StoreInner {
+    /// Functions, by [`FuncAddr`]. In slots and tables stand handles: address plus one, 0 for null.
+    pub funcs: Vec<VmFunc>,
+    /// Fuel that is left. Only meaningful if `consume_fuel`.
+    pub fuel: u64,
+    /// Whether code consumes fuel.
+    pub consume_fuel: bool,
+    /// Slots of 8 bytes that all executions nested in each other may use together.
+    pub max_stack: usize,
+    /// Slots used by the executions below the running one.
+    pub stack_in_use: usize,
+    id: usize,
+    host_funcs: Vec<Shared<HostFunc>>,
+    tables: Vec<Table>,
+    memories: Vec<Memory>,
+    globals: Vec<Global>,
+    instances: Vec<InstanceEntry>,
+    externs: Vec<Box<dyn Any + Send + Sync>>,
+    limiter: Option<Limiter>,
+    interrupt: Shared<AtomicBool>,
+    epoch: Shared<Epoch>,
+    epoch_deadline: u64,
+    stacks: Vec<Vec<u64>>,
+    engine: Box<dyn Any + Send + Sync>,
+}
+
+/// How many value stacks a store keeps for reuse, and how large they may be for that, in slots.
+const KEPT_STACKS: usize = 4;
+const KEPT_STACK_SLOTS: usize = 1 << 16;
+
+impl StoreInner {
+    /// An empty store. `engine` is for the embedding API to find again.
+    pub fn new(options: &StoreOptions, engine: Box<dyn Any + Send + Sync>) -> StoreInner {
+        StoreInner {
+            funcs: Vec::new(),
+            fuel: 0,
+            consume_fuel: options.consume_fuel,
+            max_stack: options.max_stack,
+            stack_in_use: 0,
+            id: next_store_id(),
+            host_funcs: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            instances: Vec::new(),
+            externs: Vec::new(),
+            limiter: None,
+            interrupt: Shared::default(),
+            epoch: options.epoch.clone(),
+            epoch_deadline: u64::MAX,
+            stacks: Vec::new(),
+            engine,
+        }
+    }
+
+    /// Tells this store from others.
+    #[inline]
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// What the store was made with.
+    pub fn engine(&self) -> &(dyn Any + Send + Sync) {
+        &*self.engine
+    }
+
+    /// A table.
+    pub fn table(&self, addr: TableAddr) -> &Table {
+        &self.tables[addr.at()]
+    }
+
+    /// A table, mutably.
+    pub fn table_mut(&mut self, addr: TableAddr) -> &mut Table {
+        &mut self.tables[addr.at()]
+    }
+
+    /// A memory.
+    #[inline]
+    pub fn memory(&self, addr: MemoryAddr) -> &Memory {
+        &self.memories[addr.at()]
+    }
+
+    /// A memory, mutably.
+    #[inline]
+    pub fn memory_mut(&mut self, addr: MemoryAddr) -> &mut Memory {
+        &mut self.memories[addr.at()]
+    }
+
+    /// A global.
+    pub fn global(&self, addr: GlobalAddr) -> &Global {
+        &self.globals[addr.at()]
+    }
+
+    /// A global, mutably.
+    pub fn global_mut(&mut self, addr: GlobalAddr) -> &mut Global {
+        &mut self.globals[addr.at()]
+    }
+
+    /// Adds a global.
+    pub fn add_global(&mut self, ty: crate::types::GlobalType, bits: [u64; 2]) -> GlobalAddr {
+        self.globals.push(Global::new(ty, bits));
+        GlobalAddr(self.globals.len() as u32 - 1)
+    }
+
+    /// An instance. It stays where it is as long as the store lives.
+    #[inline]
+    pub fn instance(&self, addr: InstanceAddr) -> &Instance {
+        &self.instances[addr.at()].instance
+    }
+
+    /// Adds a value of the host that guests may hold references to, until the store ends.
+    pub fn add_extern(&mut self, value: Box<dyn Any + Send + Sync>) -> ExternAddr {
+        self.externs.push(value);
+        ExternAddr(self.externs.len() as u32 - 1)
+    }
+
+    /// A value of the host.
+    pub fn extern_value(&self, addr: ExternAddr) -> &(dyn Any + Send + Sync) {
+        &*self.externs[addr.at()]
+    }
+
+    /// Sets what decides about growth and numbers of objects.
+    pub fn set_limiter(&mut self, limiter: Limiter) {
+        self.limiter = Some(limiter);
+    }
+
+    /// Whether the running code shall stop: its deadline passed, or somebody asked for it. Asking counts once.
+    pub fn interrupted(&self) -> bool {
+        if self.interrupt.load(Ordering::Relaxed) {
+            self.interrupt.store(false, Ordering::Relaxed);
+            return true;
+        }
+        self.epoch.current() >= self.epoch_deadline
+    }
+
+    /// Set it to make [`StoreInner::interrupted`] true once.
+    pub fn interrupt_flag(&self) -> &Shared<AtomicBool> {
+        &self.interrupt
+    }
+
+    /// Sets the deadline to `ticks` epochs from now.
+    pub fn set_epoch_deadline(&mut self, ticks: u64) {
+        self.epoch_deadline = self.epoch.current().saturating_add(ticks);
+    }
+
+    /// An empty value stack, one that has been used before if there is one.
+    #[inline]
+    pub fn take_stack(&mut self) -> Vec<u64> {
+        self.stacks.pop().unwrap_or_default()
+    }
+
+    /// Takes a value stack back for reuse.
+    #[inline]
+    pub fn give_stack(&mut self, stack: Vec<u64>) {
+        if self.stacks.len() < KEPT_STACKS && stack.capacity() <= KEPT_STACK_SLOTS {
+            self.stacks.push(stack);
+        }
+    }
+
+    /// Asks the limiter whether there may be so many more of each kind.
+    fn check_counts(
+        &mut self,
+        data: &mut dyn Any,
+        instances: usize,
+        tables: usize,
+        memories: usize,
+    ) -> Result<(), Error> {
+        let Some(limiter) = &mut self.limiter else { return Ok(()) };
+        let limiter = limiter(data);
+        let check = |what, have: usize, more, limit| {
+            if more > 0 && have.saturating_add(more) > limit {
+                Err(Error::limit(alloc::format!(
+                    "resource limit exceeded: {what} count too high at {}, the limit is {limit}",
+                    have + more
+                )))
+            } else {
+                Ok(())
+            }
+        };
+        check("instance", self.instances.len(), instances, limiter.instances())?;
+        check("table", self.tables.len(), tables, limiter.tables())?;
+        check("memory", self.memories.len(), memories, limiter.memories())
+    }
+}
+
+/// On 32-bit targets the number wraps around after four billion stores, after which two that live at the same time
+/// could have the same one if the first had lived so long.
+fn next_store_id() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,371 @@
+//! Structured control to labels and jumps.
+
+use super::{Callee, Loc, Num, Operand, Run, Sink, num};
+use crate::{
+    index::*,
+    module::Module,
+    types::{FuncType, ValType},
+};
+use alloc::vec::Vec;
+use wasmparser::{BlockType, FrameKind};
+
+/// A block that is open.
+#[derive(Debug)]
+pub(super) struct Frame<L, F> {
+    pub(super) kind: FrameKind,
+    /// Height of the operand stack below the block's parameters.
+    height: u32,
+    ty: FrameType,
+    /// Where a branch to the block leads: its end, or its beginning if it is a loop. The function itself has none.
+    label: Option<L>,
+    /// Where the condition of an `if` leads when it is false.
+    otherwise: Option<L>,
+    /// How many operators stand before the block.
+    operators: u32,
+    /// Jumps back to the loop, the cost of which is known at its end.
+    fuel: Vec<F>,
+}
+
+/// The type of a block, without allocation.
+#[derive(Clone, Copy, Debug)]
+enum FrameType {
+    Empty,
+    Result(Num),
+    Type(TypeIdx),
+}
+
+impl FrameType {
+    fn func(self, module: &Module) -> Option<&FuncType> {
+        match self {
+            FrameType::Type(ty) => Some(&module.types[ty.at()]),
+            _ => None,
+        }
+    }
+
+    fn params(self, module: &Module) -> &[ValType] {
+        self.func(module).map_or(&[], FuncType::params)
+    }
+
+    fn result_count(self, module: &Module) -> u32 {
+        match self {
+            FrameType::Empty => 0,
+            FrameType::Result(_) => 1,
+            FrameType::Type(ty) => module.types[ty.at()].results().len() as u32,
+        }
+    }
+}
+
+impl<S: Sink> Run<'_, S> {
+    pub(super) fn enter_function(&mut self, func: FuncIdx) {
+        self.t.frames.push(Frame {
+            kind: FrameKind::Block,
+            height: 0,
+            ty: FrameType::Type(self.module.funcs[func.at()]),
+            label: None,
+            otherwise: None,
+            operators: 0,
+            fuel: Vec::new(),
+        });
+        if self.metered {
+            self.entry_fuel = Some(self.sink.fuel());
+        }
+    }
+
+    pub(super) fn enter(&mut self, kind: FrameKind, ty: BlockType) {
+        if self.dead > 0 {
+            self.dead += 1;
+            return;
+        }
+        let ty = match ty {
+            BlockType::Empty => FrameType::Empty,
+            BlockType::Type(ty) => FrameType::Result(value_num(ty)),
+            BlockType::FuncType(ty) => FrameType::Type(TypeIdx(ty)),
+        };
+        let condition = (kind == FrameKind::If).then(|| self.pop().1);
+        let params = ty.params(self.module).len() as u32;
+        self.settle_reads();
+        if kind != FrameKind::Block {
+            let base = self.place_top(params as usize);
+            for entry in &mut self.t.stack[base as usize..] {
+                entry.loc = Loc::Temp;
+            }
+        }
+        self.sink.settle(self.height());
+        let otherwise = condition.map(|condition| {
+            let label = self.sink.label();
+            self.sink.jump_if(condition, false, label);
+            label
+        });
+        let label =
+            Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
+        self.t.frames.push(Frame {
+            kind,
+            height: self.height() - params,
+            ty,
+            label,
+            otherwise,
+            operators: self.operators,
+            fuel: Vec::new(),
+        });
+    }
+
+    pub(super) fn visit_else(&mut self) {
+        if self.dead > 1 {
+            return;
+        }
+        let Some(frame) = self.t.frames.last_mut() else { return };
+        let (height, ty, label, otherwise) =
+            (frame.height, frame.ty, frame.label, frame.otherwise.take());
+        frame.kind = FrameKind::Else;
+        if self.dead == 0 {
+            self.place_results(height, ty.result_count(self.module));
+            if let Some(label) = label {
+                self.sink.jump(label, false);
+            }
+        }
+        self.dead = 0;
+        self.truncate(height);
+        if let Some(otherwise) = otherwise {
+            self.sink.bind(otherwise, false);
+        }
+        self.push_types(ty.params(self.module));
+    }
+
+    pub(super) fn visit_end(&mut self) {
+        if self.dead > 1 {
+            self.dead -= 1;
+            return;
+        }
+        let reachable = self.dead == 0;
+        if self.t.frames.len() == 1 {
+            if reachable {
+                self.visit_return();
+            }
+            self.t.frames.pop();
+            if let Some(point) = self.entry_fuel.take() {
+                self.sink.set_cost(point, self.operators);
+            }
+            return;
+        }
+        let Some(frame) = self.t.frames.pop() else { return };
+        if reachable {
+            self.place_results(frame.height, frame.ty.result_count(self.module));
+        }
+        self.dead = 0;
+        self.truncate(frame.height);
+        let is_loop = frame.kind == FrameKind::Loop;
+        for &point in &frame.fuel {
+            self.sink.set_cost(point, self.operators - frame.operators);
+        }
+        let mut open = reachable;
+        if let Some(otherwise) = frame.otherwise {
+            self.sink.bind(otherwise, open);
+            open = true;
+        }
+        if let Some(label) = frame.label.filter(|_| !is_loop) {
+            self.sink.bind(label, open);
+        } else if !open {
+            // Nothing comes from above and nothing branches to the end of a loop: what follows cannot be reached.
+            self.dead = 1;
+        }
+        match frame.ty {
+            FrameType::Empty => {}
+            FrameType::Result(ty) => self.push_temp(ty),
+            FrameType::Type(ty) => self.push_types(self.module.types[ty.at()].results()),
+        }
+    }
+
+    /// Moves the topmost `count` operands to the slots from height `to`, in order, so that none is overwritten before it is read.
+    fn place_results(&mut self, to: u32, count: u32) {
+        let base = self.height() - count;
+        for i in 0..count {
+            self.place(base + i, to + i);
+        }
+    }
+
+    /// The frame that a branch leads to, and how many values it takes along.
+    fn target(&self, depth: u32) -> (usize, u32) {
+        let at = self.t.frames.len() - 1 - depth as usize;
+        let frame = &self.t.frames[at];
+        let count = if frame.kind == FrameKind::Loop {
+            frame.ty.params(self.module).len() as u32
+        } else {
+            frame.ty.result_count(self.module)
+        };
+        (at, count)
+    }
+
+    /// Whether a branch to the frame can be a plain jump: all values stand where they are wanted.
+    fn is_plain(&self, at: usize, count: u32) -> bool {
+        let frame = &self.t.frames[at];
+        let base = self.height() - count;
+        at != 0
+            && !(self.metered && frame.kind == FrameKind::Loop)
+            && (count == 0
+                || base == frame.height
+                    && self.t.stack[base as usize..].iter().all(|e| e.loc == Loc::Temp))
+    }
+
+    /// An unconditional branch, leaving the operand stack as it is.
+    fn branch(&mut self, at: usize, count: u32) {
+        let frame = &self.t.frames[at];
+        let (height, metered) = (frame.height, self.metered && frame.kind == FrameKind::Loop);
+        let Some(label) = frame.label else { return self.emit_return() };
+        self.place_results(height, count);
+        if let Some(point) = self.sink.jump(label, metered) {
+            self.t.frames[at].fuel.push(point);
+        }
+    }
+
+    pub(super) fn visit_br(&mut self, depth: u32) {
+        let (at, count) = self.target(depth);
+        self.branch(at, count);
+        self.die();
+    }
+
+    pub(super) fn visit_br_if(&mut self, depth: u32) {
+        let (_, condition) = self.pop();
+        let (at, count) = self.target(depth);
+        match self.t.frames[at].label.filter(|_| self.is_plain(at, count)) {
+            Some(label) => {
+                if count > 0 {
+                    self.sink.settle(self.height());
+                }
+                self.sink.jump_if(condition, true, label);
+            }
+            None => {
+                self.sink.settle(self.height());
+                let skip = self.sink.label();
+                self.sink.jump_if(condition, false, skip);
+                self.branch(at, count);
+                self.sink.bind(skip, false);
+            }
+        }
+    }
+
+    pub(super) fn visit_br_table(&mut self, table: wasmparser::BrTable<'_>) {
+        let (_, index) = self.pop();
+        self.sink.settle(self.height());
+        self.t.targets.clear();
+        self.t.stubs.clear();
+        // Validation has read the table before, without an error.
+        for depth in table.targets().flatten().chain([table.default()]) {
+            let (at, count) = self.target(depth);
+            let plain = self.t.frames[at].label.filter(|_| self.is_plain(at, count));
+            let label = match plain {
+                Some(label) => label,
+                None => match self.t.stubs.binary_search_by_key(&depth, |stub| stub.0) {
+                    Ok(i) => self.t.stubs[i].1,
+                    Err(i) => {
+                        let label = self.sink.label();
+                        self.t.stubs.insert(i, (depth, label));
+                        label
+                    }
+                },
+            };
+            self.t.targets.push(label);
+        }
+        self.sink.jump_table(index, &self.t.targets);
+        let stubs = core::mem::take(&mut self.t.stubs);
+        for &(depth, label) in &stubs {
+            self.sink.bind(label, false);
+            let (at, count) = self.target(depth);
+            self.branch(at, count);
+        }
+        self.t.stubs = stubs;
+        self.die();
+    }
+
+    pub(super) fn visit_return(&mut self) {
+        self.emit_return();
+        self.die();
+    }
+
+    fn emit_return(&mut self) {
+        let count = self.t.frames[0].ty.result_count(self.module);
+        let base = self.height() - count;
+        match count {
+            0 => self.sink.ret(None),
+            1 => {
+                let entry = self.t.stack[base as usize];
+                self.sink.ret(Some((entry.ty, Operand { loc: entry.loc, height: base })));
+            }
+            _ => {
+                self.place_top(count as usize);
+                self.sink.ret_many(base, count);
+            }
+        }
+    }
+
+    pub(super) fn visit_unreachable(&mut self) {
+        self.sink.unreachable();
+        self.die();
+    }
+
+    /// Nothing up to the end of the block can be reached.
+    fn die(&mut self) {
+        let height = self.t.frames.last().map_or(0, |f| f.height);
+        self.truncate(height);
+        self.dead = 1;
+    }
+
+    fn callee(&self, func: u32) -> (Callee, TypeIdx) {
+        let func = FuncIdx(func);
+        let callee = if func.0 < self.module.imported_funcs {
+            Callee::Import(func)
+        } else {
+            Callee::Func(func)
+        };
+        (callee, self.module.funcs[func.at()])
+    }
+
+    fn indirect_callee(&mut self, ty: u32, table: u32) -> (Callee, TypeIdx) {
+        let (_, index) = self.pop();
+        let is_64 = self.module.tables[table as usize].is_64;
+        (Callee::Table { table: TableIdx(table), is_64, ty: TypeIdx(ty), index }, TypeIdx(ty))
+    }
+
+    fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
+        let ty = &self.module.types[ty.at()];
+        let base = self.place_top(ty.params().len());
+        self.sink.call(callee, ty, base);
+        self.truncate(base);
+        self.push_types(ty.results());
+    }
+
+    fn tail_call(&mut self, (callee, ty): (Callee, TypeIdx)) {
+        let ty = &self.module.types[ty.at()];
+        let base = self.place_top(ty.params().len());
+        self.sink.tail_call(callee, ty, base);
+        self.die();
+    }
+
+    pub(super) fn visit_call(&mut self, func: u32) {
+        let callee = self.callee(func);
+        self.call(callee);
+    }
+
+    pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
+        let callee = self.indirect_callee(ty, table);
+        self.call(callee);
+    }
+
+    pub(super) fn visit_return_call(&mut self, func: u32) {
+        let callee = self.callee(func);
+        self.tail_call(callee);
+    }
+
+    pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {
+        let callee = self.indirect_callee(ty, table);
+        self.tail_call(callee);
+    }
+}
+
+fn value_num(ty: wasmparser::ValType) -> Num {
+    match ty {
+        wasmparser::ValType::I32 => Num::u32,
+        wasmparser::ValType::F32 => Num::f32,
+        wasmparser::ValType::F64 => Num::f64,
+        _ => num(ValType::I64),
+    }
+}

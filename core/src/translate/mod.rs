@@ -1,0 +1,312 @@
+//! From wasm operators to base ops, in one pass over a validated function body.
+//!
+//! The translator keeps the operand stack of the function at translation time: reads of locals and constants become operands
+//! of the ops that use them. Control flow becomes labels and jumps. What a tier makes of the ops is its [`Sink`]'s business; both
+//! tiers get the same ops, slots and fuel points.
+//!
+//! Everything is linear in the size of the body: a read of a local that must be saved because the local is about to be
+//! assigned is found through a chain per local, and operands that have been moved to their slots at the entry of a block are
+//! never looked at again at the entry of an inner one.
+
+mod control;
+mod sink;
+mod visit;
+
+pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
+
+use crate::{
+    binary::body_reader,
+    error::Error,
+    index::*,
+    module::Module,
+    op::{Class, Num, Op},
+    types::ValType,
+};
+use alloc::vec::Vec;
+use control::Frame;
+
+/// How to translate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Place fuel points at function entries and at jumps back to loops.
+    pub metered: bool,
+}
+
+/// Translates functions; reuse it to reuse its allocations.
+///
+/// # Fuel
+/// In metered code, entering a function costs as many units as its body has operators, and every jump back to the head of a
+/// loop as many as the loop has, between its `loop` and its `end`.
+#[derive(Debug)]
+pub struct Translator<L, F> {
+    stack: Vec<Entry>,
+    /// For each local, the topmost operand that reads it, plus one.
+    reads: Vec<u32>,
+    locals: Vec<Num>,
+    frames: Vec<Frame<L, F>>,
+    targets: Vec<L>,
+    stubs: Vec<(u32, L)>,
+}
+
+impl<L, F> Default for Translator<L, F> {
+    fn default() -> Self {
+        Translator {
+            stack: Vec::new(),
+            reads: Vec::new(),
+            locals: Vec::new(),
+            frames: Vec::new(),
+            targets: Vec::new(),
+            stubs: Vec::new(),
+        }
+    }
+}
+
+/// A value of the operand stack.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    loc: Loc,
+    ty: Num,
+    /// If the value is a read of a local, the next operand below that reads the same local, plus one.
+    below: u32,
+}
+
+/// One function on its way through the translator.
+struct Run<'t, S: Sink> {
+    module: &'t Module,
+    sink: &'t mut S,
+    t: &'t mut Translator<S::Label, S::FuelPoint>,
+    metered: bool,
+    /// Operands below this height have been moved out of locals.
+    settled: usize,
+    /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
+    dead: u32,
+    /// Operators seen so far.
+    operators: u32,
+    entry_fuel: Option<S::FuelPoint>,
+}
+
+impl<L: Copy, F: Copy> Translator<L, F> {
+    /// Translates function `func`, which must not be imported, into `sink`.
+    ///
+    /// # Errors
+    /// If the function exceeds what the sink can express.
+    pub fn translate<S: Sink<Label = L, FuelPoint = F>>(
+        &mut self,
+        module: &Module,
+        func: FuncIdx,
+        sink: &mut S,
+        options: Options,
+    ) -> Result<(), Error> {
+        let Some(body) = module.body(func) else {
+            return Err(Error::invalid("an imported function has no body", 0));
+        };
+        let ty = module.func_type(func);
+        self.stack.clear();
+        self.frames.clear();
+        self.locals.clear();
+        self.locals.extend(ty.params().iter().map(|&p| num(p)));
+        let (declared, mut reader) = body_reader(module, body)?;
+        for (count, ty) in declared {
+            self.locals.extend(core::iter::repeat_n(num(ty), count as usize));
+        }
+        self.reads.clear();
+        self.reads.resize(self.locals.len(), 0);
+        sink.begin(&Shape {
+            func,
+            locals: &self.locals,
+            params: ty.params().len() as u32,
+            results: ty.results().len() as u32,
+            body_len: body.range.len(),
+            pinned_int: body.pinned_int,
+            pinned_f64: body.pinned_f64,
+        })?;
+        let mut run = Run {
+            module,
+            sink,
+            t: self,
+            metered: options.metered,
+            settled: 0,
+            dead: 0,
+            operators: 0,
+            entry_fuel: None,
+        };
+        run.enter_function(func);
+        while !run.t.frames.is_empty() {
+            run.sink.position(reader.original_position() as usize)?;
+            run.operators += 1;
+            reader
+                .visit_operator(&mut run)
+                .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+        }
+        run.sink.end()
+    }
+}
+
+impl<S: Sink> Run<'_, S> {
+    fn height(&self) -> u32 {
+        self.t.stack.len() as u32
+    }
+
+    fn push(&mut self, loc: Loc, ty: Num) {
+        let mut below = 0;
+        if let Loc::Local(local) = loc {
+            below = core::mem::replace(
+                &mut self.t.reads[local as usize],
+                self.t.stack.len() as u32 + 1,
+            );
+        }
+        self.t.stack.push(Entry { loc, ty, below });
+    }
+
+    fn push_temp(&mut self, ty: Num) {
+        self.push(Loc::Temp, ty);
+    }
+
+    fn push_types(&mut self, types: &[ValType]) {
+        for &ty in types {
+            self.push_temp(num(ty));
+        }
+    }
+
+    fn pop(&mut self) -> (Num, Operand) {
+        // Validated code never pops from an empty stack.
+        let entry =
+            self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
+        if let Loc::Local(local) = entry.loc {
+            self.t.reads[local as usize] = entry.below;
+        }
+        self.settled = self.settled.min(self.t.stack.len());
+        (entry.ty, Operand { loc: entry.loc, height: self.t.stack.len() as u32 })
+    }
+
+    fn truncate(&mut self, height: u32) {
+        while self.t.stack.len() > height as usize {
+            self.pop();
+        }
+    }
+
+    /// Writes the operand at `height` to the slot of height `to`, leaving the stack as it is.
+    fn place(&mut self, height: u32, to: u32) {
+        let entry = self.t.stack[height as usize];
+        self.sink.place(entry.ty, Operand { loc: entry.loc, height }, to);
+    }
+
+    /// Moves operands that read locals to their slots, all of them.
+    fn settle_reads(&mut self) {
+        for height in self.settled..self.t.stack.len() {
+            if let Loc::Local(local) = self.t.stack[height].loc {
+                self.place(height as u32, height as u32);
+                self.t.stack[height].loc = Loc::Temp;
+                self.t.reads[local as usize] = 0;
+            }
+        }
+        self.settled = self.t.stack.len();
+    }
+
+    /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
+    /// Returns the height of the first.
+    fn place_top(&mut self, count: usize) -> u32 {
+        let base = self.height() - count as u32;
+        for height in base..self.height() {
+            self.place(height, height);
+        }
+        base
+    }
+
+    fn unary(&mut self, op: Op, to: Num) {
+        let (_, a) = self.pop();
+        self.sink.unary(op, a, a.height);
+        self.push_temp(to);
+    }
+
+    fn binary(&mut self, op: Op, to: Num) {
+        let (_, b) = self.pop();
+        let (_, a) = self.pop();
+        self.sink.binary(op, a, b, a.height);
+        self.push_temp(to);
+    }
+
+    /// An op of one of the numeric classes, as its row describes it.
+    fn numeric(&mut self, op: Op) {
+        let row = op.row();
+        let to = row.to.unwrap_or(Num::u32);
+        match row.class {
+            Class::un | Class::un_trap => self.unary(op, to),
+            Class::cmp => self.binary(op, Num::u32),
+            _ => self.binary(op, to),
+        }
+    }
+
+    fn equals_zero(&mut self, op: Op) {
+        self.push(Loc::Const(0), Num::u64);
+        self.binary(op, Num::u32);
+    }
+
+    fn memarg(&self, arg: wasmparser::MemArg) -> MemArg {
+        // The other target, a garbage-collected array, is a proposal that validation refuses.
+        let memory =
+            if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
+        let is_64 = self.module.memories[memory as usize].is_64;
+        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
+    }
+
+    fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
+        let at = self.memarg(arg);
+        let row = op.row();
+        if row.class == Class::load {
+            let (_, address) = self.pop();
+            self.sink.load(op, address, at, address.height);
+            self.push_temp(row.to.unwrap_or(Num::u32));
+        } else {
+            let (_, value) = self.pop();
+            let (_, address) = self.pop();
+            self.sink.store(op, address, value, at);
+        }
+    }
+
+    /// An op of the class `slots` with `operands` operands and results of type `results`.
+    fn slots(&mut self, op: Op, immediates: [u32; 2], operands: usize, result: Option<Num>) {
+        let base = self.place_top(operands);
+        self.truncate(base);
+        self.sink.slots(op, immediates, base);
+        if let Some(ty) = result {
+            self.push_temp(ty);
+        }
+    }
+
+    fn local_set(&mut self, local: u32) -> Num {
+        let (ty, value) = self.pop();
+        let mut read = core::mem::take(&mut self.t.reads[local as usize]);
+        while let Some(height) = read.checked_sub(1) {
+            self.place(height, height);
+            let entry = &mut self.t.stack[height as usize];
+            entry.loc = Loc::Temp;
+            read = entry.below;
+        }
+        self.sink.local_set(local, ty, value);
+        ty
+    }
+
+    fn select(&mut self) {
+        let (_, condition) = self.pop();
+        let (_, b) = self.pop();
+        let (ty, a) = self.pop();
+        self.sink.select(ty, condition, a, b, a.height);
+        self.push_temp(ty);
+    }
+
+    /// The type of addresses and sizes of a memory or table.
+    fn index_type(is_64: bool) -> Num {
+        if is_64 { Num::u64 } else { Num::u32 }
+    }
+}
+
+/// The type of a slot that holds a value of type `ty`. References are handles.
+pub fn num(ty: ValType) -> Num {
+    match ty {
+        ValType::I32 => Num::u32,
+        ValType::I64 | ValType::V128 | ValType::Ref(_) => Num::u64,
+        ValType::F32 => Num::f32,
+        ValType::F64 => Num::f64,
+    }
+}

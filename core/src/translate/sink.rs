@@ -1,0 +1,151 @@
+//! What a tier offers to the translator.
+
+use crate::{
+    error::Error,
+    index::*,
+    op::{Num, Op},
+    types::FuncType,
+};
+
+/// Where the value of an operand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loc {
+    /// In a local: the operand was read by `local.get` and the local has not been assigned since.
+    Local(u32),
+    /// In the slot of its height in the operand stack.
+    Temp,
+    /// A constant, by the bits of its slot.
+    Const(u64),
+}
+
+/// An operand: where its value is, and its place in the operand stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// Where the value is.
+    pub loc: Loc,
+    /// Its place in the operand stack, counted from 0. The slot of that place is free for a sink to use until another value is pushed there.
+    pub height: u32,
+}
+
+/// The function that is being translated.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<'a> {
+    /// Which function of the module.
+    pub func: FuncIdx,
+    /// Types of all locals, parameters first.
+    pub locals: &'a [Num],
+    /// How many of them are parameters.
+    pub params: u32,
+    /// How many results the function has.
+    pub results: u32,
+    /// Bytes of the body in the binary: what sizes of outputs are judged by.
+    pub body_len: usize,
+    /// The integer local worth a register.
+    pub pinned_int: Option<u16>,
+    /// The `f64` local worth a register.
+    pub pinned_f64: Option<u16>,
+}
+
+/// The immediate operands of a load or store.
+#[derive(Clone, Copy, Debug)]
+pub struct MemArg {
+    /// Which memory.
+    pub memory: MemoryIdx,
+    /// Whether it is addressed by `i64`.
+    pub is_64: bool,
+    /// Constant part of the address.
+    pub offset: u64,
+}
+
+/// What a call calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Callee {
+    /// A function of the module.
+    Func(FuncIdx),
+    /// An imported function.
+    Import(FuncIdx),
+    /// An element of a table.
+    Table {
+        /// Which table.
+        table: TableIdx,
+        /// Whether it is indexed by `i64`.
+        is_64: bool,
+        /// The type that the element must have.
+        ty: TypeIdx,
+        /// Which element.
+        index: Operand,
+    },
+}
+
+/// Receives the base ops of one function after the other.
+///
+/// Slots are numbered logically: local *i* is slot *i*, height *h* of the operand stack is slot *locals + h*; a tier may lay
+/// them out as it likes. An operand handed to an op is used up by it; [`place`](Sink::place) alone leaves it as it is.
+/// Results go to the height `to`, the place of the result in the operand stack.
+pub trait Sink {
+    /// A place in the code that jumps lead to.
+    type Label: Copy;
+    /// A point that takes fuel, the amount of which is known later.
+    type FuelPoint: Copy;
+
+    /// Begins a function.
+    fn begin(&mut self, shape: &Shape<'_>) -> Result<(), Error>;
+    /// Ends the function. Here everything too large for the tier is an error.
+    fn end(&mut self) -> Result<(), Error>;
+    /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
+    fn position(&mut self, offset: usize) -> Result<(), Error>;
+
+    /// An op of the classes `un` and `un_trap`.
+    fn unary(&mut self, op: Op, a: Operand, to: u32);
+    /// An op of the classes `bin`, `bin_trap` and `cmp`.
+    fn binary(&mut self, op: Op, a: Operand, b: Operand, to: u32);
+    /// An op of the class `load`.
+    fn load(&mut self, op: Op, address: Operand, at: MemArg, to: u32);
+    /// An op of the class `store`.
+    fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg);
+    /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
+    fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// `condition ? a : b`
+    fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32);
+    /// Assigns a local. No operand reads the old value any more.
+    fn local_set(&mut self, local: u32, ty: Num, value: Operand);
+    /// Reads a global.
+    fn global_get(&mut self, global: GlobalIdx, ty: Num, to: u32);
+    /// Assigns a global.
+    fn global_set(&mut self, global: GlobalIdx, ty: Num, value: Operand);
+    /// Forgets a value.
+    fn discard(&mut self, ty: Num, value: Operand);
+
+    /// Writes a value to the slot of height `to`, leaving it where it is as well.
+    fn place(&mut self, ty: Num, value: Operand, to: u32);
+    /// Writes every value below `height` that is on its way to its slot there: control flow is about to split or join.
+    fn settle(&mut self, height: u32);
+
+    /// A label that is bound later.
+    fn label(&mut self) -> Self::Label;
+    /// Binds a label here; `reachable` says whether control also comes from above.
+    fn bind(&mut self, label: Self::Label, reachable: bool);
+    /// A label bound here that jumps from below lead to.
+    fn bind_loop(&mut self) -> Self::Label;
+    /// Jumps; at the cost of a fuel point if it is a metered jump back to a loop.
+    fn jump(&mut self, to: Self::Label, metered: bool) -> Option<Self::FuelPoint>;
+    /// Jumps if the truth of `condition` is `when`.
+    fn jump_if(&mut self, condition: Operand, when: bool, to: Self::Label);
+    /// Jumps to the target of number `index`, or to the last one. There is at least one.
+    fn jump_table(&mut self, index: Operand, targets: &[Self::Label]);
+    /// Takes fuel here.
+    fn fuel(&mut self) -> Self::FuelPoint;
+    /// Says how much fuel a point takes.
+    fn set_cost(&mut self, point: Self::FuelPoint, cost: u32);
+
+    /// Calls a function: arguments and results stand at height `base` and above, in their slots.
+    fn call(&mut self, callee: Callee, ty: &FuncType, base: u32);
+    /// Calls a function in place of the current one. Arguments stand at height `base` and above, in their slots.
+    fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32);
+    /// Returns no or one value.
+    fn ret(&mut self, value: Option<(Num, Operand)>);
+    /// Returns `count` values that stand at height `base` and above, in their slots.
+    fn ret_many(&mut self, base: u32, count: u32);
+    /// Traps.
+    fn unreachable(&mut self);
+}

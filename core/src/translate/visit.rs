@@ -1,0 +1,245 @@
+//! One method per operator: numeric ones go by the op table, the others have a method of the same name here or in `control`.
+
+use super::{Loc, Num, Run, Sink, num};
+use crate::{error::Error, index::*, op::Op};
+use alloc::vec::Vec;
+use wasmparser::{
+    BlockType, FrameKind, FrameStack, HeapType, Ieee32, Ieee64, MemArg, ValType, VisitOperator,
+};
+
+impl<S: Sink> FrameStack for Run<'_, S> {
+    fn current_frame(&self) -> Option<FrameKind> {
+        // Of unreachable blocks only the number is known. Any kind will do for validated code; `else` wants an `if`.
+        if self.dead > 1 { Some(FrameKind::If) } else { self.t.frames.last().map(|f| f.kind) }
+    }
+}
+
+/// One method of the visitor: which way a row of wasmparser's table goes.
+macro_rules! method {
+    // These look like rows of the op table, but are not.
+    (@mvp I32Eqz $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@mvp I64Eqz $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    // Control goes on where code cannot be reached: it ends there.
+    (@mvp Block $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@mvp Loop $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@mvp If $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@mvp Else $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@mvp End $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    // Operators whose meaning is their row of the op table.
+    (@mvp $op:ident {} $visit:ident (arity 1 -> 1)) => { method!(numeric $op $visit); };
+    (@mvp $op:ident {} $visit:ident (arity 2 -> 1)) => { method!(numeric $op $visit); };
+    (@sign_extension $op:ident {} $visit:ident $arity:tt) => { method!(numeric $op $visit); };
+    (@saturating_float_to_int $op:ident {} $visit:ident $arity:tt) => { method!(numeric $op $visit); };
+    (@mvp $op:ident { $memarg:ident: $ty:ty } $visit:ident (arity memarg $($n:tt)*)) => {
+        fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
+            if self.dead == 0 {
+                self.access(Op::$op, $memarg);
+            }
+            Ok(())
+        }
+    };
+    // Operators with a method of their own.
+    (@mvp $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@bulk_memory $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@tail_call $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@reference_types TypedSelectMulti $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
+    (@reference_types $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
+
+    (numeric $op:ident $visit:ident) => {
+        fn $visit(&mut self) -> Self::Output {
+            if self.dead == 0 {
+                self.numeric(Op::$op);
+            }
+            Ok(())
+        }
+    };
+    (always $visit:ident { $($arg:ident: $ty:ty),* }) => {
+        fn $visit(&mut self $(, $arg: $ty)*) -> Self::Output {
+            Run::$visit(self $(, $arg)*);
+            Ok(())
+        }
+    };
+    (own $visit:ident { $($arg:ident: $ty:ty),* }) => {
+        fn $visit(&mut self $(, $arg: $ty)*) -> Self::Output {
+            if self.dead == 0 {
+                Run::$visit(self $(, $arg)*);
+            }
+            Ok(())
+        }
+    };
+    (unsupported $visit:ident { $($arg:ident: $ty:ty),* }) => {
+        fn $visit(&mut self $(, _: $ty)*) -> Self::Output {
+            Err(Error::unsupported(concat!(stringify!($visit), ": unsupported operator"), 0))
+        }
+    };
+}
+
+macro_rules! methods {
+    ($( @$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident $arity:tt )*) => {
+        $( method!(@$proposal $op { $($($arg: $ty),*)? } $visit $arity); )*
+    };
+}
+
+impl<'a, S: Sink> VisitOperator<'a> for Run<'_, S> {
+    type Output = Result<(), Error>;
+
+    wasmparser::for_each_visit_operator!(methods);
+}
+
+impl<S: Sink> Run<'_, S> {
+    fn visit_block(&mut self, ty: BlockType) {
+        self.enter(FrameKind::Block, ty);
+    }
+
+    fn visit_loop(&mut self, ty: BlockType) {
+        self.enter(FrameKind::Loop, ty);
+    }
+
+    fn visit_if(&mut self, ty: BlockType) {
+        self.enter(FrameKind::If, ty);
+    }
+
+    fn visit_nop(&mut self) {}
+
+    fn visit_drop(&mut self) {
+        let (ty, value) = self.pop();
+        self.sink.discard(ty, value);
+    }
+
+    fn visit_select(&mut self) {
+        self.select();
+    }
+
+    fn visit_typed_select(&mut self, _: ValType) {
+        self.select();
+    }
+
+    fn visit_local_get(&mut self, local: u32) {
+        self.push(Loc::Local(local), self.t.locals[local as usize]);
+    }
+
+    fn visit_local_set(&mut self, local: u32) {
+        self.local_set(local);
+    }
+
+    fn visit_local_tee(&mut self, local: u32) {
+        let ty = self.local_set(local);
+        self.push(Loc::Local(local), ty);
+    }
+
+    fn visit_global_get(&mut self, global: u32) {
+        let ty = num(self.module.globals[global as usize].content);
+        self.sink.global_get(GlobalIdx(global), ty, self.height());
+        self.push_temp(ty);
+    }
+
+    fn visit_global_set(&mut self, global: u32) {
+        let (ty, value) = self.pop();
+        self.sink.global_set(GlobalIdx(global), ty, value);
+    }
+
+    fn visit_i32_const(&mut self, value: i32) {
+        self.push(Loc::Const(u64::from(value as u32)), Num::u32);
+    }
+
+    fn visit_i64_const(&mut self, value: i64) {
+        self.push(Loc::Const(value as u64), Num::u64);
+    }
+
+    fn visit_f32_const(&mut self, value: Ieee32) {
+        self.push(Loc::Const(u64::from(value.bits())), Num::f32);
+    }
+
+    fn visit_f64_const(&mut self, value: Ieee64) {
+        self.push(Loc::Const(value.bits()), Num::f64);
+    }
+
+    fn visit_i32_eqz(&mut self) {
+        self.equals_zero(Op::I32Eq);
+    }
+
+    fn visit_i64_eqz(&mut self) {
+        self.equals_zero(Op::I64Eq);
+    }
+
+    fn memory_type(&self, memory: u32) -> Num {
+        Self::index_type(self.module.memories[memory as usize].is_64)
+    }
+
+    fn table_type(&self, table: u32) -> Num {
+        Self::index_type(self.module.tables[table as usize].is_64)
+    }
+
+    fn visit_memory_size(&mut self, memory: u32) {
+        let ty = self.memory_type(memory);
+        self.slots(Op::MemorySize, [memory, 0], 0, Some(ty));
+    }
+
+    fn visit_memory_grow(&mut self, memory: u32) {
+        let ty = self.memory_type(memory);
+        self.slots(Op::MemoryGrow, [memory, 0], 1, Some(ty));
+    }
+
+    fn visit_memory_init(&mut self, data: u32, memory: u32) {
+        self.slots(Op::MemoryInit, [memory, data], 3, None);
+    }
+
+    fn visit_data_drop(&mut self, data: u32) {
+        self.slots(Op::DataDrop, [data, 0], 0, None);
+    }
+
+    fn visit_memory_copy(&mut self, to: u32, from: u32) {
+        self.slots(Op::MemoryCopy, [to, from], 3, None);
+    }
+
+    fn visit_memory_fill(&mut self, memory: u32) {
+        self.slots(Op::MemoryFill, [memory, 0], 3, None);
+    }
+
+    fn visit_table_init(&mut self, elem: u32, table: u32) {
+        self.slots(Op::TableInit, [table, elem], 3, None);
+    }
+
+    fn visit_elem_drop(&mut self, elem: u32) {
+        self.slots(Op::ElemDrop, [elem, 0], 0, None);
+    }
+
+    fn visit_table_copy(&mut self, to: u32, from: u32) {
+        self.slots(Op::TableCopy, [to, from], 3, None);
+    }
+
+    fn visit_ref_null(&mut self, _: HeapType) {
+        self.push(Loc::Const(0), Num::u64);
+    }
+
+    fn visit_ref_is_null(&mut self) {
+        self.equals_zero(Op::I64Eq);
+    }
+
+    fn visit_ref_func(&mut self, func: u32) {
+        self.slots(Op::RefFunc, [func, 0], 0, Some(Num::u64));
+    }
+
+    fn visit_table_fill(&mut self, table: u32) {
+        self.slots(Op::TableFill, [table, 0], 3, None);
+    }
+
+    fn visit_table_get(&mut self, table: u32) {
+        self.slots(Op::TableGet, [table, 0], 1, Some(Num::u64));
+    }
+
+    fn visit_table_set(&mut self, table: u32) {
+        self.slots(Op::TableSet, [table, 0], 2, None);
+    }
+
+    fn visit_table_grow(&mut self, table: u32) {
+        let ty = self.table_type(table);
+        self.slots(Op::TableGrow, [table, 0], 2, Some(ty));
+    }
+
+    fn visit_table_size(&mut self, table: u32) {
+        let ty = self.table_type(table);
+        self.slots(Op::TableSize, [table, 0], 0, Some(ty));
+    }
+}

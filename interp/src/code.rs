@@ -1,0 +1,248 @@
+//! The bytecode of a module.
+//!
+//! All code of a module is one region, so that a return address is an offset into it:
+//!
+//! ```text
+//! 0   STOP            where the outermost function returns to
+//! 2   CROSS_RETURN    where a function returns to that another instance called
+//! 8   entries         for each function of the module, where its code is, 4 bytes each
+//! …   functions       each with its header: the slot of its pinned local
+//! ```
+
+use crate::{
+    exec::regs::ENTRIES,
+    forms::code,
+    sink::{Builder, Point},
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    any::Any,
+    cell::UnsafeCell,
+    fmt, ptr,
+    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
+};
+use kinglet_core::{
+    error::Error,
+    index::FuncIdx,
+    module::Module,
+    runtime,
+    sync::Mutex,
+    translate::{self, Sink, Translator},
+};
+
+/// How to make the code of a module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Take fuel, and look for interrupts where fuel is taken.
+    pub metered: bool,
+    /// Translate a function when it is called for the first time.
+    pub lazy: bool,
+}
+
+/// Where the outermost function returns to.
+pub(crate) const STOP: u32 = 0;
+/// Where a function returns to that another instance called.
+pub(crate) const CROSS_RETURN: u32 = 2;
+
+/// The bytecode of a module.
+pub struct Code {
+    metered: bool,
+    /// The newest region.
+    base: AtomicPtr<u8>,
+    /// The largest frame of a function translated so far, in slots.
+    frame_size: AtomicU32,
+    state: Mutex<State>,
+}
+
+/// What it takes to translate more functions.
+#[derive(Default)]
+struct State {
+    /// All regions, each with a copy of the one before. Old ones stay: other threads may be running in them.
+    regions: Vec<Region>,
+    /// Bytes of the newest region that are in use.
+    len: usize,
+    /// Where functions begin, in the order of their offsets.
+    starts: Vec<(u32, FuncIdx)>,
+    /// Which functions are still to be translated.
+    missing: Vec<bool>,
+    workshop: Workshop,
+}
+
+/// The translator and its sink, reused.
+#[derive(Default)]
+struct Workshop {
+    translator: Translator<<Builder as Sink>::Label, <Builder as Sink>::FuelPoint>,
+    builder: Builder,
+}
+
+impl Code {
+    /// Makes the code of `module`.
+    ///
+    /// # Errors
+    /// If a function exceeds what the bytecode can express. With `lazy`, that is found when the function is called.
+    pub fn new(module: &Module, options: Options) -> Result<Code, Error> {
+        let mut state = State::default();
+        let mut bytes = Vec::new();
+        let mut frame_size = 0;
+        let count = module.funcs.len();
+        let imported = module.imported_funcs as usize;
+        if !options.lazy {
+            let wasm: usize = module.bodies.iter().map(|body| body.range.len()).sum();
+            bytes.reserve(ENTRIES + 4 * count + wasm * 2);
+        }
+        bytes.extend_from_slice(&code::STOP.to_le_bytes());
+        bytes.extend_from_slice(&code::CROSS_RETURN.to_le_bytes());
+        bytes.resize(ENTRIES + 4 * count, 0);
+        state.missing = alloc::vec![options.lazy; count];
+        for index in imported..count {
+            let func = FuncIdx(index as u32);
+            let start = offset(bytes.len())?;
+            if options.lazy {
+                // A function that asks to be translated.
+                bytes.extend_from_slice(&[0, 0]);
+                bytes.extend_from_slice(&code::LAZY.to_le_bytes());
+                bytes.extend_from_slice(&func.0.to_le_bytes());
+            } else {
+                state.workshop.translate(module, func, options.metered)?;
+                let builder = &state.workshop.builder;
+                bytes.extend_from_slice(&builder.code);
+                frame_size = frame_size.max(builder.frame_size);
+                state.starts.push((start, func));
+            }
+            let entry = ENTRIES + 4 * index;
+            // Entries are read whole, so they are in the order of the host.
+            bytes[entry..entry + 4].copy_from_slice(&start.to_ne_bytes());
+        }
+        let region = Region::new(bytes.len())
+            .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
+        // SAFETY: the region is as long, and nobody else has seen it.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), region.base(), bytes.len()) };
+        let base = region.base();
+        state.len = bytes.len();
+        state.regions.push(region);
+        Ok(Code {
+            metered: options.metered,
+            base: AtomicPtr::new(base),
+            frame_size: AtomicU32::new(frame_size),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// The code: the newest region.
+    pub(crate) fn base(&self) -> *const u8 {
+        self.base.load(Ordering::Acquire)
+    }
+
+    /// Slots that must lie between the beginning of a frame and the end of the value stack.
+    pub(crate) fn frame_size(&self) -> usize {
+        self.frame_size.load(Ordering::Acquire) as usize
+    }
+
+    /// Translates a function that has not been translated yet, or finds that another thread has done so.
+    pub(crate) fn translate(&self, module: &Module, func: FuncIdx) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        if !state.missing[func.at()] {
+            return Ok(());
+        }
+        let state = &mut *state;
+        state.workshop.translate(module, func, self.metered)?;
+        let builder = &state.workshop.builder;
+        let (start, end) = (offset(state.len)?, state.len + builder.code.len());
+        offset(end)?;
+        let newest = state.regions.last().map_or(0, Region::len);
+        if end > newest {
+            let region = Region::new(end.max(2 * newest).max(1 << 12))
+                .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
+            // SAFETY: the new region is longer, and nobody else has seen it; the old one is only written under the lock.
+            unsafe { ptr::copy_nonoverlapping(self.base(), region.base(), state.len) };
+            self.base.store(region.base(), Ordering::Release);
+            state.regions.push(region);
+        }
+        let base = self.base.load(Ordering::Acquire);
+        // SAFETY: the region reaches to `end`, and what lies behind `len` is written only here, under the lock.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                builder.code.as_ptr(),
+                base.add(start as usize),
+                builder.code.len(),
+            )
+        };
+        state.len = end;
+        state.starts.push((start, func));
+        state.missing[func.at()] = false;
+        self.frame_size.fetch_max(builder.frame_size, Ordering::AcqRel);
+        // SAFETY: there is an entry for every function, aligned to four bytes.
+        unsafe {
+            (*base.add(ENTRIES + 4 * func.at()).cast::<AtomicU32>()).store(start, Ordering::Release)
+        };
+        Ok(())
+    }
+
+    /// The function whose code is at this offset, and where it begins.
+    pub(crate) fn find(&self, at: u32) -> Option<(FuncIdx, u32)> {
+        let state = self.state.lock();
+        let after = state.starts.partition_point(|&(start, _)| start <= at);
+        let (start, func) = state.starts[after.checked_sub(1)?];
+        Some((func, start))
+    }
+
+    /// Where the ops of a function that can stop come from. Translates it again: the code is the same every time.
+    pub(crate) fn points(
+        &self,
+        module: &Module,
+        func: FuncIdx,
+    ) -> Result<(Vec<u8>, Vec<Point>), Error> {
+        let mut workshop = Workshop::default();
+        workshop.builder.points = Some(Vec::new());
+        workshop.translate(module, func, self.metered)?;
+        Ok((workshop.builder.code, workshop.builder.points.unwrap_or_default()))
+    }
+}
+
+impl Workshop {
+    fn translate(&mut self, module: &Module, func: FuncIdx, metered: bool) -> Result<(), Error> {
+        self.translator.translate(module, func, &mut self.builder, translate::Options { metered })
+    }
+}
+
+impl runtime::Code for Code {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Code").field("metered", &self.metered).finish_non_exhaustive()
+    }
+}
+
+/// An offset into code, which has 32 bits.
+fn offset(len: usize) -> Result<u32, Error> {
+    u32::try_from(len).map_err(|_| Error::limit("the code of a module exceeds 4 GiB"))
+}
+
+/// Memory for code. What is in use of it is never written again, except for entries.
+struct Region(Box<[UnsafeCell<u64>]>);
+
+// SAFETY: writes happen under the lock of `State`, to bytes that nobody reads yet; entries are written as atomics.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    fn new(len: usize) -> Option<Region> {
+        let mut words = Vec::new();
+        words.try_reserve_exact(len.div_ceil(8)).ok()?;
+        words.resize_with(len.div_ceil(8), || UnsafeCell::new(0));
+        Some(Region(words.into()))
+    }
+
+    fn base(&self) -> *mut u8 {
+        UnsafeCell::raw_get(self.0.as_ptr()).cast()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len() * 8
+    }
+}

@@ -1,0 +1,28 @@
+//! A loop around a `match`, with the registers in locals.
+
+use super::{save, step};
+use crate::{
+    exec::{Seq, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
+    forms::for_each_form,
+};
+
+pub(super) unsafe fn run(mut r: Regs) -> u32 {
+    let stop = loop {
+        // SAFETY: CODE.
+        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        macro_rules! arms {
+            ($($number:literal $body:ty,)*) => {
+                match opcode {
+                    $($number => step::<$body>(&mut r),)*
+                    // SAFETY: CODE: every opcode in code is one of a form.
+                    _ => unsafe { core::hint::unreachable_unchecked() },
+                }
+            };
+        }
+        if let Err(stop) = for_each_form!(arms) {
+            break stop;
+        }
+    };
+    save(&mut r);
+    stop.0
+}

@@ -1,0 +1,24 @@
+//! A loop around a table of functions, with the registers in memory.
+
+use super::{save, step};
+use crate::{
+    exec::{Seq, Stop, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
+    forms::{COUNT, for_each_form},
+};
+
+macro_rules! table {
+    ($($number:literal $body:ty,)*) => { [$(step::<$body>,)*] };
+}
+
+static STEPS: [fn(&mut Regs) -> Result<(), Stop>; COUNT] = for_each_form!(table);
+
+pub(super) unsafe fn run(mut r: Regs) -> u32 {
+    loop {
+        // SAFETY: CODE.
+        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        if let Err(stop) = STEPS[usize::from(opcode)](&mut r) {
+            save(&mut r);
+            return stop.0;
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The interpreter's registers, and the few accessors that all unsafe code of the bodies is in.
+//!
+//! Invariants, by the names that SAFETY comments cite (`docs/unsafe.md` has them all):
+//!
+//! * **CODE**: `ip` points at an instruction of a complete function that this crate's sink has made for the module of the current
+//!   instance; operands lie within it, branch targets are instructions of the same function.
+//! * **FRAME**: `fp` plus the frame size of any function of the module lies within the value stack, once the limit has been
+//!   checked; slots in code are less than the frame size.
+//! * **INSTANCE**: the pointers in [`Cx`] are those of the current instance, whose store outlives the run; indices in code are in range.
+//! * **MEMORY**: `mem` is the base of the current instance's first memory, with its header in front.
+
+use super::{Stop, TOKEN, exit};
+use core::ptr;
+use kinglet_core::runtime::vmctx::{MEMORY_LEN, VmFunc, VmMemory, VmTable, memory_limit};
+
+/// Where in the header of every function's code the slot of its pinned local stands, and its length.
+pub(crate) const FUNC_HEADER: usize = 2;
+/// Slots between a function's parameters and its other locals: where it returns to, and the caller's pinned local.
+pub(crate) const FRAME_HEADER: usize = 2;
+/// Where the entry offsets of functions stand in the code of a module.
+pub(crate) const ENTRIES: usize = 8;
+
+/// Everything that running code needs to know and that is not in a register.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Cx {
+    /// The code of the current instance's module.
+    pub(crate) code: *const u8,
+    /// The highest frame pointer for which the largest frame of the module fits.
+    pub(crate) limit: *mut u64,
+    pub(crate) globals: *const *mut u64,
+    pub(crate) tables: *const *mut VmTable,
+    pub(crate) memories: *const *mut VmMemory,
+    pub(crate) types: *const u32,
+    /// The store's functions.
+    pub(crate) funcs: *const VmFunc,
+    /// The current instance.
+    pub(crate) instance: u32,
+    /// Fuel left of the current slice.
+    pub(crate) fuel: u64,
+    /// What is in registers while code runs.
+    pub(crate) saved: Saved,
+    /// Where the value stack lies, for the checks of the feature `checked`.
+    #[cfg(feature = "checked")]
+    pub(crate) stack: (*mut u64, *mut u64),
+}
+
+/// The registers whose contents survive a stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Saved {
+    pub(crate) ip: *const u8,
+    pub(crate) fp: *mut u64,
+    /// What the accumulators start with, by the bits of a slot.
+    pub(crate) acc: u64,
+    pub(crate) pin: u64,
+    pub(crate) pin_f64: f64,
+}
+
+/// The registers. Handlers take each as an argument and keep it in a machine register.
+#[derive(Clone, Copy)]
+pub(crate) struct Regs {
+    pub(crate) ip: *const u8,
+    pub(crate) fp: *mut u64,
+    pub(crate) mem: *mut u8,
+    /// The accumulator of integers and references; `i32`s have the upper half zero.
+    pub(crate) acc: u64,
+    /// The pinned integer local.
+    pub(crate) pin: u64,
+    pub(crate) cx: *mut Cx,
+    /// The accumulator of `f32`s.
+    pub(crate) acc_f32: f32,
+    /// The accumulator of `f64`s.
+    pub(crate) acc_f64: f64,
+    /// The pinned `f64` local.
+    pub(crate) pin_f64: f64,
+}
+
+impl Regs {
+    #[inline(always)]
+    pub(crate) fn cx(&self) -> &Cx {
+        // SAFETY: INSTANCE; nothing else refers to the context while a body runs.
+        unsafe { &*self.cx }
+    }
+
+    #[inline(always)]
+    pub(crate) fn cx_mut(&mut self) -> &mut Cx {
+        // SAFETY: INSTANCE; nothing else refers to the context while a body runs.
+        unsafe { &mut *self.cx }
+    }
+
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.ip = self.ip.wrapping_add(bytes);
+    }
+
+    #[inline(always)]
+    pub(crate) fn retreat(&mut self, bytes: usize) {
+        self.ip = self.ip.wrapping_sub(bytes);
+    }
+
+    /// The operand `at` bytes behind the opcode.
+    #[inline(always)]
+    pub(crate) fn read<T: Operand>(&self, at: usize) -> T {
+        // SAFETY: CODE.
+        T::from_le(unsafe { self.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+    }
+
+    /// Where the relative operand `at` bytes behind the opcode leads. Jumps count from themselves.
+    #[inline(always)]
+    pub(crate) fn target(&self, at: usize) -> *const u8 {
+        self.ip.wrapping_add(TOKEN + at).wrapping_offset(self.read::<i32>(at) as isize)
+    }
+
+    /// The slot with this number.
+    #[inline(always)]
+    pub(crate) fn slot(&self, number: u16) -> *mut u64 {
+        let slot = self.fp.wrapping_add(usize::from(number));
+        #[cfg(feature = "checked")]
+        assert!(
+            self.cx().stack.0 <= slot && slot < self.cx().stack.1,
+            "a slot outside of the value stack"
+        );
+        slot
+    }
+
+    /// The value of the slot with this number, read as wide as it is.
+    #[inline(always)]
+    pub(crate) fn get<T: Copy>(&self, number: u16) -> T {
+        let slot = self.slot(number).cast::<T>();
+        #[cfg(target_endian = "big")]
+        let slot = slot.wrapping_byte_add(8 - size_of::<T>());
+        // SAFETY: FRAME; slots are aligned for all value types.
+        unsafe { slot.read() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&mut self, number: u16, value: u64) {
+        // SAFETY: FRAME.
+        unsafe { self.slot(number).write(value) }
+    }
+
+    /// The cell of a global.
+    #[inline(always)]
+    pub(crate) fn global(&self, index: u32) -> *mut u64 {
+        // SAFETY: INSTANCE.
+        unsafe { *self.cx().globals.add(index as usize) }
+    }
+
+    /// Where an access of `size_of::<M>()` bytes at `address + offset` goes in the first memory.
+    #[inline(always)]
+    pub(crate) fn address<M>(&self, address: u32, offset: u32) -> Option<*mut M> {
+        let at = u64::from(address) + u64::from(offset);
+        // SAFETY: MEMORY: the limit for this width stands in the header.
+        let limit = unsafe {
+            self.mem.sub(memory_limit(size_of::<M>().trailing_zeros())).cast::<i64>().read()
+        };
+        (at as i64 <= limit).then(|| self.mem.wrapping_add(at as usize).cast())
+    }
+
+    /// Where an access of `size_of::<M>()` bytes at `address + offset` goes in any memory.
+    #[inline(always)]
+    pub(crate) fn address_in<M>(&self, memory: u16, address: u64, offset: u64) -> Option<*mut M> {
+        // SAFETY: INSTANCE.
+        let base = unsafe { (**self.cx().memories.add(usize::from(memory))).base };
+        // SAFETY: MEMORY, for a memory that is not the first: the length stands in the header.
+        let len = unsafe { base.sub(MEMORY_LEN).cast::<u64>().read() };
+        let end = address.checked_add(offset)?.checked_add(size_of::<M>() as u64)?;
+        (end <= len).then(|| base.wrapping_add(end as usize - size_of::<M>()).cast())
+    }
+
+    /// Opens the frame of a callee whose first argument is in slot `base` and whose header is in slot `header`.
+    #[inline(always)]
+    pub(crate) fn open_frame(&mut self, base: u16, header: u16, return_to: *const u8) {
+        let offset = return_to.addr().wrapping_sub(self.cx().code.addr()) as u32;
+        self.set(header, u64::from(offset) | u64::from(base) << 32);
+        self.set(header + 1, self.pin);
+        self.fp = self.fp.wrapping_add(usize::from(base));
+    }
+
+    /// Continues at the beginning of function `func` of this instance, in the frame at `fp`.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, func: u32) -> Result<(), Stop> {
+        let code = self.cx().code;
+        // SAFETY: CODE: there is an entry for every function. Entries are words of their own, so that they can be read
+        // while another thread translates a function of the module.
+        let entry = unsafe {
+            (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>())
+                .load(ORDER)
+        };
+        let header = code.wrapping_add(entry as usize);
+        // SAFETY: CODE: every function begins with its header.
+        let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
+        self.ip = header.wrapping_add(FUNC_HEADER);
+        // Accumulators hold nothing of use across calls; saying so frees registers.
+        self.acc = self.ip.addr() as u64;
+        if self.fp > self.cx().limit {
+            return Err(Stop(exit::STACK));
+        }
+        self.pin = self.get(pin);
+        Ok(())
+    }
+
+    /// Returns from the current frame, whose header is in slot `header`.
+    #[inline(always)]
+    pub(crate) fn close_frame(&mut self, header: u16) {
+        let word: u64 = self.get(header);
+        self.pin = self.get(header + 1);
+        self.ip = self.cx().code.wrapping_add(word as u32 as usize);
+        self.fp = self.fp.wrapping_sub((word >> 32) as usize);
+    }
+}
+
+/// Entries are written after the code they lead to.
+const ORDER: core::sync::atomic::Ordering = core::sync::atomic::Ordering::Acquire;
+
+/// A number in the code: little-endian whatever the host.
+pub(crate) trait Operand: Copy {
+    /// The number that these bytes mean.
+    fn from_le(bytes: Self) -> Self;
+}
+
+macro_rules! operands {
+    ($($ty:ident)*) => { $(
+        impl Operand for $ty {
+            #[inline(always)]
+            fn from_le(bytes: $ty) -> $ty {
+                $ty::from_le(bytes)
+            }
+        }
+    )* };
+}
+
+operands! { u16 u32 u64 i32 }
+
+impl Cx {
+    /// A context that points nowhere, to be filled before it is used.
+    pub(crate) fn new() -> Cx {
+        Cx {
+            code: ptr::null(),
+            limit: ptr::null_mut(),
+            globals: ptr::null(),
+            tables: ptr::null(),
+            memories: ptr::null(),
+            types: ptr::null(),
+            funcs: ptr::null(),
+            instance: 0,
+            fuel: 0,
+            saved: Saved { ip: ptr::null(), fp: ptr::null_mut(), acc: 0, pin: 0, pin_f64: 0.0 },
+            #[cfg(feature = "checked")]
+            stack: (ptr::null_mut(), ptr::null_mut()),
+        }
+    }
+}

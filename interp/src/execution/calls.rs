@@ -1,0 +1,212 @@
+//! Calls that leave the current instance.
+
+use super::*;
+
+impl Machine<'_> {
+    /// `func, base, header`
+    pub(super) fn call_import(&mut self) -> Result<Flow, Error> {
+        let callee = self.import(self.operand(0));
+        let (base, header) = (self.operand(4), self.operand(6));
+        self.skip(8);
+        self.call(callee, base, header)
+    }
+
+    /// `type, table, base, header, index`
+    pub(super) fn call_indirect(&mut self) -> Result<Flow, Error> {
+        // The handler leaves the index in the accumulator.
+        let callee = self.element(self.cx.saved.acc)?;
+        let (base, header) = (self.operand(6), self.operand(8));
+        let in_slot = matches!(self.opcode(), code::CALL_INDIRECT | code::CALL_INDIRECT64);
+        self.skip(if in_slot { 12 } else { 10 });
+        self.call(callee, base, header)
+    }
+
+    /// `func, base, header, own header`
+    pub(super) fn tail_call_import(&mut self) -> Result<Flow, Error> {
+        let callee = self.import(self.operand(0));
+        let (base, header, own) = (self.operand(4), self.operand(6), self.operand(8));
+        self.tail_call(callee, base, header, own)
+    }
+
+    /// `type, table, base, header, own header, index`
+    pub(super) fn tail_call_indirect(&mut self) -> Result<Flow, Error> {
+        let slot: u16 = self.operand(12);
+        let index = self.execution.stack[self.fp() + usize::from(slot)];
+        let index =
+            if self.opcode() == code::TAIL_CALL_INDIRECT { u64::from(index as u32) } else { index };
+        let callee = self.element(index)?;
+        let (base, header, own) = (self.operand(6), self.operand(8), self.operand(10));
+        self.tail_call(callee, base, header, own)
+    }
+
+    /// An imported function.
+    fn import(&self, func: u32) -> FuncAddr {
+        let imported = self.store.instance(InstanceAddr(self.cx.instance)).vm.imported_funcs;
+        // SAFETY: INSTANCE.
+        FuncAddr(unsafe { *imported.add(func as usize) })
+    }
+
+    /// The function that an element of a table refers to, by the operands of the op at hand.
+    fn element(&self, index: u64) -> Result<FuncAddr, Trap> {
+        let (ty, table): (u32, u16) = (self.operand(0), self.operand(4));
+        // SAFETY: INSTANCE.
+        let (table, ty) =
+            unsafe { (&**self.cx.tables.add(usize::from(table)), *self.cx.types.add(ty as usize)) };
+        if index >= table.len as u64 {
+            return Err(Trap::TableOutOfBounds);
+        }
+        // SAFETY: the index has been checked.
+        let handle = unsafe { *table.elems.add(index as usize) };
+        let func = FuncAddr(handle.checked_sub(1).ok_or(Trap::IndirectCallToNull)?);
+        if self.store.funcs[func.at()].ty != ty {
+            return Err(Trap::BadSignature);
+        }
+        Ok(func)
+    }
+
+    /// Calls a function whose arguments stand from slot `base` on; the registers stand where it returns to.
+    fn call(&mut self, callee: FuncAddr, base: u16, header: u16) -> Result<Flow, Error> {
+        let vm = self.store.funcs[callee.at()];
+        let from = self.position();
+        let slot = from.fp + usize::from(base);
+        if vm.instance == VmFunc::HOST {
+            return self.call_host_from_code(callee, slot, Then::Continue(from));
+        }
+        let frame = from.fp + usize::from(header);
+        self.execution.stack[frame] = u64::from(CROSS_RETURN) | u64::from(base) << 32;
+        self.execution.stack[frame + 1] = from.pin;
+        self.execution.crossings.push(Crossing {
+            instance: from.instance,
+            return_to: from.ip,
+            base: u32::from(base),
+        });
+        self.cross(vm, slot)
+    }
+
+    /// Calls a function in place of the current one, whose header is in slot `own`.
+    fn tail_call(
+        &mut self,
+        callee: FuncAddr,
+        base: u16,
+        header: u16,
+        own: u16,
+    ) -> Result<Flow, Error> {
+        let vm = self.store.funcs[callee.at()];
+        let from = self.position();
+        let slot = from.fp + usize::from(base);
+        if vm.instance == VmFunc::HOST {
+            return self.call_host_from_code(callee, slot, Then::Return { from, header: own });
+        }
+        let stack = &mut self.execution.stack;
+        let mut word = stack[from.fp + usize::from(own)];
+        let pin = stack[from.fp + usize::from(own) + 1];
+        let params = usize::from(header - base);
+        stack.copy_within(slot..slot + params, from.fp);
+        let return_to = word as u32;
+        if vm.instance != from.instance.0 && return_to != STOP && return_to != CROSS_RETURN {
+            let delta = (word >> 32) as u32;
+            self.execution.crossings.push(Crossing {
+                instance: from.instance,
+                return_to,
+                base: delta,
+            });
+            word = u64::from(CROSS_RETURN) | u64::from(delta) << 32;
+        }
+        let stack = &mut self.execution.stack;
+        stack[from.fp + params] = word;
+        stack[from.fp + params + 1] = pin;
+        self.cross(vm, from.fp)
+    }
+
+    /// Enters a function of any instance in the frame at slot `fp`.
+    fn cross(&mut self, vm: VmFunc, fp: usize) -> Result<Flow, Error> {
+        self.load_instance(InstanceAddr(vm.instance), fp)?;
+        self.begin(vm.index, fp);
+        Ok(Flow::Code)
+    }
+
+    /// A function that another instance called has returned.
+    pub(super) fn cross_return(&mut self) -> Result<Flow, Error> {
+        let fp = self.fp();
+        if let Some(Crossing { instance, return_to, base }) = self.execution.crossings.pop() {
+            self.load_instance(instance, fp)?;
+            self.cx.saved.ip = self.cx.code.wrapping_add(return_to as usize);
+            // A single result is expected in the accumulator of its class as well.
+            self.cx.saved.acc = self.execution.stack[fp + base as usize];
+        }
+        Ok(Flow::Code)
+    }
+
+    fn call_host_from_code(
+        &mut self,
+        func: FuncAddr,
+        base: usize,
+        then: Then,
+    ) -> Result<Flow, Error> {
+        let caller = Some(InstanceAddr(self.cx.instance));
+        let host = host_func(self.store, func);
+        if let (HostCall::Sync(call), Then::Continue(_)) = (&host.call, then) {
+            // By far the most common: nothing but the store's functions can have moved.
+            let (call, slots) = (call.clone(), host.params.max(host.results) as usize);
+            self.invoke(caller, base, slots, |store, data, caller, slots| {
+                call(store, data, caller, slots)
+            })?;
+            self.cx.funcs = self.store.funcs.as_ptr();
+            self.cx.saved.acc = self.execution.stack[base];
+            return Ok(Flow::Code);
+        }
+        let params = host.params as usize;
+        self.execution.state = State::HostCall { func, caller, base, params, then };
+        Ok(Flow::State)
+    }
+
+    /// Calls a host function, or says that only the embedder can.
+    pub(super) fn call_host(
+        &mut self,
+        func: FuncAddr,
+        caller: Option<InstanceAddr>,
+        base: usize,
+        then: Then,
+    ) -> Result<Option<Exit>, Error> {
+        let host = host_func(self.store, func);
+        let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
+        let (call, results) = (call.clone(), host.results as usize);
+        let slots = results.max(host.params as usize);
+        self.invoke(caller, base, slots, |store, data, caller, slots| {
+            call(store, data, caller, slots)
+        })?;
+        let then = match then {
+            Then::Continue(at) => {
+                Then::Continue(Position { acc: self.execution.stack[base], ..at })
+            }
+            other => other,
+        };
+        self.execution.state = self.execution.after_host_call(base, results, then);
+        Ok(None)
+    }
+
+    /// Calls a host function with the slots from `base` on.
+    fn invoke(
+        &mut self,
+        caller: Option<InstanceAddr>,
+        base: usize,
+        slots: usize,
+        call: impl FnOnce(
+            &mut StoreInner,
+            &mut dyn Any,
+            Option<InstanceAddr>,
+            &mut [u64],
+        ) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.return_fuel();
+        self.store.stack_in_use = self.in_use + base + slots + NESTED_COST;
+        let result =
+            call(self.store, self.data, caller, &mut self.execution.stack[base..base + slots]);
+        self.store.stack_in_use = self.in_use;
+        result
+    }
+}
+
+fn host_func(store: &StoreInner, addr: FuncAddr) -> &HostFunc {
+    store.host_func(store.funcs[addr.at()].index)
+}

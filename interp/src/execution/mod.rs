@@ -1,0 +1,530 @@
+//! Running code: everything that hot handlers leave to ordinary Rust.
+//!
+//! An [`Execution`] is explicit: a value stack and the few registers that survive a stop. Native depth is always one; a call
+//! of the guest never is one of the host. So it can stop wherever handlers hand over, and go on later.
+
+mod backtrace;
+mod calls;
+mod slots;
+
+use crate::{
+    code::{CROSS_RETURN, Code, STOP},
+    dispatch,
+    exec::{
+        TOKEN, exit,
+        regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand},
+    },
+    forms::code,
+};
+use alloc::{string::ToString, vec::Vec};
+use core::{any::Any, sync::atomic::AtomicU32, sync::atomic::Ordering};
+use kinglet_core::{
+    error::Error,
+    index::{FuncAddr, FuncIdx, InstanceAddr},
+    runtime::{HostCall, StoreInner, func::HostFunc, vmctx::VmFunc},
+    trap::Trap,
+};
+
+/// A call of a function that can stop and go on.
+///
+/// It owns its value stack and does not borrow the store while it stands still.
+#[derive(Debug)]
+pub struct Execution {
+    /// The value stack. Registers that point into it are kept as numbers of slots while the execution stands still.
+    stack: Vec<u64>,
+    /// How many slots the results take.
+    results: usize,
+    state: State,
+    /// Calls between instances that have not returned yet.
+    crossings: Vec<Crossing>,
+}
+
+/// Where an execution stands.
+#[derive(Debug)]
+enum State {
+    /// In code.
+    Code(Position),
+    /// Before a call of a host function: the outermost one, or from code.
+    HostCall {
+        func: FuncAddr,
+        caller: Option<InstanceAddr>,
+        base: usize,
+        params: usize,
+        then: Then,
+    },
+    /// It has returned, or failed.
+    Over,
+}
+
+/// Where an execution stands in code, without a pointer.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    instance: InstanceAddr,
+    /// Offset in the code of the instance's module.
+    ip: u32,
+    /// Number of the frame's first slot.
+    fp: usize,
+    acc: u64,
+    pin: u64,
+    pin_f64: f64,
+}
+
+/// How an execution goes on after a call of a host function.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    /// In code, with the results where they are.
+    Continue(Position),
+    /// By returning them from the current frame, whose header is in slot `header`.
+    Return { from: Position, header: u16 },
+    /// Not at all: it was all there was to call.
+    Finish,
+}
+
+/// A call of a function of another instance.
+#[derive(Clone, Copy, Debug)]
+struct Crossing {
+    /// Who called.
+    instance: InstanceAddr,
+    /// Where to go on there.
+    return_to: u32,
+    /// Slots between the frames of both.
+    base: u32,
+}
+
+/// Why [`Execution::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The function has returned: see [`Execution::results`].
+    Done,
+    /// The store's fuel does not suffice to go on.
+    OutOfFuel,
+    /// Somebody asked the store's code to stop.
+    Interrupted,
+    /// An asynchronous host function is called: see [`Execution::host_call`].
+    HostCall,
+}
+
+/// Slots that a nested execution counts for at least, for the native stack that it takes.
+const NESTED_COST: usize = 512;
+/// The size of a new value stack in slots.
+const INITIAL_STACK: usize = 1024;
+
+/// Calls a function: `slots` holds the arguments, and then the results. Its length must be that of the longer of both.
+///
+/// # Errors
+/// The callee traps or a host function fails. Lack of fuel and interrupts are traps here.
+pub fn call(
+    store: &mut StoreInner,
+    data: &mut dyn Any,
+    func: FuncAddr,
+    slots: &mut [u64],
+) -> Result<(), Error> {
+    let vm = store.funcs[func.at()];
+    if vm.instance == VmFunc::HOST
+        && let HostCall::Sync(call) = &store.host_func(vm.index).call
+    {
+        let call = call.clone();
+        return call(store, data, None, slots);
+    }
+    let mut execution = Execution::new(store, func, slots)?;
+    let exit = execution.run(store, data)?;
+    match exit {
+        Exit::Done => slots[..execution.results].copy_from_slice(execution.results()),
+        Exit::OutOfFuel => return Err(execution.fail(store, Trap::OutOfFuel.into())),
+        Exit::Interrupted => return Err(execution.fail(store, Trap::Interrupt.into())),
+        Exit::HostCall => {
+            let message =
+                "an asynchronous host function was called where the guest cannot be suspended";
+            return Err(execution.fail(store, Error::msg(message)));
+        }
+    }
+    store.give_stack(execution.stack);
+    Ok(())
+}
+
+impl Execution {
+    /// A call of `func` with these arguments, one slot each, that has not begun yet.
+    ///
+    /// # Errors
+    /// There is no memory for the value stack, or not enough is left of what executions of the store may use together.
+    ///
+    /// # Panics
+    /// If there are fewer arguments than parameters.
+    pub fn new(store: &mut StoreInner, func: FuncAddr, args: &[u64]) -> Result<Execution, Error> {
+        let vm = store.funcs[func.at()];
+        let mut execution = Execution {
+            stack: store.take_stack(),
+            results: 0,
+            state: State::Over,
+            crossings: Vec::new(),
+        };
+        if vm.instance == VmFunc::HOST {
+            let host = store.host_func(vm.index);
+            let slots = host.params.max(host.results) as usize;
+            execution.reserve(store, slots)?;
+            execution.stack[..host.params as usize].copy_from_slice(&args[..host.params as usize]);
+            let params = host.params as usize;
+            execution.results = host.results as usize;
+            execution.state =
+                State::HostCall { func, caller: None, base: 0, params, then: Then::Finish };
+            return Ok(execution);
+        }
+        let addr = InstanceAddr(vm.instance);
+        let instance = store.instance(addr);
+        let code = code_of(instance);
+        let ty = instance.module.func_type(FuncIdx(vm.index));
+        let params = ty.params().len();
+        execution.results = ty.results().len();
+        let need = code.frame_size().max(params + FRAME_HEADER).max(ty.results().len());
+        let (entry, pin) = entry(code.base(), vm.index);
+        execution.reserve(store, need)?;
+        let stack = &mut execution.stack;
+        stack[..params].copy_from_slice(&args[..params]);
+        (stack[params], stack[params + 1]) = (u64::from(STOP), 0);
+        let pin = stack[usize::from(pin)];
+        execution.state =
+            State::Code(Position { instance: addr, ip: entry, fp: 0, acc: 0, pin, pin_f64: 0.0 });
+        Ok(execution)
+    }
+
+    /// Runs on, until the function has returned or there is a reason to stop.
+    ///
+    /// # Errors
+    /// The guest traps or a host function fails: then the execution is over. The error has a backtrace of the guest.
+    pub fn run(&mut self, store: &mut StoreInner, data: &mut dyn Any) -> Result<Exit, Error> {
+        let in_use = store.stack_in_use;
+        let mut machine = Machine { in_use, store, data, execution: self, cx: Cx::new() };
+        let result = machine.run();
+        drop(machine);
+        result
+    }
+
+    /// The results, one slot each, after [`Exit::Done`].
+    pub fn results(&self) -> &[u64] {
+        &self.stack[..self.results]
+    }
+
+    /// The asynchronous host function that is called after [`Exit::HostCall`], the calling instance, and the arguments.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    pub fn host_call(&self) -> (FuncAddr, Option<InstanceAddr>, &[u64]) {
+        let State::HostCall { func, caller, base, params, .. } = self.state else {
+            panic!("the execution does not wait for a host function");
+        };
+        (func, caller, &self.stack[base..base + params])
+    }
+
+    /// Answers the call of an asynchronous host function with its results, one slot each.
+    pub fn resume(&mut self, results: &[u64]) {
+        if let State::HostCall { base, then, .. } = self.state {
+            self.stack[base..base + results.len()].copy_from_slice(results);
+            self.state = self.after_host_call(base, results.len(), then);
+        }
+    }
+
+    /// Ends the execution for good, giving its stack back. The stack then is of use to later calls.
+    pub fn finish(self, store: &mut StoreInner) {
+        store.give_stack(self.stack);
+    }
+
+    /// How an execution goes on with the results of a host function in the slots from `base`.
+    fn after_host_call(&mut self, base: usize, results: usize, then: Then) -> State {
+        match then {
+            Then::Finish => State::Over,
+            Then::Continue(position) => State::Code(position),
+            Then::Return { mut from, header } => {
+                let word = self.stack[from.fp + usize::from(header)];
+                from.pin = self.stack[from.fp + usize::from(header) + 1];
+                self.stack.copy_within(base..base + results, from.fp);
+                from.acc = self.stack[from.fp];
+                from.ip = word as u32;
+                from.fp -= (word >> 32) as usize;
+                State::Code(from)
+            }
+        }
+    }
+
+    /// Ends the execution with an error, which gets a backtrace.
+    fn fail(&mut self, store: &StoreInner, error: Error) -> Error {
+        let error = self.with_backtrace(store, error);
+        self.state = State::Over;
+        error
+    }
+
+    /// Makes the value stack at least `slots` long.
+    fn reserve(&mut self, store: &StoreInner, slots: usize) -> Result<(), Error> {
+        let len = self.stack.len();
+        if slots <= len {
+            return Ok(());
+        }
+        let allowed = store.max_stack.saturating_sub(store.stack_in_use);
+        if slots > allowed {
+            return Err(Trap::StackOverflow.into());
+        }
+        let new = slots.max(2 * len).max(INITIAL_STACK).min(allowed);
+        self.stack.try_reserve_exact(new - len).map_err(|_| Trap::StackOverflow)?;
+        self.stack.resize(new, 0);
+        Ok(())
+    }
+}
+
+/// An execution that runs.
+struct Machine<'s> {
+    /// What [`StoreInner::stack_in_use`] was when it began.
+    in_use: usize,
+    store: &'s mut StoreInner,
+    data: &'s mut dyn Any,
+    execution: &'s mut Execution,
+    cx: Cx,
+}
+
+impl Drop for Machine<'_> {
+    /// Whatever happens, a panic of a host function included, the store stays usable.
+    fn drop(&mut self) {
+        self.store.stack_in_use = self.in_use;
+        self.return_fuel();
+    }
+}
+
+impl Machine<'_> {
+    fn run(&mut self) -> Result<Exit, Error> {
+        match self.execute() {
+            Ok(exit) => Ok(exit),
+            Err(error) => Err(self.execution.fail(self.store, error)),
+        }
+    }
+
+    fn execute(&mut self) -> Result<Exit, Error> {
+        loop {
+            match self.execution.state {
+                State::Over => return Ok(Exit::Done),
+                State::HostCall { func, caller, base, then, .. } => {
+                    if let Some(exit) = self.call_host(func, caller, base, then)? {
+                        return Ok(exit);
+                    }
+                }
+                State::Code(position) => {
+                    self.load(position)?;
+                    if let Some(exit) = self.run_code()? {
+                        return Ok(exit);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs code until the execution leaves it, or changes where it stands.
+    fn run_code(&mut self) -> Result<Option<Exit>, Error> {
+        loop {
+            // SAFETY: `load` and everything below leave the context as CODE, FRAME and INSTANCE want it.
+            let stop = unsafe { dispatch::run(&mut self.cx) };
+            match stop {
+                exit::DONE => {
+                    self.execution.state = State::Over;
+                    return Ok(Some(Exit::Done));
+                }
+                exit::FUEL => {
+                    if let Some(exit) = self.refuel() {
+                        self.save();
+                        return Ok(Some(exit));
+                    }
+                }
+                stop => {
+                    let stopped = match stop {
+                        exit::SLOTS => self.slots(),
+                        exit::STACK => self.grow_stack(),
+                        exit::LAZY => self.translate(),
+                        exit::CROSS_RETURN => self.cross_return(),
+                        exit::CALL_IMPORT => self.call_import(),
+                        exit::CALL_INDIRECT => self.call_indirect(),
+                        exit::TAIL_CALL_IMPORT => self.tail_call_import(),
+                        exit::TAIL_CALL_INDIRECT => self.tail_call_indirect(),
+                        trap => Err(Trap::from_code(trap as u8)
+                            .unwrap_or(Trap::UnreachableCodeReached)
+                            .into()),
+                    };
+                    match stopped {
+                        Ok(Flow::Code) => {}
+                        Ok(Flow::State) => return Ok(None),
+                        Err(error) => {
+                            // A failed host call has said where it stands.
+                            if !matches!(self.execution.state, State::HostCall { .. }) {
+                                self.save();
+                            }
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the registers those of a position.
+    fn load(&mut self, at: Position) -> Result<(), Error> {
+        self.load_instance(at.instance, at.fp)?;
+        self.cx.saved.ip = self.cx.code.wrapping_add(at.ip as usize);
+        self.cx.saved.acc = at.acc;
+        self.cx.saved.pin = at.pin;
+        self.cx.saved.pin_f64 = at.pin_f64;
+        Ok(())
+    }
+
+    /// Makes an instance the current one, in the frame at slot `fp`.
+    fn load_instance(&mut self, addr: InstanceAddr, fp: usize) -> Result<(), Error> {
+        let instance = self.store.instance(addr);
+        let code = code_of(instance);
+        self.cx.code = code.base();
+        let frame_size = code.frame_size();
+        self.cx.globals = instance.vm.globals;
+        self.cx.tables = instance.vm.tables;
+        self.cx.memories = instance.vm.memories;
+        self.cx.types = instance.vm.types;
+        self.cx.instance = addr.0;
+        self.cx.funcs = self.store.funcs.as_ptr();
+        self.reach(frame_size, fp)
+    }
+
+    /// Sees to it that a frame of `frame_size` slots fits at slot `fp`, and sets the limit for frames of this size.
+    fn reach(&mut self, frame_size: usize, fp: usize) -> Result<(), Error> {
+        self.execution.reserve(self.store, fp + frame_size)?;
+        let stack = &mut self.execution.stack;
+        let (base, len) = (stack.as_mut_ptr(), stack.len());
+        self.cx.saved.fp = base.wrapping_add(fp);
+        self.cx.limit = base.wrapping_add(len - frame_size);
+        #[cfg(feature = "checked")]
+        {
+            self.cx.stack = (base, base.wrapping_add(len));
+        }
+        Ok(())
+    }
+
+    /// Where the registers stand.
+    fn position(&self) -> Position {
+        let saved = &self.cx.saved;
+        Position {
+            instance: InstanceAddr(self.cx.instance),
+            ip: saved.ip.addr().wrapping_sub(self.cx.code.addr()) as u32,
+            fp: self.fp(),
+            acc: saved.acc,
+            pin: saved.pin,
+            pin_f64: saved.pin_f64,
+        }
+    }
+
+    fn save(&mut self) {
+        self.execution.state = State::Code(self.position());
+    }
+
+    /// The slot that the frame pointer points at.
+    fn fp(&self) -> usize {
+        (self.cx.saved.fp.addr() - self.execution.stack.as_ptr().addr()) / size_of::<u64>()
+    }
+
+    /// The operand `at` bytes behind the opcode of the op that stopped.
+    fn operand<T: Operand>(&self, at: usize) -> T {
+        // SAFETY: CODE.
+        T::from_le(unsafe { self.cx.saved.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+    }
+
+    fn opcode(&self) -> u16 {
+        // SAFETY: CODE.
+        u16::from_le(unsafe { self.cx.saved.ip.cast::<u16>().read_unaligned() })
+    }
+
+    /// Goes on behind the op that stopped, which has `operands` bytes of operands.
+    fn skip(&mut self, operands: usize) {
+        self.cx.saved.ip = self.cx.saved.ip.wrapping_add(TOKEN + operands);
+    }
+
+    /// The stack has no room for another frame of the largest size.
+    fn grow_stack(&mut self) -> Result<Flow, Error> {
+        let fp = self.fp();
+        let frame_size = code_of(self.store.instance(InstanceAddr(self.cx.instance))).frame_size();
+        self.reach(frame_size, fp)?;
+        self.load_pin(fp);
+        Ok(Flow::Code)
+    }
+
+    /// At the beginning of a function: loads its pinned local.
+    fn load_pin(&mut self, fp: usize) {
+        // SAFETY: CODE: the header of the function stands in front of its first op.
+        let pin = u16::from_le(unsafe {
+            self.cx.saved.ip.sub(FUNC_HEADER).cast::<u16>().read_unaligned()
+        });
+        self.cx.saved.pin = self.execution.stack[fp + usize::from(pin)];
+    }
+
+    /// The function at hand is called for the first time.
+    fn translate(&mut self) -> Result<Flow, Error> {
+        let func: u32 = self.operand(0);
+        let instance = InstanceAddr(self.cx.instance);
+        let of = self.store.instance(instance);
+        code_of(of).translate(&of.module, FuncIdx(func))?;
+        let fp = self.fp();
+        self.load_instance(instance, fp)?;
+        self.begin(func, fp);
+        Ok(Flow::Code)
+    }
+
+    /// Sets the registers to the beginning of a function of the current instance.
+    fn begin(&mut self, func: u32, fp: usize) {
+        let (ip, _) = entry(self.cx.code, func);
+        self.cx.saved.ip = self.cx.code.wrapping_add(ip as usize);
+        self.load_pin(fp);
+    }
+
+    /// The slice of fuel does not suffice for the op at hand.
+    fn refuel(&mut self) -> Option<Exit> {
+        if self.store.interrupted() {
+            return Some(Exit::Interrupted);
+        }
+        let cost = u64::from(self.operand::<u32>(if self.opcode() == code::FUEL { 0 } else { 4 }));
+        self.return_fuel();
+        if !self.store.consume_fuel {
+            self.cx.fuel = FUEL_SLICE.max(cost);
+            return None;
+        }
+        if self.store.fuel < cost {
+            return Some(Exit::OutOfFuel);
+        }
+        self.cx.fuel = self.store.fuel.min(FUEL_SLICE.max(cost));
+        self.store.fuel -= self.cx.fuel;
+        None
+    }
+
+    /// Gives what is left of the slice back to the store.
+    fn return_fuel(&mut self) {
+        let left = core::mem::take(&mut self.cx.fuel);
+        if self.store.consume_fuel {
+            self.store.fuel = self.store.fuel.saturating_add(left);
+        }
+    }
+}
+
+/// Units of fuel between two looks at the store: for more, and for interrupts.
+const FUEL_SLICE: u64 = 10_000;
+
+/// How a machine goes on after a stop.
+enum Flow {
+    /// In code, by its registers.
+    Code,
+    /// As the execution's state says.
+    State,
+}
+
+/// The bytecode of an instance.
+fn code_of(instance: &kinglet_core::runtime::instance::Instance) -> &Code {
+    instance.code.as_any().downcast_ref().expect("instances run on the tier that made their code")
+}
+
+/// Where the code of a function begins, behind its header, and the slot of its pinned local.
+fn entry(code: *const u8, func: u32) -> (u32, u16) {
+    // SAFETY: CODE: there is an entry for every function, and every function begins with its header.
+    unsafe {
+        let entry =
+            (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire);
+        let pin = u16::from_le(code.add(entry as usize).cast::<u16>().read_unaligned());
+        (entry + FUNC_HEADER as u32, pin)
+    }
+}

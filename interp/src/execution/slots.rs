@@ -1,0 +1,182 @@
+//! Ops of the class `slots`: on memories, tables and references as wholes.
+
+use super::*;
+use kinglet_core::{
+    index::{DataIdx, ElemIdx, MemoryIdx, TableIdx},
+    op::{Op, ROWS},
+    runtime::vmctx::MEMORY_LEN,
+};
+
+/// Rows of the class stand together at the end of the op table, with one form each.
+const FIRST: Op = Op::MemorySize;
+
+impl Machine<'_> {
+    pub(super) fn slots(&mut self) -> Result<Flow, Error> {
+        let number = self.opcode() - crate::forms::ROW_FORMS[FIRST as usize];
+        let op = ROWS[FIRST as usize + usize::from(number)].op;
+        let (x, y): (u32, u32) = (self.operand(0), self.operand(4));
+        let base = self.fp() + usize::from(self.operand::<u16>(8));
+        let stack = &self.execution.stack;
+        let args = [stack[base], stack[base + 1], stack[base + 2]];
+        let result = self.slots_op(op, x, y, args)?;
+        if let Some(result) = result {
+            self.execution.stack[base] = result;
+        }
+        self.skip(10);
+        Ok(Flow::Code)
+    }
+
+    fn slots_op(
+        &mut self,
+        op: Op,
+        x: u32,
+        y: u32,
+        [a, b, c]: [u64; 3],
+    ) -> Result<Option<u64>, Error> {
+        let addr = InstanceAddr(self.cx.instance);
+        let module = self.store.instance(addr).module.clone();
+        let narrow = |is_64: bool, v: u64| if is_64 { v } else { u64::from(v as u32) };
+        let memory_64 = |i: u32| module.memories[i as usize].is_64;
+        let table_64 = |i: u32| module.tables[i as usize].is_64;
+        // What growing answers when it fails: -1 of the type.
+        let grown = |is_64: bool, old: Option<u64>| Some(narrow(is_64, old.unwrap_or(u64::MAX)));
+        Ok(match op {
+            Op::MemorySize => {
+                // SAFETY: INSTANCE: memories have their length in front.
+                let len = unsafe {
+                    (**self.cx.memories.add(x as usize)).base.sub(MEMORY_LEN).cast::<u64>().read()
+                };
+                Some(len >> module.memories[x as usize].page_size_log2)
+            }
+            Op::MemoryGrow => {
+                let wide = memory_64(x);
+                let old = self.store.memory_grow(self.data, addr, MemoryIdx(x), narrow(wide, a))?;
+                grown(wide, old)
+            }
+            Op::MemoryFill => {
+                let wide = memory_64(x);
+                self.store.memory_fill(
+                    addr,
+                    MemoryIdx(x),
+                    narrow(wide, a),
+                    b as u8,
+                    narrow(wide, c),
+                )?;
+                None
+            }
+            Op::MemoryCopy => {
+                let (to, from) = (memory_64(x), memory_64(y));
+                let (dst, src, len) = (narrow(to, a), narrow(from, b), narrow(to && from, c));
+                self.store.memory_copy(addr, MemoryIdx(x), MemoryIdx(y), dst, src, len)?;
+                None
+            }
+            Op::MemoryInit => {
+                let (src, len) = (narrow(false, b), narrow(false, c));
+                self.store.memory_init(
+                    addr,
+                    MemoryIdx(x),
+                    DataIdx(y),
+                    narrow(memory_64(x), a),
+                    src,
+                    len,
+                )?;
+                None
+            }
+            Op::DataDrop => {
+                self.store.data_drop(addr, DataIdx(x));
+                None
+            }
+            Op::TableGet => Some(u64::from(*self.table_elem(x, narrow(table_64(x), a))?)),
+            Op::TableSet => {
+                *self.table_elem(x, narrow(table_64(x), a))? = b as u32;
+                None
+            }
+            Op::TableSize => {
+                // SAFETY: INSTANCE.
+                Some(unsafe { (**self.cx.tables.add(x as usize)).len as u64 })
+            }
+            Op::TableGrow => {
+                let wide = table_64(x);
+                let old = self.store.table_grow(
+                    self.data,
+                    addr,
+                    TableIdx(x),
+                    a as u32,
+                    narrow(wide, b),
+                )?;
+                grown(wide, old)
+            }
+            Op::TableFill => {
+                let wide = table_64(x);
+                self.store.table_fill(
+                    addr,
+                    TableIdx(x),
+                    narrow(wide, a),
+                    b as u32,
+                    narrow(wide, c),
+                )?;
+                None
+            }
+            Op::TableCopy => {
+                let (to, from) = (table_64(x), table_64(y));
+                let (dst, src, len) = (narrow(to, a), narrow(from, b), narrow(to && from, c));
+                self.store.table_copy(addr, TableIdx(x), TableIdx(y), dst, src, len)?;
+                None
+            }
+            Op::TableInit => {
+                let (src, len) = (narrow(false, b), narrow(false, c));
+                self.store.table_init(
+                    addr,
+                    TableIdx(x),
+                    ElemIdx(y),
+                    narrow(table_64(x), a),
+                    src,
+                    len,
+                )?;
+                None
+            }
+            Op::ElemDrop => {
+                self.store.elem_drop(addr, ElemIdx(x));
+                None
+            }
+            Op::RefFunc => {
+                let func = self.store.ref_func(addr, FuncIdx(x));
+                // The list of functions may have moved.
+                self.cx.funcs = self.store.funcs.as_ptr();
+                Some(u64::from(func.0) + 1)
+            }
+            other => unreachable!("{other:?} is not of the class `slots`"),
+        })
+    }
+
+    /// An element of a table.
+    fn table_elem(&mut self, table: u32, index: u64) -> Result<&mut u32, Trap> {
+        // SAFETY: INSTANCE.
+        let table = unsafe { &mut **self.cx.tables.add(table as usize) };
+        if index >= table.len as u64 {
+            return Err(Trap::TableOutOfBounds);
+        }
+        // SAFETY: the index has been checked.
+        Ok(unsafe { &mut *table.elems.add(index as usize) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kinglet_core::op::Class;
+
+    #[test]
+    fn rows_of_the_class_stand_together_at_the_end() {
+        for row in ROWS {
+            assert_eq!(row.class == Class::slots, row.op >= FIRST, "{}", row.name);
+            if row.class == Class::slots {
+                let forms = &crate::forms::ROW_FORMS;
+                assert_eq!(
+                    forms[row.op as usize] - forms[FIRST as usize],
+                    row.op as u16 - FIRST as u16
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Labels, jumps, calls; and what the translator calls, in one place.
+
+use super::{Arg, Builder, CLASSES, Comparison, Fixup, Label, class};
+use crate::{
+    exec::regs::FRAME_HEADER,
+    forms::{BRANCH_FORMS, ROW_FORMS, code},
+    kinds::{self, CONDITION, LISTS},
+};
+use kinglet_core::{
+    error::Error,
+    index::GlobalIdx,
+    op::{Num, Op},
+    translate::{Callee, Loc, MemArg, Operand, Shape, Sink},
+    types::FuncType,
+};
+
+impl Sink for Builder {
+    type Label = u32;
+    type FuelPoint = usize;
+
+    fn begin(&mut self, shape: &Shape<'_>) -> Result<(), Error> {
+        self.start(shape);
+        let pin = self.pins[0].map_or(0, |local| self.local_slot(local));
+        self.slot(pin);
+        if self.locals > self.params {
+            let first = self.local_slot(self.params);
+            self.op(code::ZERO);
+            self.slot(first);
+            self.slot(self.locals - self.params);
+            self.slot(pin);
+        }
+        if let (Some(save), Some(local)) = (self.saved_pin, self.pins[2]) {
+            let local = self.local_slot(local);
+            self.op(code::SAVE_PIN);
+            self.slot(save);
+            self.slot(local);
+        }
+        self.last = None;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        debug_assert!(
+            self.labels.iter().all(|l| l.fixup == 0),
+            "every label that is jumped to is bound"
+        );
+        self.finish()
+    }
+
+    fn position(&mut self, offset: usize) -> Result<(), Error> {
+        self.offset = offset;
+        self.check_size()
+    }
+
+    fn unary(&mut self, op: Op, a: Operand, to: u32) {
+        self.emit_unary(op, a, to);
+    }
+
+    fn binary(&mut self, op: Op, a: Operand, b: Operand, to: u32) {
+        self.emit_binary(op, a, b, to);
+    }
+
+    fn load(&mut self, op: Op, address: Operand, at: MemArg, to: u32) {
+        self.emit_load(op, address, at, to);
+    }
+
+    fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg) {
+        self.emit_store(op, address, value, at);
+    }
+
+    fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
+        self.settle(u32::MAX);
+        let slot = self.home(base + 2);
+        self.op(ROW_FORMS[op as usize]);
+        immediates.into_iter().for_each(|immediate| self.u32(immediate));
+        self.slot(slot - 2);
+        self.forget();
+    }
+
+    fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32) {
+        self.emit_select(ty, condition, a, b, to);
+    }
+
+    fn local_set(&mut self, local: u32, ty: Num, value: Operand) {
+        self.emit_local_set(local, ty, value);
+    }
+
+    fn global_get(&mut self, global: GlobalIdx, ty: Num, to: u32) {
+        self.emit_global_get(global, ty, to);
+    }
+
+    fn global_set(&mut self, global: GlobalIdx, ty: Num, value: Operand) {
+        self.emit_global_set(global, ty, value);
+    }
+
+    fn discard(&mut self, ty: Num, value: Operand) {
+        self.emit_discard(ty, value);
+    }
+
+    fn place(&mut self, ty: Num, value: Operand, to: u32) {
+        self.emit_place(ty, value, to);
+    }
+
+    fn settle(&mut self, height: u32) {
+        if self.staged.is_some_and(|staged| staged.height < height) {
+            self.flush();
+        }
+        for class in 0..CLASSES {
+            self.store_pending(class, height);
+        }
+    }
+
+    fn label(&mut self) -> u32 {
+        self.labels.push(Label::default());
+        self.labels.len() as u32 - 1
+    }
+
+    fn bind(&mut self, label: u32, reachable: bool) {
+        let Label { fixup, .. } = self.labels[label as usize];
+        if reachable {
+            if fixup == 0 {
+                // Nobody jumps here: control only comes from above, and everything stays known.
+                self.labels[label as usize].at = Some(self.code.len());
+                return;
+            }
+            self.settle(u32::MAX);
+        }
+        self.staged = None;
+        self.forget();
+        let here = self.code.len();
+        self.labels[label as usize] = Label { at: Some(here), fixup: 0 };
+        let mut next = fixup;
+        while let Some(i) = next.checked_sub(1) {
+            let Fixup { at, next: other } = self.fixups[i];
+            self.set_distance(at, here);
+            next = other;
+        }
+    }
+
+    fn bind_loop(&mut self) -> u32 {
+        self.settle(u32::MAX);
+        self.forget();
+        self.labels.push(Label { at: Some(self.code.len()), fixup: 0 });
+        self.labels.len() as u32 - 1
+    }
+
+    fn jump(&mut self, to: u32, metered: bool) -> Option<usize> {
+        self.flush();
+        if metered {
+            self.op(code::BR_FUEL);
+            self.distance(to);
+            self.u32(0);
+            self.last = None;
+            return Some(self.code.len() - 4);
+        }
+        self.op(code::BR);
+        self.distance(to);
+        self.last = None;
+        None
+    }
+
+    fn jump_if(&mut self, condition: Operand, when: bool, to: u32) {
+        match self.staged.take() {
+            Some(staged) if condition.loc == Loc::Temp && staged.height == condition.height => {
+                self.compare_and_branch(staged, when);
+            }
+            other => {
+                self.staged = other;
+                self.flush();
+                let (kind, condition) = self.take_kind(Num::u32, condition, CONDITION);
+                self.op(kind + if when { code::BR_IF } else { code::BR_IF_NOT });
+                self.arg(condition);
+            }
+        }
+        self.distance(to);
+        self.last = None;
+    }
+
+    fn jump_table(&mut self, index: Operand, targets: &[u32]) {
+        self.flush();
+        let (kind, index) = self.take_kind(Num::u32, index, CONDITION);
+        self.op(code::BR_TABLE + kind);
+        self.u32(targets.len() as u32 - 1);
+        self.arg(index);
+        for &target in targets {
+            self.distance(target);
+        }
+        self.last = None;
+    }
+
+    fn fuel(&mut self) -> usize {
+        self.op(code::FUEL);
+        self.u32(0);
+        self.last = None;
+        self.code.len() - 4
+    }
+
+    fn set_cost(&mut self, point: usize, cost: u32) {
+        self.code[point..point + 4].copy_from_slice(&cost.to_le_bytes());
+    }
+
+    fn call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+        let mirrored = self.emit_call(callee, ty, base, false);
+        self.forget();
+        self.max_height = self.max_height.max(base + ty.results().len() as u32);
+        if let (true, [result]) = (mirrored, ty.results()) {
+            self.accs[class(kinglet_core::translate::num(*result))].temp = Some(base);
+        }
+    }
+
+    fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+        self.emit_call(callee, ty, base, true);
+        self.forget();
+    }
+
+    fn ret(&mut self, value: Option<(Num, Operand)>) {
+        self.flush();
+        let header = self.params;
+        let Some((ty, operand)) = value else {
+            self.restore_pin();
+            self.op(code::RET);
+            self.slot(header);
+            self.last = None;
+            return;
+        };
+        let mut arg = self.take(ty, operand);
+        if arg == Arg::Pin && class(ty) == 2 {
+            // The register is about to be the caller's again.
+            arg = self.take_slot(ty, operand);
+        }
+        self.restore_pin();
+        let kinds = kinds::value_kinds(ty);
+        let first = match ty {
+            Num::u32 => code::RET_I32,
+            Num::f32 => code::RET_F32,
+            Num::f64 => code::RET_F64,
+            _ => code::RET_I64,
+        };
+        self.op(first + kinds.iter().position(|&k| k == arg.kind()).unwrap_or(0) as u16);
+        self.slot(header);
+        self.arg(arg);
+        self.last = None;
+    }
+
+    fn ret_many(&mut self, base: u32, count: u32) {
+        self.settle(u32::MAX);
+        self.restore_pin();
+        let (header, first) = (self.params, self.home(base));
+        self.op(code::RET_MANY);
+        self.slot(header);
+        self.slot(first);
+        self.slot(count);
+        self.last = None;
+    }
+
+    fn unreachable(&mut self) {
+        self.flush();
+        self.op(code::UNREACHABLE);
+        self.last = None;
+    }
+}
+
+impl Builder {
+    /// A branch with its comparison; the distance is to follow.
+    fn compare_and_branch(&mut self, staged: Comparison, when: bool) {
+        let Comparison { op, pair, args, .. } = staged;
+        if let (Op::I32Eq | Op::I32Ne, [value, Arg::Imm(0)]) = (op, args) {
+            let first = if (op == Op::I32Ne) == when { code::BR_IF } else { code::BR_IF_NOT };
+            self.op(first + CONDITION.iter().position(|&k| k == value.kind()).unwrap_or(0) as u16);
+            return self.arg(value);
+        }
+        let opcode = match (when, op.negated()) {
+            (true, _) => BRANCH_FORMS[op as usize],
+            (false, Some(negated)) => BRANCH_FORMS[negated as usize],
+            (false, None) => BRANCH_FORMS[op as usize] + LISTS[kinds::list(op.row())].len() as u16,
+        };
+        self.op(opcode + pair as u16);
+        args.into_iter().for_each(|arg| self.arg(arg));
+    }
+
+    /// The distance from here to a label.
+    fn distance(&mut self, to: u32) {
+        let at = self.code.len();
+        self.u32(0);
+        let label = &mut self.labels[to as usize];
+        match label.at {
+            Some(target) => self.set_distance(at, target),
+            None => {
+                self.fixups.push(Fixup { at, next: label.fixup });
+                label.fixup = self.fixups.len();
+            }
+        }
+    }
+
+    fn set_distance(&mut self, at: usize, target: usize) {
+        let distance = target as i32 - at as i32;
+        self.code[at..at + 4].copy_from_slice(&distance.to_le_bytes());
+    }
+
+    /// Returns whether a single result comes in the accumulator as well.
+    fn emit_call(&mut self, callee: Callee, ty: &FuncType, base: u32, tail: bool) -> bool {
+        self.flush();
+        let index = match callee {
+            // The execution reads the operands of tail calls from slots.
+            Callee::Table { index, is_64, .. } if tail => {
+                Some((0, self.take_slot(index_type(is_64), index)))
+            }
+            Callee::Table { index, is_64, .. } => {
+                Some(self.take_kind(index_type(is_64), index, CONDITION))
+            }
+            _ => None,
+        };
+        self.settle(u32::MAX);
+        if tail {
+            self.restore_pin();
+        }
+        let params = ty.params().len() as u32;
+        let header = self.home(base + params + FRAME_HEADER as u32) - FRAME_HEADER as u32;
+        let opcode = match (callee, tail) {
+            (Callee::Func(_), false) => code::CALL,
+            (Callee::Func(_), true) => code::TAIL_CALL,
+            (Callee::Import(_), false) => code::CALL_IMPORT,
+            (Callee::Import(_), true) => code::TAIL_CALL_IMPORT,
+            (Callee::Table { is_64: false, .. }, false) => code::CALL_INDIRECT,
+            (Callee::Table { is_64: true, .. }, false) => code::CALL_INDIRECT64,
+            (Callee::Table { is_64: false, .. }, true) => code::TAIL_CALL_INDIRECT,
+            (Callee::Table { is_64: true, .. }, true) => code::TAIL_CALL_INDIRECT64,
+        };
+        self.op(opcode + index.map_or(0, |(kind, _)| kind));
+        match callee {
+            Callee::Func(func) | Callee::Import(func) => self.u32(func.0),
+            Callee::Table { table, ty, .. } => {
+                self.u32(ty.0);
+                self.u16(table.0 as u16);
+            }
+        }
+        self.slot(header - params);
+        self.slot(header);
+        if tail {
+            self.slot(self.params);
+        }
+        if let Some((_, index)) = index {
+            self.arg(index);
+        }
+        !matches!(callee, Callee::Import(_))
+    }
+
+    /// Gives the caller its pinned `f64` local back.
+    fn restore_pin(&mut self) {
+        if let Some(save) = self.saved_pin {
+            self.op(code::RESTORE_PIN);
+            self.slot(save);
+        }
+    }
+}
+
+fn index_type(is_64: bool) -> Num {
+    if is_64 { Num::u64 } else { Num::u32 }
+}

@@ -1,0 +1,200 @@
+//! From base ops to bytecode, in one pass.
+//!
+//! A result goes to the accumulator of its class. Only when it must outlive that, is the op that made it changed to write its
+//! slot as well: the opcode of every such form is the next one, and its destination stands in the code already. In the same way,
+//! a result that is assigned to a local right away goes there by changing the op that made it. What an accumulator mirrors is
+//! remembered, so that later reads of the slot or local cost nothing.
+//!
+//! A comparison waits for the next op: a branch takes it in. Every op is fused with the last one if the fusion table has the pair.
+
+mod control;
+mod emit;
+mod values;
+
+use crate::{exec::regs::FRAME_HEADER, kinds::Kind};
+use alloc::vec::Vec;
+use kinglet_core::{
+    error::Error,
+    op::{Num, Op},
+    translate::Shape,
+};
+
+/// Makes the bytecode of one function after the other; reused, for its allocations.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    /// The code of the function, from its header on.
+    pub(crate) code: Vec<u8>,
+    /// How many slots the frame of the function takes, with what its calls need beyond it.
+    pub(crate) frame_size: u32,
+    /// Where the ops that can stop come from: positions in the code as handlers see them, and offsets of the binary.
+    /// `None` if nobody wants to know.
+    pub(crate) points: Option<Vec<Point>>,
+    /// Offset of the binary that the current op comes from.
+    offset: usize,
+    params: u32,
+    locals: u32,
+    /// The pinned locals, by class.
+    pins: [Option<u32>; CLASSES],
+    /// The slot that keeps the caller's pinned `f64` local, if this function has one.
+    saved_pin: Option<u32>,
+    accs: [Accumulator; CLASSES],
+    /// The last op, while it may be fused with the next or changed: where its opcode stands.
+    last: Option<usize>,
+    staged: Option<Comparison>,
+    labels: Vec<Label>,
+    fixups: Vec<Fixup>,
+    /// The highest operand stack so far.
+    max_height: u32,
+    /// Bytes of code beyond which the function is refused.
+    max_code: usize,
+}
+
+/// Where an op of the binary is in the code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Point {
+    pub(crate) code: u32,
+    pub(crate) offset: u32,
+}
+
+/// Classes of registers: integers and references, `f32`, `f64`.
+const CLASSES: usize = 3;
+
+fn class(ty: Num) -> usize {
+    match ty {
+        Num::f32 => 1,
+        Num::f64 => 2,
+        _ => 0,
+    }
+}
+
+/// What is known about an accumulator.
+#[derive(Clone, Copy, Debug, Default)]
+struct Accumulator {
+    /// The op that made its value, while the op may still be changed.
+    producer: Option<Producer>,
+    /// The height of the operand that it mirrors.
+    temp: Option<u32>,
+    /// The local that it mirrors.
+    local: Option<u32>,
+}
+
+/// An op that gave its result to the accumulator.
+#[derive(Clone, Copy, Debug)]
+struct Producer {
+    /// Where its opcode stands.
+    at: usize,
+    /// Where its destination stands.
+    dst: usize,
+    /// The height of its result.
+    height: u32,
+    /// Whether the result is wanted and nowhere but in the accumulator.
+    pending: bool,
+    /// What the accumulator mirrored before.
+    before: (Option<u32>, Option<u32>),
+}
+
+/// A comparison whose result has not been asked for yet.
+#[derive(Clone, Copy, Debug)]
+struct Comparison {
+    op: Op,
+    /// Which pair of operand kinds of the op's list it has.
+    pair: usize,
+    args: [Arg; 2],
+    height: u32,
+}
+
+/// An operand as it will stand in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arg {
+    Slot(u32),
+    Acc,
+    Imm(i32),
+    Pin,
+}
+
+impl Arg {
+    fn kind(self) -> Kind {
+        match self {
+            Arg::Slot(_) => Kind::Slot,
+            Arg::Acc => Kind::Acc,
+            Arg::Imm(_) => Kind::Imm,
+            Arg::Pin => Kind::Pin,
+        }
+    }
+}
+
+/// A place that jumps lead to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Label {
+    at: Option<usize>,
+    /// The last jump that waits for it, plus one.
+    fixup: usize,
+}
+
+/// A jump to a label that is not bound yet.
+#[derive(Clone, Copy, Debug)]
+struct Fixup {
+    /// Where the distance stands.
+    at: usize,
+    /// The next one for the same label, plus one.
+    next: usize,
+}
+
+impl Builder {
+    fn start(&mut self, shape: &Shape<'_>) {
+        self.code.clear();
+        self.labels.clear();
+        self.fixups.clear();
+        if let Some(points) = &mut self.points {
+            points.clear();
+        }
+        self.params = shape.params;
+        self.locals = shape.locals.len() as u32;
+        self.pins = [shape.pinned_int.map(u32::from), None, shape.pinned_f64.map(u32::from)];
+        self.saved_pin = shape.pinned_f64.map(|_| self.locals + FRAME_HEADER as u32);
+        self.max_height = shape.results;
+        self.max_code =
+            shape.body_len.saturating_mul(64).saturating_add(1 << 16).min(i32::MAX as usize);
+        self.staged = None;
+        self.forget();
+    }
+
+    /// The slot of a local.
+    fn local_slot(&self, local: u32) -> u32 {
+        if local < self.params { local } else { local + FRAME_HEADER as u32 }
+    }
+
+    /// The slot of a height of the operand stack.
+    fn home(&mut self, height: u32) -> u32 {
+        self.max_height = self.max_height.max(height + 1);
+        self.locals + FRAME_HEADER as u32 + u32::from(self.saved_pin.is_some()) + height
+    }
+
+    /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.
+    fn forget(&mut self) {
+        self.accs = [Accumulator::default(); CLASSES];
+        self.last = None;
+    }
+
+    /// Checks what the encoding can hold.
+    fn finish(&mut self) -> Result<(), Error> {
+        let top = self.max_height;
+        // What a call at the top of the stack writes beyond its arguments, and an operand that is put away.
+        self.frame_size = self.home(top) + FRAME_HEADER as u32 + 1;
+        if self.frame_size > u32::from(u16::MAX) {
+            return Err(Error::limit(
+                "a function needs too many locals and operands for the interpreter",
+            ));
+        }
+        self.check_size()
+    }
+
+    fn check_size(&self) -> Result<(), Error> {
+        if self.code.len() > self.max_code {
+            return Err(Error::limit(
+                "a function is too large for the interpreter: its branches move too many values",
+            ));
+        }
+        Ok(())
+    }
+}

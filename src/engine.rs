@@ -1,0 +1,90 @@
+//! Engines.
+
+use crate::{Config, Result};
+use core::fmt;
+use kinglet_core::{
+    Shared,
+    runtime::{Epoch, StoreOptions, registry::TypeRegistry},
+};
+
+/// A configuration, and what modules and stores of that configuration share. Clones are the same engine.
+///
+/// ```
+/// use kinglet::{Config, Engine};
+///
+/// let engine = Engine::default();
+/// let metered = Engine::new(Config::new().consume_fuel(true))?;
+/// assert!(!Engine::same(&engine, &metered));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Shared<EngineInner>);
+
+struct EngineInner {
+    config: Config,
+    types: TypeRegistry,
+    store_options: StoreOptions,
+}
+
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::with(Config::default())
+    }
+}
+
+impl Engine {
+    /// An engine with this configuration.
+    ///
+    /// # Errors
+    /// The configuration makes no sense: a stack on which nothing can be called.
+    pub fn new(config: &Config) -> Result<Engine> {
+        if config.max_wasm_stack < MIN_STACK {
+            crate::bail!(
+                "`max_wasm_stack` is {}, it must be at least {MIN_STACK}",
+                config.max_wasm_stack
+            );
+        }
+        Ok(Engine::with(config.clone()))
+    }
+
+    fn with(config: Config) -> Engine {
+        let store_options = StoreOptions {
+            consume_fuel: config.consume_fuel,
+            max_stack: config.max_wasm_stack / size_of::<u64>(),
+            epoch: Shared::new(Epoch::default()),
+        };
+        Engine(Shared::new(EngineInner { config, types: TypeRegistry::default(), store_options }))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Adds one to the epoch that stores measure their deadlines with; see
+    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline). May be called from any thread and from signal handlers.
+    pub fn increment_epoch(&self) {
+        self.0.store_options.epoch.increment();
+    }
+
+    /// Whether both are the same engine.
+    pub fn same(a: &Engine, b: &Engine) -> bool {
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
+    pub(crate) fn types(&self) -> &TypeRegistry {
+        &self.0.types
+    }
+
+    pub(crate) fn store_options(&self) -> &StoreOptions {
+        &self.0.store_options
+    }
+}
+
+const MIN_STACK: usize = 1 << 10;
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("config", self.config()).finish_non_exhaustive()
+    }
+}

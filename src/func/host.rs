@@ -1,0 +1,256 @@
+//! Host functions: closures of the embedder behind the slots that guests pass.
+
+use super::{Caller, WasmTy, WasmTyList};
+use crate::{
+    AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
+    store::{StoreId, downcast},
+    values::{check_vals, read_slots, write_slots},
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::{any::Any, future::Future, pin::Pin};
+use kinglet_core::{
+    Shared,
+    index::InstanceAddr,
+    runtime::{
+        HostCall, StoreInner,
+        func::{HostFunc, SyncHostCall},
+    },
+    types,
+};
+
+/// A closure that can be a host function: see [`Func::wrap`](crate::Func::wrap).
+pub trait IntoFunc<T, Params, Args>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn into_func(self, engine: &Engine) -> HostFunc;
+}
+
+/// What a closure that is a host function may return: a [`WasmTy`], a tuple of them, or a `Result` of that.
+///
+/// The error can be an [`Error`], any other error type, or a message.
+pub trait WasmRet {
+    #[doc(hidden)]
+    fn valtypes() -> impl Iterator<Item = ValType>;
+
+    #[doc(hidden)]
+    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()>;
+}
+
+impl<R: WasmTyList> WasmRet for R {
+    fn valtypes() -> impl Iterator<Item = ValType> {
+        <R as WasmTyList>::valtypes()
+    }
+
+    #[inline]
+    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
+        WasmTyList::write(self, slots, store);
+        Ok(())
+    }
+}
+
+impl<R, E> WasmRet for Result<R, E>
+where
+    R: WasmTyList,
+    E: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    fn valtypes() -> impl Iterator<Item = ValType> {
+        <R as WasmTyList>::valtypes()
+    }
+
+    #[inline]
+    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
+        match self {
+            Ok(results) => {
+                WasmTyList::write(results, slots, store);
+                Ok(())
+            }
+            Err(error) => Err(Error::new(error)),
+        }
+    }
+}
+
+macro_rules! closures {
+    ($( $($ty:ident)*; )*) => { $(
+        impl<T, F, $($ty,)* R> IntoFunc<T, ($($ty,)*), R> for F
+        where
+            T: 'static,
+            F: Fn($($ty),*) -> R + Send + Sync + 'static,
+            $($ty: WasmTy,)*
+            R: WasmRet,
+        {
+            #[allow(non_snake_case, reason = "parameters are named as their types")]
+            fn into_func(self, engine: &Engine) -> HostFunc {
+                typed(engine, move |_: Caller<'_, T>, ($($ty,)*): ($($ty,)*)| self($($ty),*))
+            }
+        }
+
+        impl<T, F, $($ty,)* R> IntoFunc<T, (Caller<'_, T>, $($ty,)*), R> for F
+        where
+            T: 'static,
+            F: Fn(Caller<'_, T>, $($ty),*) -> R + Send + Sync + 'static,
+            $($ty: WasmTy,)*
+            R: WasmRet,
+        {
+            #[allow(non_snake_case, reason = "parameters are named as their types")]
+            fn into_func(self, engine: &Engine) -> HostFunc {
+                typed(engine, move |caller: Caller<'_, T>, ($($ty,)*): ($($ty,)*)| {
+                    self(caller, $($ty),*)
+                })
+            }
+        }
+    )* };
+}
+
+closures! {
+    ;
+    A1;
+    A1 A2;
+    A1 A2 A3;
+    A1 A2 A3 A4;
+    A1 A2 A3 A4 A5;
+    A1 A2 A3 A4 A5 A6;
+    A1 A2 A3 A4 A5 A6 A7;
+    A1 A2 A3 A4 A5 A6 A7 A8;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A14;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A14 A15;
+    A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A14 A15 A16;
+}
+
+fn typed<T: 'static, P: WasmTyList, R: WasmRet>(
+    engine: &Engine,
+    func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
+) -> HostFunc {
+    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
+        let store = StoreId::of(caller.store.inner);
+        let params = P::read(slots, store);
+        func(caller, params).write(slots, store)
+    });
+    HostFunc::new(engine.types(), ty, HostCall::Sync(call))
+}
+
+/// A host function of a type that is known only at run time.
+pub(crate) fn untyped<T: 'static>(
+    engine: &Engine,
+    ty: FuncType,
+    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+) -> HostFunc {
+    let types = ty.0.clone();
+    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
+        let store = StoreId::of(caller.store.inner);
+        let mut vals = Vals::new(&types, slots, store);
+        let (params, results) = vals.split();
+        func(caller, params, results)?;
+        vals.finish(&types, slots, store)
+    });
+    HostFunc::new(engine.types(), ty.0, HostCall::Sync(call))
+}
+
+/// The form in which the runtime calls: with the embedder's data as something that has any type.
+fn erase<T: 'static>(
+    func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+) -> SyncHostCall {
+    Shared::new(
+        move |inner: &mut StoreInner,
+              data: &mut dyn Any,
+              instance: Option<InstanceAddr>,
+              slots: &mut [u64]| {
+            let store = StoreContextMut { inner, data: downcast(data) };
+            func(Caller::new(store, instance), slots)
+        },
+    )
+}
+
+/// Arguments and results of a host function whose type is known only at run time.
+struct Vals {
+    vals: Vec<Val>,
+    params: usize,
+}
+
+impl Vals {
+    fn new(ty: &types::FuncType, slots: &[u64], store: StoreId) -> Vals {
+        let mut vals = Vec::with_capacity(ty.params().len() + ty.results().len());
+        vals.extend(read_slots(ty.params(), slots, store));
+        vals.extend(ty.results().iter().map(Val::default_for_ty));
+        Vals { vals, params: ty.params().len() }
+    }
+
+    fn split(&mut self) -> (&[Val], &mut [Val]) {
+        let (params, results) = self.vals.split_at_mut(self.params);
+        (params, results)
+    }
+
+    fn finish(&self, ty: &types::FuncType, slots: &mut [u64], store: StoreId) -> Result<()> {
+        let results = &self.vals[self.params..];
+        check_vals(results, ty.results(), "result")
+            .map_err(|error| error.context("host function returned a wrong value"))?;
+        write_slots(results, slots, store);
+        Ok(())
+    }
+}
+
+/// A host function that gives a future: what [`HostCall::Async`] holds. The future finds the arguments in the slots
+/// and leaves the results there.
+pub(super) struct AsyncFunc<T: 'static>(pub(super) Box<AsyncCall<T>>);
+
+type AsyncCall<T> = dyn for<'a> Fn(
+        Caller<'a, T>,
+        &'a mut [u64],
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>
+    + Send
+    + Sync;
+
+/// A host function by a closure that takes a tuple and gives a future.
+pub(crate) fn typed_async<T: 'static, F, P: WasmTyList, R: WasmRet + 'static>(
+    engine: &Engine,
+    func: F,
+) -> HostFunc
+where
+    F: for<'a> Fn(Caller<'a, T>, P) -> Box<dyn Future<Output = R> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+{
+    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
+        let store = StoreId::of(caller.as_context().inner);
+        let future = Box::into_pin(func(caller, P::read(slots, store)));
+        Box::pin(async move { future.await.write(slots, store) })
+    });
+    HostFunc::new(engine.types(), ty, HostCall::Async(Shared::new(AsyncFunc(call))))
+}
+
+/// A host function that gives a future and is of a type that is known only at run time.
+pub(crate) fn untyped_async<T: Send + 'static, F>(
+    engine: &Engine,
+    ty: FuncType,
+    func: F,
+) -> HostFunc
+where
+    F: for<'a> Fn(
+            Caller<'a, T>,
+            &'a [Val],
+            &'a mut [Val],
+        ) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+{
+    let shared = Shared::new((func, ty.0.clone()));
+    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
+        let shared = shared.clone();
+        Box::pin(async move {
+            let (func, types) = &*shared;
+            let store = StoreId::of(caller.as_context().inner);
+            let mut vals = Vals::new(types, slots, store);
+            let (params, results) = vals.split();
+            Box::into_pin(func(caller, params, results)).await?;
+            vals.finish(types, slots, store)
+        })
+    });
+    HostFunc::new(engine.types(), ty.0, HostCall::Async(Shared::new(AsyncFunc(call))))
+}

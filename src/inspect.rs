@@ -1,0 +1,159 @@
+//! A look into modules: what they are made of, and the code that the interpreter runs.
+
+use crate::{Engine, Error, FuncType, Module, Result};
+use alloc::{string::String, vec::Vec};
+use core::ops::Range;
+use kinglet_core::{
+    index::FuncIdx,
+    module::{self, features::Features},
+};
+
+/// The interpreter's code for a function, beside the WebAssembly that it was made from, as text.
+///
+/// # Errors
+/// The module has no function of this index, or it is imported.
+pub fn bytecode(module: &Module, func_index: u32) -> Result<String> {
+    let core = module.core();
+    let func = FuncIdx(func_index);
+    if core.body(func).is_none() {
+        let why = if func_index < core.imported_funcs { "is imported" } else { "does not exist" };
+        return Err(Error::msg(alloc::format!("function {func_index} {why}")));
+    }
+    let code = module.program().code.as_any().downcast_ref();
+    kinglet_interp::disassemble(code.expect("the code is the interpreter's"), core, func)
+}
+
+/// The binary of a module, as it was loaded or as it was made from text.
+pub fn binary(module: &Module) -> &[u8] {
+    &module.core().wasm
+}
+
+/// A section of a binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Section<'m> {
+    /// Its number (spec, 5.5.2).
+    pub id: u8,
+    /// What the specification calls it, or for a custom section the name that it has.
+    pub name: &'m str,
+    /// Its contents, in bytes from the start of the binary. That of a custom section begins behind its name.
+    pub range: Range<usize>,
+}
+
+impl Section<'_> {
+    /// Whether it is a custom section.
+    pub fn is_custom(&self) -> bool {
+        self.id == 0
+    }
+}
+
+/// The sections of a module, in order.
+///
+/// ```
+/// use kinglet::{Engine, Module, inspect};
+///
+/// let module = Module::new(&Engine::default(), "(module $m (memory 1))")?;
+/// let names: Vec<&str> = inspect::sections(&module).iter().map(|section| section.name).collect();
+/// assert_eq!(names, ["memory", "name"]);
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+pub fn sections(module: &Module) -> Vec<Section<'_>> {
+    let wasm = binary(module);
+    let mut sections = Vec::new();
+    let mut at = HEADER;
+    // The binary is valid, so that nothing here can fail.
+    while let Some((section, end)) = section(wasm, at) {
+        sections.push(section);
+        at = end;
+    }
+    sections
+}
+
+/// Bytes of magic number and version.
+const HEADER: usize = 8;
+
+const SECTION_NAMES: [&str; 14] = [
+    "custom",
+    "type",
+    "import",
+    "function",
+    "table",
+    "memory",
+    "global",
+    "export",
+    "start",
+    "element",
+    "code",
+    "data",
+    "data count",
+    "tag",
+];
+
+/// The section at `at`, and where it ends.
+fn section(wasm: &[u8], at: usize) -> Option<(Section<'_>, usize)> {
+    let id = *wasm.get(at)?;
+    let (len, start) = leb_u32(wasm, at + 1)?;
+    let end = start + len as usize;
+    let mut name = SECTION_NAMES.get(id as usize).copied().unwrap_or("unknown");
+    let mut range = start..end;
+    if id == 0 {
+        let (len, start) = leb_u32(wasm, start)?;
+        range.start = start + len as usize;
+        name = core::str::from_utf8(wasm.get(start..range.start)?).ok()?;
+    }
+    Some((Section { id, name, range }, end))
+}
+
+/// The LEB128 number at `at`, and where it ends.
+fn leb_u32(bytes: &[u8], mut at: usize) -> Option<(u32, usize)> {
+    let mut value = 0;
+    for shift in (0..35).step_by(7) {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        value |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((value, at));
+        }
+    }
+    None
+}
+
+/// A function of a module.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Function {
+    /// Its index in the module.
+    pub index: u32,
+    /// Its name, from the name section.
+    pub name: Option<String>,
+    /// Its type.
+    pub ty: FuncType,
+    /// Where its body is, in bytes from the start of the binary. `None` if it is imported.
+    pub body: Option<Range<usize>>,
+}
+
+/// The functions of a module, imported ones first.
+pub fn functions(module: &Module) -> impl ExactSizeIterator<Item = Function> + '_ {
+    let core = module.core();
+    (0..core.funcs.len()).map(move |i| {
+        let func = FuncIdx(i as u32);
+        Function {
+            index: func.0,
+            name: core.func_name(func).map(Into::into),
+            ty: FuncType(core.func_type(func).clone()),
+            body: core.body(func).map(|body| body.range.clone()),
+        }
+    })
+}
+
+/// The proposals without which a module would not be valid, by name. See
+/// [`Config::wasm_feature_names`](crate::Config::wasm_feature_names).
+pub fn features_used(module: &Module) -> Vec<&'static str> {
+    let features: &Features = &Engine::config(module.engine()).features;
+    let used = |&i: &usize| {
+        let mut without = features.clone();
+        *without.switches()[i] = false;
+        module::Module::validate(binary(module), &without).is_err()
+    };
+    (0..Features::NAMES.len()).filter(used).map(|i| Features::NAMES[i]).collect()
+}

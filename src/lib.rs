@@ -1,0 +1,103 @@
+//! Kinglet: a fast, small, embeddable WebAssembly runtime.
+//!
+//! The names and shapes of this API are those that embedders of other runtimes know: an [`Engine`] holds the
+//! configuration, a [`Module`] is loaded once and instantiated many times, a [`Store`] owns all that instances are made of
+//! and the embedder's own data, a [`Linker`] says what modules may import.
+//!
+//! ```
+//! use kinglet::{Caller, Engine, Linker, Module, Store};
+//!
+//! let engine = Engine::default();
+//! let module = Module::new(
+//!     &engine,
+//!     r#"(module
+//!         (import "host" "log" (func $log (param i32)))
+//!         (func (export "add") (param i32 i32) (result i32)
+//!             (call $log (local.get 0))
+//!             (i32.add (local.get 0) (local.get 1))))"#,
+//! )?;
+//!
+//! let mut linker = Linker::new(&engine);
+//! linker.func_wrap("host", "log", |mut caller: Caller<'_, Vec<i32>>, n: i32| caller.data_mut().push(n))?;
+//!
+//! let mut store = Store::new(&engine, Vec::new());
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
+//! assert_eq!(add.call(&mut store, (2, 3))?, 5);
+//! assert_eq!(*store.data(), [2]);
+//! # Ok::<(), kinglet::Error>(())
+//! ```
+//!
+//! # Beyond calls
+//!
+//! - A call that can stop and go on: [`Func::start`] gives an [`Execution`], which runs for a [`Budget`].
+//! - Host functions that wait: [`Linker::func_wrap_async`], called through [`TypedFunc::call_async`]. No threads, no second stack.
+//! - Limits: fuel ([`Config::consume_fuel`]), deadlines and interruption from another thread ([`Config::epoch_interruption`]),
+//!   the size of the guest's stack ([`Config::max_wasm_stack`]), memories and tables ([`Store::limiter`]), the shape of modules ([`Config::limits`]).
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `std` (default) | the operating system: modules from files, `std::io::Error` as a host error |
+//! | `wat` | modules in the text format, wherever a binary is accepted |
+//!
+//! Without `std` the crate needs `alloc` only.
+#![no_std]
+#![deny(unsafe_code)]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod config;
+mod engine;
+mod externals;
+mod func;
+pub mod inspect;
+mod instance;
+mod linker;
+mod macros;
+mod matching;
+mod module;
+mod store;
+mod types;
+mod values;
+
+pub use config::{CompilationMode, Config};
+pub use engine::Engine;
+pub use externals::{Extern, Global, Memory, MemoryAccessError, Table};
+pub use func::{
+    Budget, Caller, Execution, Func, HostCall, IntoFunc, ResumableCall, ResumableCallOutOfFuel,
+    Step, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList,
+};
+pub use instance::{Export, Instance, InstancePre};
+pub use linker::Linker;
+pub use module::Module;
+pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
+pub use types::{ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, TableType};
+pub use values::{ExternRef, Ref, V128, Val};
+
+pub use kinglet_core::{
+    error::{Error, ErrorKind, FrameInfo, I32Exit, WasmBacktrace},
+    module::features::Limits,
+    runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
+    trap::Trap,
+    types::{HeapType, Mutability, RefType, ValType},
+};
+
+/// [`Trap`] under the name that users of wasmi know it by.
+pub type TrapCode = Trap;
+
+/// [`Limits`] under the name that users of wasmi know it by.
+pub type EnforcedLimits = Limits;
+
+/// The result of what can fail here.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// What the macros of this crate expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use alloc::format;
+}

@@ -1,0 +1,387 @@
+//! Stores, and what stands for them in calls.
+
+use crate::{Engine, ResourceLimiter, Result};
+use alloc::boxed::Box;
+use core::{
+    any::Any,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
+use kinglet_core::{Shared, runtime::StoreInner};
+
+/// Owns everything that instances are made of, and the embedder's data, which host functions get at through
+/// [`Caller`](crate::Caller).
+///
+/// What belongs to a store ([`Instance`](crate::Instance), [`Func`](crate::Func), [`Memory`](crate::Memory) …) is a small
+/// handle that can be copied. It lives as long as the store; using it with another store panics.
+///
+/// ```
+/// use kinglet::{Engine, Store};
+///
+/// let mut store = Store::new(&Engine::default(), 42);
+/// *store.data_mut() += 1;
+/// assert_eq!(store.into_data(), 43);
+/// ```
+pub struct Store<T: 'static> {
+    inner: Box<StoreInner>,
+    data: T,
+}
+
+/// A shared borrow of a store.
+pub struct StoreContext<'a, T: 'static> {
+    pub(crate) inner: &'a StoreInner,
+    pub(crate) data: &'a T,
+}
+
+/// An exclusive borrow of a store.
+pub struct StoreContextMut<'a, T: 'static> {
+    pub(crate) inner: &'a mut StoreInner,
+    pub(crate) data: &'a mut T,
+}
+
+/// What can be read as a store: `&Store`, [`StoreContext`], [`Caller`](crate::Caller) and references to them.
+pub trait AsContext {
+    /// The embedder's data.
+    type Data: 'static;
+
+    /// The store.
+    fn as_context(&self) -> StoreContext<'_, Self::Data>;
+}
+
+/// What can be used as a store: `&mut Store`, [`StoreContextMut`], [`Caller`](crate::Caller) and references to them.
+pub trait AsContextMut: AsContext {
+    /// The store.
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
+}
+
+impl<T: 'static> Store<T> {
+    /// An empty store with the embedder's data.
+    pub fn new(engine: &Engine, data: T) -> Store<T> {
+        let inner = StoreInner::new(engine.store_options(), Box::new(engine.clone()));
+        Store { inner: Box::new(inner), data }
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.data
+    }
+
+    /// Ends the store and gives the embedder's data back.
+    pub fn into_data(self) -> T {
+        self.data
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        engine(&self.inner)
+    }
+
+    /// Sets how much fuel there is, in units of about one operator.
+    ///
+    /// # Errors
+    /// The engine does not [consume fuel](crate::Config::consume_fuel).
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.as_context_mut().set_fuel(fuel)
+    }
+
+    /// How much fuel is left.
+    ///
+    /// # Errors
+    /// The engine does not [consume fuel](crate::Config::consume_fuel).
+    pub fn get_fuel(&self) -> Result<u64> {
+        self.as_context().get_fuel()
+    }
+
+    /// Lets guests run for `ticks` more [epochs](Engine::increment_epoch); then they trap with
+    /// [`Trap::Interrupt`](crate::Trap::Interrupt). A new store has no deadline. Takes effect in engines with
+    /// [`Config::epoch_interruption`](crate::Config::epoch_interruption).
+    pub fn set_epoch_deadline(&mut self, ticks: u64) {
+        self.inner.set_epoch_deadline(ticks);
+    }
+
+    /// Lets guests trap when the deadline is reached, which is what they do anyhow.
+    pub fn epoch_deadline_trap(&mut self) {}
+
+    /// A handle with which other threads can stop what runs in this store.
+    ///
+    /// # Panics
+    /// If the engine's configuration has neither [`epoch_interruption`](crate::Config::epoch_interruption) nor
+    /// [`consume_fuel`](crate::Config::consume_fuel): then running code could not be stopped.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        assert!(
+            self.engine().config().metered(),
+            "code cannot be interrupted: `Config::epoch_interruption` is off"
+        );
+        InterruptHandle(self.inner.interrupt_flag().clone())
+    }
+
+    /// Sets what decides how much memory and how many objects the guests of this store may use. The limiter is part
+    /// of the embedder's data.
+    ///
+    /// ```
+    /// use kinglet::{Engine, Memory, MemoryType, Store, StoreLimitsBuilder};
+    ///
+    /// let limits = StoreLimitsBuilder::new().memory_size(1 << 20).build();
+    /// let mut store = Store::new(&Engine::default(), limits);
+    /// store.limiter(|limits| limits);
+    ///
+    /// let memory = Memory::new(&mut store, MemoryType::new(1, None))?;
+    /// assert!(memory.grow(&mut store, 16).is_err());
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    pub fn limiter(
+        &mut self,
+        mut limiter: impl FnMut(&mut T) -> &mut (dyn ResourceLimiter) + Send + Sync + 'static,
+    ) {
+        self.inner.set_limiter(Box::new(move |data: &mut dyn Any| limiter(downcast(data))));
+    }
+}
+
+/// The embedder's data, in its own type.
+///
+/// # Panics
+/// If it has another type, which nothing in this crate lets happen.
+#[inline]
+pub(crate) fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
+    data.downcast_mut().expect("host functions get the data of their store")
+}
+
+fn engine(inner: &StoreInner) -> &Engine {
+    inner.engine().downcast_ref().expect("stores are made by `Store::new`")
+}
+
+impl<'a, T: 'static> StoreContext<'a, T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &'a T {
+        self.data
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &'a Engine {
+        engine(self.inner)
+    }
+
+    /// As [`Store::get_fuel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_fuel(&self) -> Result<u64> {
+        check_fuel(self.inner)?;
+        Ok(self.inner.fuel)
+    }
+}
+
+impl<'a, T: 'static> StoreContextMut<'a, T> {
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        self.data
+    }
+
+    /// The embedder's data.
+    pub fn data_mut(&mut self) -> &mut T {
+        self.data
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        engine(self.inner)
+    }
+
+    /// As [`Store::get_fuel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_fuel(&self) -> Result<u64> {
+        self.as_context().get_fuel()
+    }
+
+    /// As [`Store::set_fuel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        check_fuel(self.inner)?;
+        self.inner.fuel = fuel;
+        Ok(())
+    }
+}
+
+fn check_fuel(inner: &StoreInner) -> Result<()> {
+    if inner.consume_fuel {
+        Ok(())
+    } else {
+        Err(crate::Error::msg(
+            "fuel is not configured in this store: `Config::consume_fuel` is off",
+        ))
+    }
+}
+
+impl<T: 'static> AsContext for Store<T> {
+    type Data = T;
+
+    #[inline]
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext { inner: &self.inner, data: &self.data }
+    }
+}
+
+impl<T: 'static> AsContextMut for Store<T> {
+    #[inline]
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut { inner: &mut self.inner, data: &mut self.data }
+    }
+}
+
+impl<T: 'static> AsContext for StoreContext<'_, T> {
+    type Data = T;
+
+    #[inline]
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext { inner: self.inner, data: self.data }
+    }
+}
+
+impl<T: 'static> AsContext for StoreContextMut<'_, T> {
+    type Data = T;
+
+    #[inline]
+    fn as_context(&self) -> StoreContext<'_, T> {
+        StoreContext { inner: self.inner, data: self.data }
+    }
+}
+
+impl<T: 'static> AsContextMut for StoreContextMut<'_, T> {
+    #[inline]
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut { inner: self.inner, data: self.data }
+    }
+}
+
+impl<C: AsContext> AsContext for &C {
+    type Data = C::Data;
+
+    #[inline]
+    fn as_context(&self) -> StoreContext<'_, C::Data> {
+        C::as_context(self)
+    }
+}
+
+impl<C: AsContext> AsContext for &mut C {
+    type Data = C::Data;
+
+    #[inline]
+    fn as_context(&self) -> StoreContext<'_, C::Data> {
+        C::as_context(self)
+    }
+}
+
+impl<C: AsContextMut> AsContextMut for &mut C {
+    #[inline]
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, C::Data> {
+        C::as_context_mut(self)
+    }
+}
+
+/// Borrows for as long as the store itself is borrowed, as [`Memory::data`](crate::Memory::data) needs it.
+macro_rules! borrows {
+    ($( $from:ty; )*) => { $(
+        impl<'a, T: 'static> From<&'a $from> for StoreContext<'a, T> {
+            #[inline]
+            fn from(store: &'a $from) -> StoreContext<'a, T> {
+                AsContext::as_context(store)
+            }
+        }
+
+        impl<'a, T: 'static> From<&'a mut $from> for StoreContext<'a, T> {
+            #[inline]
+            fn from(store: &'a mut $from) -> StoreContext<'a, T> {
+                <$from>::as_context(store)
+            }
+        }
+
+        impl<'a, T: 'static> From<&'a mut $from> for StoreContextMut<'a, T> {
+            #[inline]
+            fn from(store: &'a mut $from) -> StoreContextMut<'a, T> {
+                <$from>::as_context_mut(store)
+            }
+        }
+    )* };
+}
+
+impl<'a, T: 'static> From<&'a StoreContext<'_, T>> for StoreContext<'a, T> {
+    #[inline]
+    fn from(store: &'a StoreContext<'_, T>) -> StoreContext<'a, T> {
+        store.as_context()
+    }
+}
+
+borrows! {
+    Store<T>;
+    StoreContextMut<'_, T>;
+    crate::Caller<'_, T>;
+}
+
+impl<T: Default + 'static> Default for Store<T> {
+    fn default() -> Store<T> {
+        Store::new(&Engine::default(), T::default())
+    }
+}
+
+impl<T: fmt::Debug + 'static> fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+/// Stops what runs in a store, from any thread. Made by [`Store::interrupt_handle`].
+#[derive(Clone, Debug)]
+pub struct InterruptHandle(Shared<AtomicBool>);
+
+impl InterruptHandle {
+    /// Lets the guest trap with [`Trap::Interrupt`](crate::Trap::Interrupt) as soon as it comes to a call or a loop; if
+    /// none is running, the next one that does.
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Which store a handle belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreId(usize);
+
+impl StoreId {
+    #[inline]
+    pub(crate) fn of(store: &StoreInner) -> StoreId {
+        StoreId(store.id())
+    }
+
+    /// # Panics
+    /// If `store` is another one.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check(self, store: &StoreInner) {
+        self.check_same(StoreId::of(store));
+    }
+
+    /// # Panics
+    /// If `other` is another one.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check_same(self, other: StoreId) {
+        if self != other {
+            wrong_store()
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn wrong_store() -> ! {
+    panic!("object used with the wrong store")
+}

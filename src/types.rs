@@ -1,0 +1,323 @@
+//! Types of what modules import and export.
+
+use crate::{Engine, Mutability, RefType, ValType};
+use core::fmt;
+use kinglet_core::{
+    module::{self, Import},
+    types,
+};
+
+/// The type of a function.
+///
+/// ```
+/// use kinglet::{Engine, FuncType, ValType};
+///
+/// let ty = FuncType::new(&Engine::default(), [ValType::I32, ValType::I64], [ValType::F32]);
+/// assert_eq!(ty.params().len(), 2);
+/// assert_eq!(ty.to_string(), "(func (param i32 i64) (result f32))");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FuncType(pub(crate) types::FuncType);
+
+impl FuncType {
+    /// The type of functions with these parameters and results.
+    pub fn new(
+        _engine: &Engine,
+        params: impl IntoIterator<Item = ValType>,
+        results: impl IntoIterator<Item = ValType>,
+    ) -> FuncType {
+        FuncType(types::FuncType::new(params, results))
+    }
+
+    /// Types of the parameters, in order.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + '_ {
+        self.0.params().iter().copied()
+    }
+
+    /// The type of parameter `i`.
+    pub fn param(&self, i: usize) -> Option<ValType> {
+        self.0.params().get(i).copied()
+    }
+
+    /// Types of the results, in order.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = ValType> + '_ {
+        self.0.results().iter().copied()
+    }
+
+    /// The type of result `i`.
+    pub fn result(&self, i: usize) -> Option<ValType> {
+        self.0.results().get(i).copied()
+    }
+}
+
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(func")?;
+        for (what, types) in [("param", self.0.params()), ("result", self.0.results())] {
+            if !types.is_empty() {
+                write!(f, " ({what}")?;
+                types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
+                f.write_str(")")?;
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Debug for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The type of a global.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalType(pub(crate) types::GlobalType);
+
+impl GlobalType {
+    /// The type of globals with such values.
+    pub fn new(content: ValType, mutability: Mutability) -> GlobalType {
+        GlobalType(types::GlobalType { content, mutability })
+    }
+
+    /// Type of the value.
+    pub fn content(&self) -> &ValType {
+        &self.0.content
+    }
+
+    /// Whether the value can be assigned.
+    pub fn mutability(&self) -> Mutability {
+        self.0.mutability
+    }
+}
+
+impl fmt::Display for GlobalType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.mutability {
+            Mutability::Const => write!(f, "(global {})", self.0.content),
+            Mutability::Var => write!(f, "(global (mut {}))", self.0.content),
+        }
+    }
+}
+
+/// The type of a table. Sizes are in elements.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableType(pub(crate) types::TableType);
+
+impl TableType {
+    /// The type of tables of such elements.
+    pub fn new(element: RefType, minimum: u32, maximum: Option<u32>) -> TableType {
+        let (minimum, maximum) = (minimum.into(), maximum.map(u64::from));
+        TableType(types::TableType { element, is_64: false, minimum, maximum })
+    }
+
+    /// The type of tables of such elements that are indexed by `i64`.
+    pub fn new64(element: RefType, minimum: u64, maximum: Option<u64>) -> TableType {
+        TableType(types::TableType { element, is_64: true, minimum, maximum })
+    }
+
+    /// Type of the elements.
+    pub fn element(&self) -> &RefType {
+        &self.0.element
+    }
+
+    /// The smallest size.
+    pub fn minimum(&self) -> u64 {
+        self.0.minimum
+    }
+
+    /// The largest size, if there is one.
+    pub fn maximum(&self) -> Option<u64> {
+        self.0.maximum
+    }
+
+    /// Whether the table is indexed by `i64`.
+    pub fn is_64(&self) -> bool {
+        self.0.is_64
+    }
+}
+
+impl fmt::Display for TableType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = if self.0.is_64 { "i64 " } else { "" };
+        write!(f, "(table {index}{}", self.0.minimum)?;
+        if let Some(maximum) = self.0.maximum {
+            write!(f, " {maximum}")?;
+        }
+        write!(f, " {})", self.0.element)
+    }
+}
+
+/// The type of a memory. Sizes are in pages, of 64 KiB unless the type says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryType(pub(crate) types::MemoryType);
+
+impl MemoryType {
+    /// The type of memories of such sizes.
+    pub fn new(minimum: u32, maximum: Option<u32>) -> MemoryType {
+        let (minimum, maximum) = (minimum.into(), maximum.map(u64::from));
+        MemoryType(types::MemoryType { is_64: false, minimum, maximum, page_size_log2: 16 })
+    }
+
+    /// The type of memories of such sizes that are addressed by `i64`.
+    pub fn new64(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType(types::MemoryType { is_64: true, minimum, maximum, page_size_log2: 16 })
+    }
+
+    /// The smallest size.
+    pub fn minimum(&self) -> u64 {
+        self.0.minimum
+    }
+
+    /// The largest size, if there is one.
+    pub fn maximum(&self) -> Option<u64> {
+        self.0.maximum
+    }
+
+    /// Whether the memory is addressed by `i64`.
+    pub fn is_64(&self) -> bool {
+        self.0.is_64
+    }
+
+    /// Bytes per page.
+    pub fn page_size(&self) -> u64 {
+        self.0.page_size()
+    }
+}
+
+impl fmt::Display for MemoryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = if self.0.is_64 { "i64 " } else { "" };
+        write!(f, "(memory {index}{}", self.0.minimum)?;
+        if let Some(maximum) = self.0.maximum {
+            write!(f, " {maximum}")?;
+        }
+        if self.0.page_size_log2 != 16 {
+            write!(f, " (pagesize {:#x})", self.page_size())?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The type of something that can be imported or exported.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A global.
+    Global(GlobalType),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+}
+
+macro_rules! extern_types {
+    ($( $variant:ident $ty:ident $as_ref:ident $unwrap:ident $what:literal; )*) => {
+        impl ExternType {
+            $(
+                #[doc = concat!("The type, if it is that of a ", $what, ".")]
+                pub fn $as_ref(&self) -> Option<&$ty> {
+                    match self { ExternType::$variant(ty) => Some(ty), _ => None }
+                }
+
+                #[doc = concat!("The type of a ", $what, ".\n\n# Panics\nIf it is the type of something else.")]
+                pub fn $unwrap(&self) -> &$ty {
+                    self.$as_ref().expect(concat!("expected a ", $what))
+                }
+            )*
+
+            /// What it is the type of, in one word.
+            pub(crate) fn noun(&self) -> &'static str {
+                match self { $( ExternType::$variant(_) => $what, )* }
+            }
+        }
+
+        $(
+            impl From<$ty> for ExternType {
+                fn from(ty: $ty) -> ExternType {
+                    ExternType::$variant(ty)
+                }
+            }
+        )*
+
+        impl fmt::Display for ExternType {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $( ExternType::$variant(ty) => ty.fmt(f), )* }
+            }
+        }
+
+        impl From<types::ExternType> for ExternType {
+            fn from(ty: types::ExternType) -> ExternType {
+                match ty { $( types::ExternType::$variant(ty) => ExternType::$variant($ty(ty)), )* }
+            }
+        }
+    };
+}
+
+extern_types! {
+    Func FuncType func unwrap_func "function";
+    Global GlobalType global unwrap_global "global";
+    Table TableType table unwrap_table "table";
+    Memory MemoryType memory unwrap_memory "memory";
+}
+
+/// Something that a module imports: the two names that it is looked up by, and what it has to be.
+#[derive(Clone, Copy)]
+pub struct ImportType<'m> {
+    pub(crate) module: &'m module::Module,
+    pub(crate) import: &'m Import,
+}
+
+impl<'m> ImportType<'m> {
+    /// The first name.
+    pub fn module(&self) -> &'m str {
+        &self.import.module
+    }
+
+    /// The second name.
+    pub fn name(&self) -> &'m str {
+        &self.import.name
+    }
+
+    /// What it has to be.
+    pub fn ty(&self) -> ExternType {
+        self.module.import_type(self.import).into()
+    }
+}
+
+impl fmt::Debug for ImportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportType")
+            .field("module", &self.module())
+            .field("name", &self.name())
+            .field("ty", &self.ty())
+            .finish()
+    }
+}
+
+/// Something that a module exports: its name, and what it is.
+#[derive(Clone, Copy)]
+pub struct ExportType<'m> {
+    pub(crate) module: &'m module::Module,
+    pub(crate) export: &'m module::Export,
+}
+
+impl<'m> ExportType<'m> {
+    /// The name.
+    pub fn name(&self) -> &'m str {
+        &self.export.name
+    }
+
+    /// What it is.
+    pub fn ty(&self) -> ExternType {
+        self.module.export_type(self.export).into()
+    }
+}
+
+impl fmt::Debug for ExportType<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExportType").field("name", &self.name()).field("ty", &self.ty()).finish()
+    }
+}
