@@ -1,4 +1,4 @@
-"""The standard library at work: files, JSON, regular expressions, hashes, big integers, decimals, generators, exceptions, sqlite-free."""
+"""The standard library at work: files, JSON, regular expressions, hashes, big integers, decimals, generators, exceptions."""
 import collections
 import dataclasses
 import decimal
