@@ -73,7 +73,8 @@ impl Machine<'_> {
             return self.call_host_from_code(callee, slot, Then::Continue(from));
         }
         let frame = from.fp + usize::from(header);
-        self.execution.stack[frame] = u64::from(CROSS_RETURN) | u64::from(u32::from(base) * SLOT_SIZE) << 32;
+        self.execution.stack[frame] =
+            u64::from(CROSS_RETURN) | u64::from(u32::from(base) * SLOT_SIZE) << 32;
         self.execution.stack[frame + 1] = from.pin;
         self.execution.crossings.push(Crossing {
             instance: from.instance,
