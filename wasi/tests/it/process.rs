@@ -21,6 +21,16 @@ fn all_functions_are_there() {
 }
 
 #[test]
+fn contexts_can_go_to_another_thread() {
+    let ctx = WasiCtxBuilder::new().arg("prog").build();
+    let args = std::thread::spawn(move || {
+        let mut guest = Guest::new(ctx);
+        wasi!(guest.args_sizes_get(0u32, 4u32)).map(|()| guest.u32(0))
+    });
+    assert_eq!(args.join().unwrap(), Ok(1));
+}
+
+#[test]
 fn arguments_and_environment() {
     let mut builder = WasiCtxBuilder::new();
     builder.args(["prog", "", "größer"]).env("A", "1").envs([("B", "x=y"), ("A", "2")]);
