@@ -12,7 +12,7 @@ use crate::{
     dispatch,
     exec::{
         TOKEN, exit,
-        regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand},
+        regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
     forms::code,
 };
@@ -32,6 +32,8 @@ use kinglet_core::{
 pub struct Execution {
     /// The value stack. Registers that point into it are kept as numbers of slots while the execution stands still.
     stack: Vec<u64>,
+    /// How many slots the results take.
+    results: usize,
     state: State,
     /// Calls between instances that have not returned yet.
     crossings: Vec<Crossing>,
@@ -43,7 +45,13 @@ enum State {
     /// In code.
     Code(Position),
     /// Before a call of a host function: the outermost one, or from code.
-    HostCall { func: FuncAddr, caller: Option<InstanceAddr>, base: usize, then: Then },
+    HostCall {
+        func: FuncAddr,
+        caller: Option<InstanceAddr>,
+        base: usize,
+        params: usize,
+        then: Then,
+    },
     /// It has returned, or failed.
     Over,
 }
@@ -121,7 +129,7 @@ pub fn call(
     let mut execution = Execution::new(store, func, slots)?;
     let exit = execution.run(store, data)?;
     match exit {
-        Exit::Done => slots.copy_from_slice(&execution.stack[..slots.len()]),
+        Exit::Done => slots[..execution.results].copy_from_slice(execution.results()),
         Exit::OutOfFuel => return Err(execution.fail(store, Trap::OutOfFuel.into())),
         Exit::Interrupted => return Err(execution.fail(store, Trap::Interrupt.into())),
         Exit::HostCall => {
@@ -144,14 +152,21 @@ impl Execution {
     /// If there are fewer arguments than parameters.
     pub fn new(store: &mut StoreInner, func: FuncAddr, args: &[u64]) -> Result<Execution, Error> {
         let vm = store.funcs[func.at()];
-        let mut execution =
-            Execution { stack: store.take_stack(), state: State::Over, crossings: Vec::new() };
+        let mut execution = Execution {
+            stack: store.take_stack(),
+            results: 0,
+            state: State::Over,
+            crossings: Vec::new(),
+        };
         if vm.instance == VmFunc::HOST {
             let host = store.host_func(vm.index);
             let slots = host.params.max(host.results) as usize;
             execution.reserve(store, slots)?;
             execution.stack[..host.params as usize].copy_from_slice(&args[..host.params as usize]);
-            execution.state = State::HostCall { func, caller: None, base: 0, then: Then::Finish };
+            let params = host.params as usize;
+            execution.results = host.results as usize;
+            execution.state =
+                State::HostCall { func, caller: None, base: 0, params, then: Then::Finish };
             return Ok(execution);
         }
         let addr = InstanceAddr(vm.instance);
@@ -159,6 +174,7 @@ impl Execution {
         let code = code_of(instance);
         let ty = instance.module.func_type(FuncIdx(vm.index));
         let params = ty.params().len();
+        execution.results = ty.results().len();
         let need = code.frame_size().max(params + FRAME_HEADER).max(ty.results().len());
         let (entry, pin) = entry(code.base(), vm.index);
         execution.reserve(store, need)?;
@@ -183,18 +199,20 @@ impl Execution {
         result
     }
 
-    /// The results, one slot each, after [`Exit::Done`], and whatever else is on the value stack.
+    /// The results, one slot each, after [`Exit::Done`].
     pub fn results(&self) -> &[u64] {
-        &self.stack
+        &self.stack[..self.results]
     }
 
-    /// The asynchronous host function that is called after [`Exit::HostCall`], the calling instance, and the slots that begin
-    /// with the arguments.
-    pub fn host_call(&self) -> Option<(FuncAddr, Option<InstanceAddr>, &[u64])> {
-        match self.state {
-            State::HostCall { func, caller, base, .. } => Some((func, caller, &self.stack[base..])),
-            _ => None,
-        }
+    /// The asynchronous host function that is called after [`Exit::HostCall`], the calling instance, and the arguments.
+    ///
+    /// # Panics
+    /// If there is no such call.
+    pub fn host_call(&self) -> (FuncAddr, Option<InstanceAddr>, &[u64]) {
+        let State::HostCall { func, caller, base, params, .. } = self.state else {
+            panic!("the execution does not wait for a host function");
+        };
+        (func, caller, &self.stack[base..base + params])
     }
 
     /// Answers the call of an asynchronous host function with its results, one slot each.
@@ -221,7 +239,7 @@ impl Execution {
                 self.stack.copy_within(base..base + results, from.fp);
                 from.acc = self.stack[from.fp];
                 from.ip = word as u32;
-                from.fp -= (word >> 32) as usize;
+                from.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
                 State::Code(from)
             }
         }
@@ -281,7 +299,7 @@ impl Machine<'_> {
         loop {
             match self.execution.state {
                 State::Over => return Ok(Exit::Done),
-                State::HostCall { func, caller, base, then } => {
+                State::HostCall { func, caller, base, then, .. } => {
                     if let Some(exit) = self.call_host(func, caller, base, then)? {
                         return Ok(exit);
                     }

@@ -1,0 +1,12 @@
+; Two numbers by their product and sum: 31 and 481, and no others in range.
+(set-logic QF_BV)
+(set-option :produce-models true)
+(declare-fun x () (_ BitVec 16))
+(declare-fun y () (_ BitVec 16))
+(assert (= (bvmul x y) #x3a3f))
+(assert (= (bvadd x y) #x0200))
+(assert (bvult x y))
+(assert (bvult y #x0400))
+(check-sat)
+(get-model)
+(exit)
