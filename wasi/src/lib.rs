@@ -59,6 +59,8 @@
 //! - Calls that wait (sleeping, reading a pipe, accepting a connection) end the guest with [`Timeout`] when the
 //!   [deadline](WasiCtxBuilder::deadline) passes. On Windows this does not hold for standard input and output.
 
+#![forbid(unsafe_code)]
+
 mod abi;
 mod builder;
 mod calls;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use kinglet::{Error, Val};
 use kinglet_wasi::{
-    Errno, I32Exit, MemoryInputPipe, MemoryOutputPipe, Timeout, WasiCtxBuilder, p1,
+    Clocks, Errno, I32Exit, MemoryInputPipe, MemoryOutputPipe, Random, Timeout, WasiCtxBuilder, p1,
 };
 
 use crate::guest::{DATA, Guest, wasi};
@@ -104,6 +104,36 @@ fn deterministic_runs_are_the_same() {
     assert_eq!(run(7), run(7));
     assert_ne!(run(7).1, run(8).1);
     assert_eq!(run(7).1[61..], [0; 3], "no more than asked for");
+}
+
+#[test]
+fn clocks_and_random_numbers_of_the_embedder() {
+    struct Stopped;
+    impl Clocks for Stopped {
+        fn realtime(&mut self) -> u64 {
+            17
+        }
+
+        fn monotonic(&mut self) -> u64 {
+            18
+        }
+    }
+    struct Empty;
+    impl Random for Empty {
+        fn fill(&mut self, buf: &mut [u8]) -> Result<(), Errno> {
+            buf.fill(9);
+            if buf.len() > 3 { Err(Errno::IO) } else { Ok(()) }
+        }
+    }
+    let mut guest = Guest::new(WasiCtxBuilder::new().clocks(Stopped).random(Empty).build());
+    let mut time = |id: u32| wasi!(guest.clock_time_get(id, 0u64, 0u32)).map(|()| guest.u64(0));
+    assert_eq!(
+        [0, 1, 2, 3].map(&mut time),
+        [Ok(17), Ok(18), Err(Errno::NOTSUP), Err(Errno::NOTSUP)]
+    );
+    wasi!(guest.random_get(DATA, 3u32)).unwrap();
+    assert_eq!(guest.bytes(DATA, 4), [9, 9, 9, 0]);
+    assert_eq!(wasi!(guest.random_get(DATA, 4u32)), Err(Errno::IO));
 }
 
 #[test]
