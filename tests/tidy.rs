@@ -18,6 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("benches", &["kinglet", "kinglet-wasi"]),
     ("benches/compare", &["kinglet", "kinglet-wasi"]),
     ("fuzz", &["kinglet", "kinglet-wasi"]),
+    // It reads the interpreter's own profile.
+    ("corpus", &["kinglet", "kinglet-interp"]),
 ];
 
 /// What the tests and examples of a crate may use besides: cargo allows this circle for development dependencies.
