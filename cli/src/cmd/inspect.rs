@@ -35,10 +35,13 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.bytecode {
         Some(function) => {
-            for index in chosen(&module, function.as_deref(), &input::name(&args.file))? {
-                let code = inspect::bytecode(&module, index)
-                    .map_err(|error| Failure::new(format!("{error:#}")))?;
-                writeln!(out, "{}\n", code.trim_end())?;
+            let file = input::name(&args.file);
+            for function in chosen(&module, function.as_deref(), &file)? {
+                let code = inspect::bytecode(&module, function.index)
+                    .map_err(|error| Failure::new(format!("{file}: {error:#}")))?;
+                let name = function.name.as_deref().unwrap_or_default();
+                let ty = show_type(&ExternType::Func(function.ty));
+                writeln!(out, "{} {name}: {ty}\n{code}", function.index)?;
             }
         }
         None => {
@@ -48,28 +51,32 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             show_sections(&mut out, &module)?;
             show_functions(&mut out, &module)?;
             show_externs(&mut out, &module)?;
-            writeln!(out, "features")?;
-            writeln!(out, "  {}", inspect::features_used(&module).join(", "))?;
+            writeln!(out, "proposals needed")?;
+            let features = inspect::features_used(&module);
+            let features =
+                if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+            writeln!(out, "  {features}")?;
         }
     }
     out.flush()?;
     Ok(0)
 }
 
-/// The indices of the functions whose code is asked for: all that are not imported, or the one called `function`, by
-/// its index or by its name in the name section.
-fn chosen(module: &Module, function: Option<&str>, file: &str) -> Result<Vec<u32>, Failure> {
-    let Some(wanted) = function else {
-        let own = inspect::functions(module).filter(|function| function.body.is_some());
-        return Ok(own.map(|function| function.index).collect());
+/// The functions whose code is asked for: all that are not imported, or the one whose index or name `wanted` is.
+fn chosen(
+    module: &Module,
+    wanted: Option<&str>,
+    file: &str,
+) -> Result<Vec<inspect::Function>, Failure> {
+    let Some(wanted) = wanted else {
+        return Ok(inspect::functions(module).filter(|function| function.body.is_some()).collect());
     };
-    let called = |function: &inspect::Function| function.name.as_deref() == Some(wanted);
-    let index = wanted
-        .parse()
-        .ok()
-        .or_else(|| inspect::functions(module).find(called).map(|function| function.index));
-    let index = index.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?;
-    Ok(vec![index])
+    let index = wanted.parse().ok();
+    let fits = |function: &inspect::Function| {
+        Some(function.index) == index || function.name.as_deref() == Some(wanted)
+    };
+    let function = inspect::functions(module).find(fits);
+    Ok(vec![function.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?])
 }
 
 fn show_sections(out: &mut impl Write, module: &Module) -> io::Result<()> {
