@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::ValueHint;
-use kinglet::{Engine, ExternType, Module, Mutability, inspect};
+use kinglet::{Engine, ExternType, FuncType, Module, Mutability, inspect};
 
 use crate::failure::Failure;
 use crate::input;
+use crate::listing::Listing;
 
 /// Show what a module consists of.
 ///
@@ -36,13 +37,8 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     match args.bytecode {
         Some(function) => {
             let file = input::name(&args.file);
-            for function in chosen(&module, function.as_deref(), &file)? {
-                let code = inspect::bytecode(&module, function.index)
-                    .map_err(|error| Failure::new(format!("{file}: {error:#}")))?;
-                let name = function.name.as_deref().unwrap_or_default();
-                let ty = show_type(&ExternType::Func(function.ty));
-                writeln!(out, "{} {name}: {ty}\n{code}", function.index)?;
-            }
+            let functions = chosen(&module, function.as_deref(), &file)?;
+            show_bytecode(&mut out, &module, &functions, &file)?;
         }
         None => {
             if let Some(name) = module.name() {
@@ -79,6 +75,28 @@ fn chosen(
     Ok(vec![function.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?])
 }
 
+fn show_bytecode(
+    out: &mut impl Write,
+    module: &Module,
+    functions: &[inspect::Function],
+    file: &str,
+) -> Result<(), Failure> {
+    let failure = |problem: String| Failure::new(format!("{file}: {problem}"));
+    let bodies = || functions.iter().filter_map(|function| function.body.clone());
+    let start = bodies().map(|body| body.start).min().unwrap_or_default();
+    let end = bodies().map(|body| body.end).max().unwrap_or_default();
+    let listing = Listing::new(inspect::binary(module), start..end).map_err(failure)?;
+    for function in functions {
+        let code = inspect::bytecode(module, function.index);
+        let code = code.map_err(|error| failure(format!("{error:#}")))?;
+        let name = function.name.as_deref().unwrap_or_default();
+        writeln!(out, "{} {name}: {}", function.index, show_function(&function.ty))?;
+        listing.write(out, &function.body.clone().unwrap_or_default(), &code)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
 fn show_sections(out: &mut impl Write, module: &Module) -> io::Result<()> {
     writeln!(out, "sections ({} bytes)", inspect::binary(module).len())?;
     for section in inspect::sections(module) {
@@ -112,12 +130,7 @@ fn show_externs(out: &mut impl Write, module: &Module) -> io::Result<()> {
 
 fn show_type(ty: &ExternType) -> String {
     match ty {
-        ExternType::Func(ty) => {
-            let list = |types: Vec<String>| types.join(", ");
-            let params = list(ty.params().map(|ty| ty.to_string()).collect());
-            let results = list(ty.results().map(|ty| ty.to_string()).collect());
-            format!("func ({params}) -> ({results})")
-        }
+        ExternType::Func(ty) => show_function(ty),
         ExternType::Global(ty) => {
             let mutable = if ty.mutability() == Mutability::Var { "mut " } else { "" };
             format!("global {mutable}{}", ty.content())
@@ -136,6 +149,13 @@ fn show_type(ty: &ExternType) -> String {
         }
         _ => "tag".to_owned(),
     }
+}
+
+fn show_function(ty: &FuncType) -> String {
+    let list = |types: Vec<String>| types.join(", ");
+    let params = list(ty.params().map(|ty| ty.to_string()).collect());
+    let results = list(ty.results().map(|ty| ty.to_string()).collect());
+    format!("func ({params}) -> ({results})")
 }
 
 fn limits(minimum: u64, maximum: Option<u64>) -> String {

@@ -168,6 +168,9 @@ fn inspect_shows_the_bytecode() {
     ] {
         assert!(all.stdout.contains(part), "{part:?} is missing in\n{}", all.stdout);
     }
+    // The code stands beside what it was made from.
+    let line = all.stdout.lines().find(|line| line.contains("i32.mul"));
+    assert!(line.is_some_and(|line| line.contains("i32_mul")), "{all:?}");
     for one in [show(&["twice"]), show(&["1"])] {
         assert_eq!(one.code, Some(0), "{one:?}");
         assert!(one.stdout.contains("i32_mul") && !one.stdout.contains("i32_add"), "{one:?}");
