@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::ValueHint;
-use kinglet::{Engine, ExternType, FuncType, Module, Mutability, inspect};
+use kinglet::{ExternType, FuncType, Module, Mutability, inspect};
 
 use crate::failure::Failure;
 use crate::input;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let bytes = input::read(&args.file)?;
-    let engine = Engine::default();
+    let engine = input::lazy_engine()?;
     let module = input::compile(&engine, &args.file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.bytecode {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use kinglet::{
-    Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module, Store, StoreLimits,
-    StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
+    CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
+    Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
 };
 
 use kinglet_wasi::WasiCtx;
@@ -71,6 +71,8 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let bytes = input::read(file)?;
     let mut config = Config::new();
     config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
+    // A program seldom calls all that it consists of.
+    config.compilation_mode(CompilationMode::Lazy);
     let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
     let module = input::compile(&engine, file, &bytes)?;
     let entry = Entry::find(&module, file, args.invoke.as_deref())?;
