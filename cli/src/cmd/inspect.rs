@@ -20,8 +20,8 @@ use crate::listing::Listing;
   kinglet inspect hello.wasm --bytecode main     # of one, by name or index")]
 pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    file: OsString,
+    #[arg(required_unless_present = "bytecode", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<OsString>,
 
     /// Show instead the code that the interpreter runs, beside the WebAssembly it was made from: of all functions or
     /// of FUNC, a name or an index.
@@ -29,14 +29,27 @@ pub(crate) struct Args {
     bytecode: Option<Option<String>>,
 }
 
+impl Args {
+    /// The file, and which bytecode to show of it.
+    fn split(self) -> Result<(OsString, Option<Option<String>>), Failure> {
+        match (self.file, self.bytecode) {
+            (Some(file), bytecode) => Ok((file, bytecode)),
+            // In `--bytecode FILE` clap takes the file for the function.
+            (None, Some(Some(file))) => Ok((file.into(), Some(None))),
+            (None, _) => Err(Failure::usage("which FILE?")),
+        }
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
-    let bytes = input::read(&args.file)?;
+    let (file, bytecode) = args.split()?;
+    let bytes = input::read(&file)?;
     let engine = input::lazy_engine()?;
-    let module = input::compile(&engine, &args.file, &bytes)?;
+    let module = input::compile(&engine, &file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.bytecode {
+    match bytecode {
         Some(function) => {
-            let file = input::name(&args.file);
+            let file = input::name(&file);
             let functions = chosen(&module, function.as_deref(), &file)?;
             show_bytecode(&mut out, &module, &functions, &file)?;
         }

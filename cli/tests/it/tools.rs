@@ -175,6 +175,8 @@ fn inspect_shows_the_bytecode() {
         assert_eq!(one.code, Some(0), "{one:?}");
         assert!(one.stdout.contains("i32_mul") && !one.stdout.contains("i32_add"), "{one:?}");
     }
+    assert_eq!(kinglet_with(&["inspect", "--bytecode", "-"], TOUR).stdout, all.stdout);
+    kinglet(&["inspect", "--bytecode"]).fails(2, "error: which FILE?");
     show(&["absent"]).fails(1, "error: standard input has no function `absent`");
     show(&["3"]).fails(1, "error: standard input has no function `3`");
     show(&["log"]).fails(1, "error: standard input: function 0 is imported");
