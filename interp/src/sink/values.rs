@@ -55,13 +55,18 @@ impl Builder {
             }
             (Arg::Acc, Loc::Local(local)) => Arg::Slot(self.local_slot(local)),
             (Arg::Acc, _) => {
+                let slot = self.home(operand.height);
                 if let Some(producer) = &mut self.accs[class].producer
                     && producer.height == operand.height
                 {
-                    producer.pending = true;
-                    self.store_pending(class, u32::MAX);
+                    if producer.fixed {
+                        self.move_to_slot(class, Arg::Acc, slot);
+                    } else {
+                        producer.pending = true;
+                        self.store_pending(class, u32::MAX);
+                    }
                 }
-                Arg::Slot(self.home(operand.height))
+                Arg::Slot(slot)
             }
             (pin, _) => {
                 let slot = self.home(operand.height);
