@@ -6,7 +6,7 @@ use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices,
 /// Whether a generated module comes to an end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It may loop forever.
+    /// It may loop forever, but not when it is instantiated.
     Open,
     /// It traps after so many calls and iterations, whoever runs it.
     Bounded(u32),
@@ -18,14 +18,14 @@ pub(crate) fn module(data: &[u8], ending: Ending) -> Option<Vec<u8>> {
 }
 
 fn generate(u: &mut Unstructured<'_>, ending: Ending) -> Result<Vec<u8>> {
-    let mut module = Module::new(config(u)?, u)?;
+    let mut module = Module::new(config(u, ending)?, u)?;
     if let Ending::Bounded(fuel) = ending {
         module.ensure_termination(fuel).expect("all bodies are generated");
     }
     Ok(module.to_bytes())
 }
 
-fn config(u: &mut Unstructured<'_>) -> Result<Config> {
+fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
     use InstructionKind::{
         Aggregate, Control, Memory, Numeric, NumericInt, Parametric, Reference, Table, Variable,
     };
@@ -38,6 +38,7 @@ fn config(u: &mut Unstructured<'_>) -> Result<Config> {
     };
     let page = 1 << 16;
     Ok(Config {
+        allow_start_export: ending != Ending::Open,
         allowed_instructions: InstructionKinds::new(kinds),
         // The code that makes NaNs canonical hides most of what is around it.
         allow_floats: u.ratio(2, 3)?,
