@@ -158,8 +158,17 @@ impl Code {
         let (start, end) = (offset(state.len)?, state.len + builder.code.len());
         offset(end)?;
         let newest = state.regions.last().map_or(0, Region::len);
-        if end > newest {
-            let region = Region::new(end.max(2 * newest).max(1 << 12))
+        // Executions that are under way have the region and the frame size that they began with. They must not get at a
+        // function with a larger frame, and do not if it is in another region: in theirs it stays untranslated.
+        let larger = builder.frame_size > self.frame_size.load(Ordering::Relaxed);
+        if larger {
+            // In few steps, as each takes a region. Published before the region is.
+            let frame_size = builder.frame_size.next_power_of_two().max(256);
+            self.frame_size.store(frame_size, Ordering::Release);
+        }
+        if end > newest || larger {
+            let len = if end > newest { end.max(2 * newest).max(1 << 12) } else { newest };
+            let region = Region::new(len)
                 .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
             // SAFETY: the new region is longer, and nobody else has seen it; the old one is only written under the lock.
             unsafe { ptr::copy_nonoverlapping(self.base(), region.base(), state.len) };
@@ -178,7 +187,6 @@ impl Code {
         state.len = end;
         state.starts.push((start, func));
         state.missing[func.at()] = false;
-        self.frame_size.fetch_max(builder.frame_size, Ordering::AcqRel);
         // SAFETY: there is an entry for every function, aligned to four bytes.
         unsafe {
             (*base.add(ENTRIES + 4 * func.at()).cast::<AtomicU32>()).store(start, Ordering::Release)
