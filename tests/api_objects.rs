@@ -419,34 +419,3 @@ fn lazily_translated_modules_run_the_same() {
         assert_eq!(call::<_, i32, i32>(&mut store, instance, "even", 7).unwrap(), 0);
     }
 }
-
-#[test]
-fn frames_that_are_larger_than_all_before_can_be_called_while_others_run() {
-    let mut config = kinglet::Config::new();
-    config.compilation_mode(kinglet::CompilationMode::Lazy);
-    let engine = Engine::new(&config).unwrap();
-    let mut linker = Linker::<()>::new(&engine);
-    linker
-        .func_wrap("host", "nest", |mut caller: Caller<'_, ()>| -> kinglet::Result<i64> {
-            let large = caller.get_export("large").and_then(Extern::into_func).unwrap();
-            large.typed::<i64, i64>(&caller)?.call(&mut caller, 20)
-        })
-        .unwrap();
-    // The first call of `large`, a nested one, translates it. The second is made by code that began before.
-    let locals = "i64 ".repeat(5_000);
-    let wat = format!(
-        r#"(module
-            (import "host" "nest" (func $nest (result i64)))
-            (func $large (export "large") (param i64) (result i64) (local {locals})
-                (local.set 5000 (local.get 0))
-                (if (result i64) (i64.eqz (local.get 0))
-                    (then (i64.const 0))
-                    (else (i64.add
-                        (local.get 5000)
-                        (call $large (i64.sub (local.get 0) (i64.const 1)))))))
-            (func (export "run") (result i64)
-                (i64.add (call $nest) (call $large (i64.const 10)))))"#
-    );
-    let (mut store, instance) = link(&linker, (), &wat);
-    assert_eq!(call::<_, (), i64>(&mut store, instance, "run", ()).unwrap(), 210 + 55);
-}
