@@ -44,16 +44,20 @@ impl Builder {
 
     /// Begins an op, fused with the last one if there is a form for both. Its operands are to follow.
     pub(super) fn op(&mut self, opcode: u16) {
-        if let Some(last) = self.fusable()
+        if let Some(last) = self.last
             && let Some(both) = fused(self.opcode_at(last), opcode)
+            && self.may_fuse(last)
         {
             self.set_opcode(last, both);
             for acc in &mut self.accs {
-                acc.producer = acc.producer.map(|p| Producer { fixed: p.fixed || p.at == last, ..p });
+                acc.producer =
+                    acc.producer.map(|p| Producer { fixed: p.fixed || p.at == last, ..p });
             }
         } else {
             #[cfg(feature = "profile")]
-            if let Some(last) = self.fusable() {
+            if let Some(last) = self.last
+                && self.may_fuse(last)
+            {
                 self.pairs.push((self.code.len() as u32, self.opcode_at(last), opcode));
             }
             self.last = Some(self.code.len());
@@ -65,11 +69,10 @@ impl Builder {
         }
     }
 
-    /// The last op, unless it may still be told to write its slot: then it must keep an opcode of its own.
-    fn fusable(&self) -> Option<usize> {
-        let last = self.last?;
+    /// Whether the op at `last` can become part of a fused one: not while it may still be told to write its slot.
+    fn may_fuse(&self, last: usize) -> bool {
         let open = |acc: &Accumulator| acc.producer.is_some_and(|p| p.at == last && p.pending);
-        (!self.accs.iter().any(open)).then_some(last)
+        !self.accs.iter().any(open)
     }
 
     /// Begins an op that gives a result to `height`. `opcode` is the form that writes the accumulator.

@@ -106,7 +106,7 @@ struct Producer {
 struct Comparison {
     op: Op,
     /// Which pair of operand kinds of the op's list it has.
-    pair: usize,
+    pair: u16,
     args: [Arg; 2],
     height: u32,
 }
@@ -121,6 +121,7 @@ enum Arg {
 }
 
 impl Arg {
+    #[inline]
     fn kind(self) -> Kind {
         match self {
             Arg::Slot(_) => Kind::Slot,

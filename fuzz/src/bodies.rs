@@ -1,0 +1,139 @@
+//! The targets.
+
+use crate::{
+    Rng,
+    generate::{self, Ending},
+    observe::hash,
+    oracle,
+    ours::{self, How},
+};
+use kinglet::{Engine, Module};
+use std::{fs, path::PathBuf, sync::LazyLock};
+
+/// Something to feed to the runtime, and what must hold of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name, as in `fuzz_targets/`.
+    pub name: &'static str,
+    /// Makes a module, or what may pass for one, from arbitrary bytes. `None` if they are too few.
+    pub make: fn(&[u8]) -> Option<Vec<u8>>,
+    /// Panics if what happens to a module shows a fault of the runtime.
+    pub check: fn(&[u8]),
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: [Target; 6] = [DECODE, EXECUTE, DIFFERENTIAL, MUTATE, RESUME, LAZY];
+
+    /// Makes a module from arbitrary bytes and checks it.
+    ///
+    /// # Panics
+    /// If the check fails.
+    pub fn run(&self, data: &[u8]) {
+        if let Some(wasm) = (self.make)(data) {
+            (self.check)(&wasm);
+        }
+    }
+}
+
+/// Loads arbitrary bytes behind the header of a module.
+pub const DECODE: Target = Target {
+    name: "decode",
+    make: |data| Some([b"\0asm\x01\0\0\0", data].concat()),
+    check: |wasm| {
+        load(wasm);
+    },
+};
+
+/// Runs generated modules with fuel and limits.
+pub const EXECUTE: Target = Target {
+    name: "execute",
+    make: |data| generate::module(data, Ending::Open),
+    check: |wasm| {
+        ours::observe(wasm, How { reentrant: true, ..METERED });
+    },
+};
+
+/// Runs generated modules here and elsewhere: both do the same.
+pub const DIFFERENTIAL: Target = Target {
+    name: "differential",
+    make: |data| generate::module(data, Ending::Bounded(ITERATIONS)),
+    check: |wasm| {
+        let Some(theirs) = oracle::observe(wasm) else { return };
+        let how = How { reentrant: true, ..How::default() };
+        ours::observe(wasm, how).assert_agrees(&theirs, "kinglet and wasmi");
+        let metered = How { fuel: Some(u64::MAX), ..how };
+        ours::observe(wasm, metered).assert_agrees(&theirs, "kinglet with fuel and wasmi");
+    },
+};
+
+/// Cuts real modules off, flips their bits, and runs what is still valid.
+pub const MUTATE: Target = Target {
+    name: "mutate",
+    make: |data| Some(mutate(&mut Rng::new(hash(data)))),
+    check: |wasm| {
+        if let Some(module) = load(wasm) {
+            ours::observe_module(&module, METERED);
+        }
+    },
+};
+
+/// Runs generated modules in one go and with interruptions: they do the same, with the same amount of fuel.
+pub const RESUME: Target = Target {
+    name: "resume",
+    make: |data| generate::module(data, Ending::Open),
+    check: |wasm| {
+        let sliced = ours::observe(wasm, How { sliced: true, ..METERED });
+        ours::observe(wasm, METERED).assert_same(&sliced, "one run and many");
+    },
+};
+
+/// Runs generated modules translated early and late: they do the same.
+pub const LAZY: Target = Target {
+    name: "lazy",
+    make: |data| generate::module(data, Ending::Open),
+    check: |wasm| {
+        let late = ours::observe(wasm, How { lazy: true, ..METERED });
+        ours::observe(wasm, METERED).assert_same(&late, "early and late translation");
+    },
+};
+
+const METERED: How = How { lazy: false, fuel: Some(20_000), sliced: false, reentrant: false };
+const ITERATIONS: u32 = 500;
+
+fn mutate(rng: &mut Rng) -> Vec<u8> {
+    let mut wasm = GUESTS[rng.below(GUESTS.len())].clone();
+    if rng.below(4) == 0 {
+        wasm.truncate(1 + rng.below(wasm.len()));
+    }
+    for _ in 0..rng.below(8) {
+        let at = rng.below(wasm.len());
+        wasm[at] ^= 1 << rng.below(8);
+    }
+    wasm
+}
+
+/// Loads a module in all modes, which have to agree on whether they are a module.
+fn load(bytes: &[u8]) -> Option<Module> {
+    let valid = Module::validate(&ENGINES[0], bytes).is_ok();
+    let mut loaded =
+        ENGINES.iter().map(|engine| Module::new(engine, bytes).ok()).collect::<Vec<_>>();
+    assert!(loaded.iter().all(|module| module.is_some() == valid), "modes disagree");
+    loaded.pop()?
+}
+
+/// Eager and lazy, without and with fuel.
+static ENGINES: LazyLock<[Engine; 4]> = LazyLock::new(|| {
+    [(false, false), (true, false), (true, true), (false, true)]
+        .map(|(lazy, metered)| ours::engine(lazy, metered))
+});
+
+/// Modules that compilers made.
+static GUESTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/guests");
+    let files = fs::read_dir(&folder).expect("the guests are in the repository");
+    let mut paths: Vec<PathBuf> = files.map(|file| file.expect("it is readable").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).expect("guests are readable")).collect()
+});

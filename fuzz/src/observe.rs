@@ -1,0 +1,208 @@
+//! What can be seen of a module that runs, whichever engine runs it.
+
+use crate::Rng;
+use std::{
+    collections::hash_map::DefaultHasher,
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+/// A value. Of references only whether they are null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Value {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+    Null(Reference),
+    NonNull(Reference),
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    I32,
+    I64,
+    F32,
+    F64,
+    Ref(Reference),
+}
+
+/// The type of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reference {
+    Func,
+    Extern,
+}
+
+impl Value {
+    /// The value of a type that has these bits, or null.
+    pub(crate) fn from_bits(kind: Kind, bits: u64) -> Value {
+        match kind {
+            Kind::I32 => Value::I32(bits as i32),
+            Kind::I64 => Value::I64(bits as i64),
+            // Not NaN: what becomes of its payload is not determined.
+            Kind::F32 => Value::F32((bits as i32 as f32).to_bits()),
+            Kind::F64 => Value::F64((bits as i64 as f64).to_bits()),
+            Kind::Ref(reference) => Value::Null(reference),
+        }
+    }
+}
+
+/// Why a call did not return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// A trap, by the name that it has in all engines.
+    Trap(String),
+    /// It got as far as the engine's limits on stack, memory or fuel let it, which differ from engine to engine.
+    Exhausted(String),
+    /// Anything else, such as an import that does not match.
+    Other(String),
+}
+
+/// What an exported item looks like from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Global(Value),
+    /// Size in pages, hash of the contents.
+    Memory(u64, u64),
+    /// Size, hash of which elements are null.
+    Table(u64, u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Event {
+    Instantiate,
+    Instantiated,
+    Call(String, Vec<Value>),
+    Returned(Vec<Value>),
+    Stopped(Stop),
+    Exported(Vec<(String, Item)>),
+    /// Hash of all calls of the host so far.
+    Host(u64),
+    /// Fuel used so far.
+    Fuel(u64),
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observation(Vec<Event>);
+
+/// An instance in some engine.
+pub(crate) trait Guest {
+    /// The exported functions and their parameters.
+    fn funcs(&mut self) -> Vec<(String, Vec<Kind>)>;
+    fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop>;
+    /// The exported globals, memories and tables.
+    fn items(&mut self) -> Vec<(String, Item)>;
+    /// The calls of host functions so far.
+    fn host(&mut self) -> &Host;
+    /// The fuel used so far, where it is counted.
+    fn fuel_used(&mut self) -> Option<u64>;
+}
+
+impl Observation {
+    /// Instantiates a module, calls what it exports, and notes everything.
+    pub(crate) fn new<G: Guest>(instantiate: impl FnOnce() -> Result<G, Stop>) -> Observation {
+        let mut log = Observation(vec![Event::Instantiate]);
+        match instantiate() {
+            Ok(mut guest) => log.run(&mut guest),
+            Err(stop) => log.0.push(Event::Stopped(stop)),
+        }
+        log
+    }
+
+    fn run(&mut self, guest: &mut impl Guest) {
+        self.0.push(Event::Instantiated);
+        self.state(guest);
+        let mut rng = Rng::new(1);
+        // Engines differ in the order of exports.
+        let mut funcs = guest.funcs();
+        funcs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (name, params) in funcs.into_iter().take(CALLS) {
+            let params: Vec<Value> =
+                params.into_iter().map(|kind| Value::from_bits(kind, rng.edge())).collect();
+            self.0.push(Event::Call(name.clone(), params.clone()));
+            self.0.push(match guest.call(&name, &params) {
+                Ok(results) => Event::Returned(results),
+                Err(stop) => Event::Stopped(stop),
+            });
+            self.state(guest);
+        }
+    }
+
+    fn state(&mut self, guest: &mut impl Guest) {
+        let mut items = guest.items();
+        items.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.0.push(Event::Exported(items));
+        self.0.push(Event::Host(guest.host().trace));
+        if let Some(used) = guest.fuel_used() {
+            self.0.push(Event::Fuel(used));
+        }
+    }
+
+    /// # Panics
+    /// If the two differ in more than when they exhaust a limit: from there on they may do as they like.
+    pub(crate) fn assert_agrees(&self, other: &Observation, what: impl fmt::Display) {
+        let exhausted = |event: &Event| matches!(event, Event::Stopped(Stop::Exhausted(_)));
+        let comparable = |event: &&Event| !matches!(event, Event::Fuel(_));
+        let mut before = &Event::Instantiate;
+        for (a, b) in self.0.iter().filter(comparable).zip(other.0.iter().filter(comparable)) {
+            match (a, b) {
+                (Event::Stopped(Stop::Other(_)), Event::Stopped(Stop::Other(_))) => {}
+                _ if exhausted(a) || exhausted(b) => return,
+                _ => assert_eq!(a, b, "{what} disagree after {before:?}"),
+            }
+            before = a;
+        }
+    }
+
+    /// # Panics
+    /// If the two differ in anything at all.
+    pub(crate) fn assert_same(&self, other: &Observation, what: impl fmt::Display) {
+        let mut before = &Event::Instantiate;
+        for (a, b) in self.0.iter().zip(&other.0) {
+            assert_eq!(a, b, "{what} disagree after {before:?}");
+            before = a;
+        }
+        assert_eq!(self.0.len(), other.0.len(), "{what} disagree");
+    }
+}
+
+/// How many exported functions are called.
+const CALLS: usize = 8;
+
+/// The embedder: what the host functions return, and what they were called with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Host {
+    trace: u64,
+    depth: u32,
+}
+
+impl Host {
+    /// Notes a call of the function that was imported with this seed; gives what its results are made from.
+    pub(crate) fn called(&mut self, seed: u64, params: &[Value]) -> Rng {
+        let mut hasher = DefaultHasher::new();
+        (self.trace, seed, params).hash(&mut hasher);
+        self.trace = hasher.finish();
+        Rng::new(self.trace)
+    }
+
+    /// Whether a host function should call the guest back. If so, [`Host::leave`] has to be called afterwards.
+    pub(crate) fn enter(&mut self) -> bool {
+        let again = self.trace.is_multiple_of(2) && self.depth < 3;
+        self.depth += u32::from(again);
+        again
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+}
+
+/// A hash of some bytes.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}

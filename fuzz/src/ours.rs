@@ -1,0 +1,297 @@
+//! Running modules on Kinglet.
+
+use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, Stop, Value, hash};
+use kinglet::{
+    Budget, Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, Func, Global,
+    Instance, Memory, Module, Ref, Step, Store, StoreLimits, StoreLimitsBuilder, Table, Trap, Val,
+    ValType,
+};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+/// How a module is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    /// Functions are translated when they are called.
+    pub(crate) lazy: bool,
+    /// How much fuel there is, if it is counted.
+    pub(crate) fuel: Option<u64>,
+    /// Calls are interrupted all the time.
+    pub(crate) sliced: bool,
+    /// Host functions call the guest back.
+    pub(crate) reentrant: bool,
+}
+
+/// Runs a module, which is valid.
+pub(crate) fn observe(wasm: &[u8], how: How) -> Observation {
+    let engine = engine(how.lazy, how.fuel.is_some());
+    let module = Module::new(&engine, wasm).expect("generated modules are valid");
+    observe_module(&module, how)
+}
+
+/// Runs a module that an engine of the right configuration took.
+pub(crate) fn observe_module(module: &Module, how: How) -> Observation {
+    Observation::new(|| Running::new(module, how))
+}
+
+pub(crate) fn engine(lazy: bool, metered: bool) -> Engine {
+    let mode = if lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
+    let mut config = Config::new();
+    config.compilation_mode(mode).consume_fuel(metered);
+    Engine::new(&config).expect("the configuration is sound")
+}
+
+struct Running {
+    store: Store<Data>,
+    module: Module,
+    instance: Instance,
+    fuel: Option<u64>,
+    sliced: bool,
+}
+
+struct Data {
+    host: Host,
+    limits: StoreLimits,
+    /// What host functions call back.
+    callback: Option<Func>,
+}
+
+impl Running {
+    fn new(module: &Module, how: How) -> Result<Running, Stop> {
+        let limits = StoreLimitsBuilder::new().memory_size(1 << 20).table_elements(1000).build();
+        let data = Data { host: Host::default(), limits, callback: None };
+        let mut store = Store::new(module.engine(), data);
+        store.limiter(|data| &mut data.limits);
+        if let Some(fuel) = how.fuel {
+            store.set_fuel(fuel).expect("fuel is counted");
+        }
+        let imports: Vec<Extern> = module
+            .imports()
+            .map(|import| {
+                let seed = hash([import.module(), import.name()].concat().as_bytes());
+                item(&mut store, import.ty(), seed, how.sliced)
+            })
+            .collect::<Result<_, Error>>()
+            .map_err(stop)?;
+        let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
+        if how.reentrant {
+            let nullary = module.exports().filter(|export| match export.ty() {
+                ExternType::Func(ty) => ty.params().len() + ty.results().len() == 0,
+                _ => false,
+            });
+            let name = nullary.map(|export| export.name().to_string()).min();
+            store.data_mut().callback = name.and_then(|name| instance.get_func(&store, &name));
+        }
+        let (module, fuel, sliced) = (module.clone(), how.fuel, how.sliced);
+        Ok(Running { store, module, instance, fuel, sliced })
+    }
+
+    /// Calls a function in slices of fuel that grow only if nothing gets done, with interruptions in between.
+    fn call_sliced(&mut self, func: Func, params: &[Val]) -> Result<Vec<Val>, Error> {
+        let store = &mut self.store;
+        let mut execution = func.start(&mut *store, params)?;
+        let interrupt = store.interrupt_handle();
+        let mut rest = store.get_fuel()?;
+        let mut slice = SLICE;
+        loop {
+            // Not again where it has just been interrupted.
+            if rest.is_multiple_of(3) && slice == SLICE {
+                interrupt.interrupt();
+            }
+            let budget = rest.min(slice);
+            let all = budget == rest;
+            let step = execution.run(&mut *store, Budget::fuel(budget));
+            let used = budget - store.get_fuel()?;
+            rest -= used;
+            slice = if used == 0 { slice * 2 } else { SLICE };
+            let done = match step {
+                Ok(Step::Pending(_)) => {
+                    ready(execution.finish_host_call(&mut *store))?;
+                    continue;
+                }
+                Ok(Step::Interrupted) => continue,
+                Ok(Step::OutOfFuel) if !all => continue,
+                Ok(Step::OutOfFuel) => Err(Trap::OutOfFuel.into()),
+                Ok(Step::Done(results)) => Ok(results),
+                Ok(step) => panic!("unexpected {step:?}"),
+                Err(error) => Err(error),
+            };
+            store.set_fuel(rest)?;
+            return done;
+        }
+    }
+}
+
+const SLICE: u64 = 50;
+
+impl Guest for Running {
+    fn funcs(&mut self) -> Vec<(String, Vec<Kind>)> {
+        let funcs = self.module.exports().filter_map(|export| match export.ty() {
+            ExternType::Func(ty) => Some((export.name().into(), ty.params().map(kind).collect())),
+            _ => None,
+        });
+        funcs.collect()
+    }
+
+    fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
+        let func = self.instance.get_func(&self.store, name).expect("it is exported");
+        let params: Vec<Val> = params.iter().map(|&value| from_value(value)).collect();
+        let results = if self.sliced {
+            self.call_sliced(func, &params).map_err(stop)?
+        } else {
+            let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+            func.call(&mut self.store, &params, &mut results).map_err(stop)?;
+            results
+        };
+        Ok(results.iter().map(to_value).collect())
+    }
+
+    fn items(&mut self) -> Vec<(String, Item)> {
+        let store = &self.store;
+        let exports = self.instance.exports(store);
+        let items = exports.filter_map(|export| {
+            let item = match export.into_extern() {
+                Extern::Global(global) => Item::Global(to_value(&global.get(store))),
+                Extern::Memory(memory) => {
+                    Item::Memory(memory.size(store), hash(memory.data(store)))
+                }
+                Extern::Table(table) => {
+                    let size = table.size(store);
+                    let nulls: Vec<u8> = (0..size)
+                        .map(|i| table.get(store, i).expect("it is that large").is_null().into())
+                        .collect();
+                    Item::Table(size, hash(&nulls))
+                }
+                _ => return None,
+            };
+            Some((export.name().to_string(), item))
+        });
+        items.collect()
+    }
+
+    fn host(&mut self) -> &Host {
+        &self.store.data().host
+    }
+
+    fn fuel_used(&mut self) -> Option<u64> {
+        self.fuel.map(|fuel| fuel - self.store.get_fuel().expect("fuel is counted"))
+    }
+}
+
+/// Something to import, which depends on `seed` where it can.
+fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Result<Extern, Error> {
+    Ok(match ty {
+        ExternType::Func(ty) => {
+            let kinds: Vec<Kind> = ty.results().map(kind).collect();
+            if sliced {
+                let call =
+                    move |mut caller: Caller<'_, Data>, params: &[Val], results: &mut [Val]| {
+                        called(&mut caller, seed, &kinds, params, results)
+                    };
+                let call = Arc::new(call);
+                Func::new_async(store, ty, move |caller, params, results| {
+                    let call = call.clone();
+                    Box::new(async move { call(caller, params, results) })
+                })
+                .into()
+            } else {
+                Func::new(store, ty, move |mut caller, params, results| {
+                    called(&mut caller, seed, &kinds, params, results)
+                })
+                .into()
+            }
+        }
+        ExternType::Global(ty) => {
+            let value = from_value(Value::from_bits(kind(ty.content().clone()), seed));
+            Global::new(store, ty, value)?.into()
+        }
+        ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
+        ExternType::Table(ty) => {
+            let null = Ref::null(ty.element().heap);
+            Table::new(store, ty, null)?.into()
+        }
+        other => panic!("unexpected import of {other:?}"),
+    })
+}
+
+/// What a host function does.
+fn called(
+    caller: &mut Caller<'_, Data>,
+    seed: u64,
+    kinds: &[Kind],
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<(), Error> {
+    let params: Vec<Value> = params.iter().map(to_value).collect();
+    let mut rng = caller.data_mut().host.called(seed, &params);
+    for (result, &kind) in results.iter_mut().zip(kinds) {
+        *result = from_value(Value::from_bits(kind, rng.edge()));
+    }
+    if let Some(callback) = caller.data().callback
+        && caller.data_mut().host.enter()
+    {
+        let done = callback.call(&mut *caller, &[], &mut []);
+        caller.data_mut().host.leave();
+        done?;
+    }
+    Ok(())
+}
+
+/// The output of a future that has nothing to wait for.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("host functions are ready at once"),
+    }
+}
+
+fn kind(ty: ValType) -> Kind {
+    match ty {
+        ValType::I32 => Kind::I32,
+        ValType::I64 => Kind::I64,
+        ValType::F32 => Kind::F32,
+        ValType::F64 => Kind::F64,
+        ValType::FUNCREF => Kind::Ref(Reference::Func),
+        ValType::EXTERNREF => Kind::Ref(Reference::Extern),
+        other => panic!("unexpected type {other}"),
+    }
+}
+
+fn from_value(value: Value) -> Val {
+    match value {
+        Value::I32(x) => Val::I32(x),
+        Value::I64(x) => Val::I64(x),
+        Value::F32(bits) => Val::F32(bits),
+        Value::F64(bits) => Val::F64(bits),
+        Value::Null(Reference::Func) => Val::FuncRef(None),
+        Value::Null(Reference::Extern) => Val::ExternRef(None),
+        Value::NonNull(_) => panic!("only null references are made here"),
+    }
+}
+
+fn to_value(value: &Val) -> Value {
+    match *value {
+        Val::I32(x) => Value::I32(x),
+        Val::I64(x) => Value::I64(x),
+        Val::F32(bits) => Value::F32(bits),
+        Val::F64(bits) => Value::F64(bits),
+        Val::FuncRef(None) => Value::Null(Reference::Func),
+        Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
+        Val::ExternRef(None) => Value::Null(Reference::Extern),
+        Val::ExternRef(Some(_)) => Value::NonNull(Reference::Extern),
+        ref other => panic!("unexpected value {other:?}"),
+    }
+}
+
+fn stop(error: Error) -> Stop {
+    match error.trap() {
+        Some(trap @ (Trap::StackOverflow | Trap::OutOfFuel)) => {
+            Stop::Exhausted(format!("{trap:?}"))
+        }
+        Some(trap) => Stop::Trap(format!("{trap:?}")),
+        None => Stop::Other(error.to_string()),
+    }
+}
