@@ -479,10 +479,12 @@ fn deep_nesting_is_refused_without_recursion() {
     let mut wasm = sections(&[(1, &[1, 0x60, 0, 0]), (3, &[1, 0])]);
     wasm.push(10);
     wasm.extend(leb(code.len()));
+    let mut features = Features::default();
+    features.limits.max_nesting = 50_000;
     let at = wasm.len() + head + 1 + 2 * 50_000;
     wasm.extend(code);
     assert_eq!(
-        refusal(&wasm, &Features::default()),
+        refusal(&wasm, &features),
         ("too many nested blocks: the limit is 50000".into(), at)
     );
 }
