@@ -49,7 +49,7 @@ pub struct Code {
     metered: bool,
     /// The newest region.
     base: AtomicPtr<u8>,
-    /// The largest frame of a function translated so far, in slots.
+    /// As large as the largest frame of a function translated so far, in slots.
     frame_size: AtomicU32,
     state: Mutex<State>,
 }
@@ -141,7 +141,8 @@ impl Code {
         self.base.load(Ordering::Acquire)
     }
 
-    /// Slots that must lie between the beginning of a frame and the end of the value stack.
+    /// Slots that must lie between the beginning of a frame and the end of the value stack, for code that was found by [`Code::base`]
+    /// before this was called.
     pub(crate) fn frame_size(&self) -> usize {
         self.frame_size.load(Ordering::Acquire) as usize
     }
@@ -157,11 +158,17 @@ impl Code {
         let builder = &state.workshop.builder;
         let (start, end) = (offset(state.len)?, state.len + builder.code.len());
         offset(end)?;
+        // Whoever runs in the newest region has measured the value stack for the frames in it. A larger frame begins a
+        // region in which nobody runs yet: in the old one, the function stays one that asks to be translated. Sizes are
+        // rounded, so that this happens a few times at most.
+        let frame_size = builder.frame_size.next_power_of_two();
+        let larger = self.frame_size.fetch_max(frame_size, Ordering::AcqRel) < frame_size;
         let newest = state.regions.last().map_or(0, Region::len);
-        if end > newest {
-            let region = Region::new(end.max(2 * newest).max(1 << 12))
+        if end > newest || larger {
+            let len = if end > newest { end.max(2 * newest).max(1 << 12) } else { newest };
+            let region = Region::new(len)
                 .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
-            // SAFETY: the new region is longer, and nobody else has seen it; the old one is only written under the lock.
+            // SAFETY: the new region is no shorter, and nobody else has seen it; the old one is only written under the lock.
             unsafe { ptr::copy_nonoverlapping(self.base(), region.base(), state.len) };
             self.base.store(region.base(), Ordering::Release);
             state.regions.push(region);
@@ -178,7 +185,6 @@ impl Code {
         state.len = end;
         state.starts.push((start, func));
         state.missing[func.at()] = false;
-        self.frame_size.fetch_max(builder.frame_size, Ordering::AcqRel);
         // SAFETY: there is an entry for every function, aligned to four bytes.
         unsafe {
             (*base.add(ENTRIES + 4 * func.at()).cast::<AtomicU32>()).store(start, Ordering::Release)
