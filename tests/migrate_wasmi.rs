@@ -1,4 +1,5 @@
 //! Snippets for wasmi, with the crates' names changed. The names stand here, and what else differs is marked.
+#![allow(clippy::collapsible_if, reason = "as their users write it")]
 
 use kinglet as wasmi;
 use kinglet_wasi as wasmi_wasi;

@@ -1,4 +1,5 @@
 //! Snippets for wasmtime, with the crates' names changed and nothing else. The names stand here.
+#![allow(clippy::collapsible_if, reason = "as their users write it")]
 
 use kinglet as wasmtime;
 use kinglet_wasi as wasmtime_wasi;

@@ -205,7 +205,7 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Res
             }
         }
         ExternType::Global(ty) => {
-            let value = from_value(Value::from_bits(kind(ty.content().clone()), seed));
+            let value = from_value(Value::from_bits(kind(*ty.content()), seed));
             Global::new(store, ty, value)?.into()
         }
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),

@@ -11,7 +11,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,28 +21,28 @@ impl Rng {
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        (self.bits() % end as u64) as usize
     }
 
     /// The bytes that a target is given for `seed`: a few kilobytes, more at times.
     pub fn input(seed: u64) -> Vec<u8> {
         let mut rng = Rng::new(seed);
         let len = 64 << rng.below(8);
-        (0..len / 8).flat_map(|_| rng.next().to_le_bytes()).collect()
+        (0..len / 8).flat_map(|_| rng.bits().to_le_bytes()).collect()
     }
 
     /// 64 bits in which the values at the edges of the integer types are likely.
     pub(crate) fn edge(&mut self) -> u64 {
-        let bits = self.next();
+        let bits = self.bits();
         match bits % 8 {
             0 => 0,
             1 => 1,
             2 => u64::MAX,
             3 => 0x8000_0000_8000_0000,
             4 => 0x7fff_ffff_7fff_ffff,
-            5 => self.next() % 256,
-            6 => self.next() >> (bits >> 58),
-            _ => self.next(),
+            5 => self.bits() % 256,
+            6 => self.bits() >> (bits >> 58),
+            _ => self.bits(),
         }
     }
 }

@@ -101,7 +101,7 @@ mod tests {
         let [a, b] = [ValType::I32, ValType::I64].map(|ty| FuncType::new([ty], []));
         let first = registry.register(&[a.clone(), b.clone(), a.clone()]);
         assert_eq!((first[0], first[2]), (0, 0));
-        let second = registry.register(&[b.clone()]);
+        let second = registry.register(core::slice::from_ref(&b));
         assert_eq!(second[0], first[1]);
         drop(first);
         assert_eq!(registry.register(&[b])[0], second[0]);
