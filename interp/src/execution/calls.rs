@@ -1,7 +1,6 @@
 //! Calls that leave the current instance.
 
 use super::*;
-use core::ptr;
 use kinglet_core::runtime::func::SyncHostCall;
 
 impl Machine<'_> {

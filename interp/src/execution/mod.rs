@@ -17,7 +17,11 @@ use crate::{
     forms::code,
 };
 use alloc::{string::ToString, vec::Vec};
-use core::{any::Any, sync::atomic::AtomicU32, sync::atomic::Ordering};
+use core::{
+    any::Any,
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use kinglet_core::{
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
@@ -546,11 +550,13 @@ enum Flow {
     State,
 }
 
-/// Copies slots, few as a rule.
+/// Copies slots that have just been written, few as a rule. One at a time, as they were written: a wider load would wait until
+/// the stores have reached the cache.
 #[inline]
 fn copy(from: &[u64], to: &mut [u64]) {
     for (from, to) in from.iter().zip(to) {
-        *to = *from;
+        // SAFETY: it is a reference.
+        *to = unsafe { ptr::from_ref(from).read_volatile() };
     }
 }
 
@@ -572,7 +578,10 @@ fn point_at(cx: &mut Cx, store: &StoreInner, instance: &Instance) -> usize {
 /// The bytecode of an instance.
 #[inline]
 fn code_of(instance: &Instance) -> &Code {
-    instance.code.as_any().downcast_ref().expect("instances run on the tier that made their code")
+    let code = &*instance.code;
+    debug_assert!(code.as_any().is::<Code>());
+    // SAFETY: INSTANCE: this crate has made the code of all instances that run on it.
+    unsafe { &*ptr::from_ref(code).cast::<Code>() }
 }
 
 /// Where the code of a function begins, behind its header, and the slot of its pinned local.
