@@ -84,6 +84,8 @@ impl Code {
         let mut state = State::default();
         let mut bytes = Vec::new();
         let mut frame_size = 0;
+        #[cfg(feature = "profile")]
+        let mut pairs = std::collections::HashMap::new();
         let count = module.funcs.len();
         let imported = module.imported_funcs as usize;
         if !options.lazy {
@@ -108,6 +110,8 @@ impl Code {
                 bytes.extend_from_slice(&builder.code);
                 frame_size = frame_size.max(builder.frame_size);
                 state.starts.push((start, func));
+                #[cfg(feature = "profile")]
+                pairs.extend(builder.pairs.iter().map(|&(at, first, second)| (start + at, (first, second))));
             }
             let entry = ENTRIES + 4 * index;
             // Entries are read whole, so they are in the order of the host.
@@ -117,6 +121,8 @@ impl Code {
             .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
         // SAFETY: the region is as long, and nobody else has seen it.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), region.base(), bytes.len()) };
+        #[cfg(feature = "profile")]
+        crate::profile::begin(bytes.len(), pairs);
         let base = region.base();
         state.len = bytes.len();
         state.regions.push(region);

@@ -24,6 +24,8 @@ mod exec;
 mod execution;
 mod forms;
 mod kinds;
+#[cfg(feature = "profile")]
+pub mod profile;
 mod sink;
 
 pub use code::{Code, Options};

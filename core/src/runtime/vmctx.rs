@@ -77,7 +77,7 @@ pub struct VmTable {
 }
 
 /// What a function of a store is, for those who call it.
-#[repr(C)]
+#[repr(C, align(16))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VmFunc {
     /// Its type in the engine ([`TypeId`](crate::index::TypeId)).

@@ -13,10 +13,18 @@ macro_rules! table {
 static STEPS: [fn(&mut Regs) -> Result<(), Stop>; COUNT] = for_each_form!(table);
 
 pub(super) unsafe fn run(mut r: Regs) -> u32 {
+    #[cfg(feature = "profile")]
+    let mut counts = crate::profile::take_counts();
     loop {
+        #[cfg(feature = "profile")]
+        {
+            counts[(r.ip.addr() - r.cx().code.addr()) / 2] += 1;
+        }
         // SAFETY: CODE.
         let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
         if let Err(stop) = STEPS[usize::from(opcode)](&mut r) {
+            #[cfg(feature = "profile")]
+            crate::profile::give_counts(counts);
             save(&mut r);
             return stop.0;
         }

@@ -125,6 +125,9 @@ impl<T: Value, V: Source> Body for GlobalSet<T, V> {
     }
 }
 
+/// Slots that [`Zero`] writes at a time.
+pub(crate) const ZERO_STEP: usize = 4;
+
 impl Body for Zero {
     const LEN: usize = 3 * SLOT;
     #[inline(always)]
@@ -132,11 +135,14 @@ impl Body for Zero {
         let (first, count): (u16, u16) = (r.read(0), r.read(SLOT));
         let mut slot = r.slot(first);
         let end = slot.wrapping_add(usize::from(count));
-        while slot != end {
-            // Volatile, lest it becomes a call of `memset`, and the handler needs a stack frame.
-            // SAFETY: FRAME.
-            unsafe { slot.write_volatile(0) };
-            slot = slot.wrapping_add(1);
+        while slot < end {
+            // By fours, past the end if need be: operands stand there, and none has been pushed yet. Volatile, lest it
+            // becomes a call of `memset`, and the handler needs a stack frame.
+            for i in 0..ZERO_STEP {
+                // SAFETY: FRAME: frames have room for this at their end.
+                unsafe { slot.wrapping_add(i).write_volatile(0) };
+            }
+            slot = slot.wrapping_add(ZERO_STEP);
         }
         r.pin = r.get(r.read(2 * SLOT));
         Ok(())

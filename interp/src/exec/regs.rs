@@ -17,6 +17,8 @@ use kinglet_core::runtime::vmctx::{MEMORY_LEN, VmFunc, VmMemory, VmTable, memory
 pub(crate) const FUNC_HEADER: usize = 2;
 /// Slots between a function's parameters and its other locals: where it returns to, and the caller's pinned local.
 pub(crate) const FRAME_HEADER: usize = 2;
+/// Bytes of a slot. The distance between frames is kept in bytes.
+pub(crate) const SLOT_SIZE: u32 = 8;
 /// Where the entry offsets of functions stand in the code of a module.
 pub(crate) const ENTRIES: usize = 8;
 
@@ -172,9 +174,14 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn open_frame(&mut self, base: u16, header: u16, return_to: *const u8) {
         let offset = return_to.addr().wrapping_sub(self.cx().code.addr()) as u32;
-        self.set(header, u64::from(offset) | u64::from(base) << 32);
-        self.set(header + 1, self.pin);
-        self.fp = self.fp.wrapping_add(usize::from(base));
+        let delta = u32::from(base) * SLOT_SIZE;
+        let header = self.slot(header);
+        // SAFETY: FRAME.
+        unsafe {
+            header.write(u64::from(offset) | u64::from(delta) << 32);
+            header.add(1).write(self.pin);
+        }
+        self.fp = self.fp.wrapping_byte_add(delta as usize);
     }
 
     /// Continues at the beginning of function `func` of this instance, in the frame at `fp`.
@@ -203,10 +210,12 @@ impl Regs {
     /// Returns from the current frame, whose header is in slot `header`.
     #[inline(always)]
     pub(crate) fn close_frame(&mut self, header: u16) {
-        let word: u64 = self.get(header);
-        self.pin = self.get(header + 1);
+        let header = self.slot(header);
+        // SAFETY: FRAME.
+        let (word, pin) = unsafe { (header.read(), header.add(1).read()) };
+        self.pin = pin;
         self.ip = self.cx().code.wrapping_add(word as u32 as usize);
-        self.fp = self.fp.wrapping_sub((word >> 32) as usize);
+        self.fp = self.fp.wrapping_byte_sub((word >> 32) as usize);
     }
 }
 

@@ -44,7 +44,7 @@ impl Execution {
             exact = false;
             let header = at.fp + instance.module.func_type(func).params().len();
             let word = self.stack[header];
-            at.fp -= (word >> 32) as usize;
+            at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
             at.ip = match word as u32 {
                 STOP => break,
                 CROSS_RETURN => {

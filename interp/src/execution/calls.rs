@@ -73,7 +73,7 @@ impl Machine<'_> {
             return self.call_host_from_code(callee, slot, Then::Continue(from));
         }
         let frame = from.fp + usize::from(header);
-        self.execution.stack[frame] = u64::from(CROSS_RETURN) | u64::from(base) << 32;
+        self.execution.stack[frame] = u64::from(CROSS_RETURN) | u64::from(u32::from(base) * SLOT_SIZE) << 32;
         self.execution.stack[frame + 1] = from.pin;
         self.execution.crossings.push(Crossing {
             instance: from.instance,
@@ -104,13 +104,10 @@ impl Machine<'_> {
         stack.copy_within(slot..slot + params, from.fp);
         let return_to = word as u32;
         if vm.instance != from.instance.0 && return_to != STOP && return_to != CROSS_RETURN {
-            let delta = (word >> 32) as u32;
-            self.execution.crossings.push(Crossing {
-                instance: from.instance,
-                return_to,
-                base: delta,
-            });
-            word = u64::from(CROSS_RETURN) | u64::from(delta) << 32;
+            let base = (word >> 32) as u32 / SLOT_SIZE;
+            let instance = from.instance;
+            self.execution.crossings.push(Crossing { instance, return_to, base });
+            word = word & !u64::from(u32::MAX) | u64::from(CROSS_RETURN);
         }
         let stack = &mut self.execution.stack;
         stack[from.fp + params] = word;

@@ -12,7 +12,7 @@ use crate::{
     dispatch,
     exec::{
         TOKEN, exit,
-        regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand},
+        regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
     forms::code,
 };
@@ -239,7 +239,7 @@ impl Execution {
                 self.stack.copy_within(base..base + results, from.fp);
                 from.acc = self.stack[from.fp];
                 from.ip = word as u32;
-                from.fp -= (word >> 32) as usize;
+                from.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
                 State::Code(from)
             }
         }

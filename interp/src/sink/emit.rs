@@ -49,6 +49,10 @@ impl Builder {
         {
             self.set_opcode(last, both);
         } else {
+            #[cfg(feature = "profile")]
+            if let Some(last) = self.last {
+                self.pairs.push((self.code.len() as u32, self.opcode_at(last), opcode));
+            }
             self.last = Some(self.code.len());
             self.u16(opcode);
         }

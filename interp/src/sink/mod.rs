@@ -11,7 +11,10 @@ mod control;
 mod emit;
 mod values;
 
-use crate::{exec::regs::FRAME_HEADER, kinds::Kind};
+use crate::{
+    exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
+    kinds::Kind,
+};
 use alloc::vec::Vec;
 use kinglet_core::{
     error::Error,
@@ -29,6 +32,9 @@ pub(crate) struct Builder {
     /// Where the ops that can stop come from: positions in the code as handlers see them, and offsets of the binary.
     /// `None` if nobody wants to know.
     pub(crate) points: Option<Vec<Point>>,
+    /// Ops that could have been fused with the one before: where they stand, and both forms.
+    #[cfg(feature = "profile")]
+    pub(crate) pairs: Vec<(u32, u16, u16)>,
     /// Offset of the binary that the current op comes from.
     offset: usize,
     params: u32,
@@ -145,6 +151,8 @@ impl Builder {
         self.code.clear();
         self.labels.clear();
         self.fixups.clear();
+        #[cfg(feature = "profile")]
+        self.pairs.clear();
         if let Some(points) = &mut self.points {
             points.clear();
         }
@@ -152,7 +160,8 @@ impl Builder {
         self.locals = shape.locals.len() as u32;
         self.pins = [shape.pinned_int.map(u32::from), None, shape.pinned_f64.map(u32::from)];
         self.saved_pin = shape.pinned_f64.map(|_| self.locals + FRAME_HEADER as u32);
-        self.max_height = shape.results;
+        // An op that zeroes locals may write beyond them.
+        self.max_height = shape.results.max(ZERO_STEP as u32);
         self.max_code =
             shape.body_len.saturating_mul(64).saturating_add(1 << 16).min(i32::MAX as usize);
         self.staged = None;

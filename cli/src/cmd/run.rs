@@ -1,0 +1,278 @@
+//! `kinglet run`.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueHint;
+use kinglet::{
+    Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module, Store, StoreLimits,
+    StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
+};
+
+use kinglet_wasi::WasiCtx;
+
+use crate::failure::Failure;
+use crate::wasi::WasiArgs;
+use crate::{input, units, values};
+
+/// Run a module.
+///
+/// Runs the function `_start` of a WASI command, or `_initialize` of a reactor; with --invoke any function.
+/// The guest reaches nothing but its standard streams, clocks and random numbers, and what the options grant.
+#[derive(clap::Args)]
+#[command(
+    override_usage = "kinglet run [OPTIONS] <FILE> [ARGS]...",
+    after_help = "Examples:
+  kinglet run hello.wasm --name World          # what follows FILE is the guest's
+  kinglet run --dir . --dir /etc::/conf:ro list.wasm
+  kinglet run --invoke add math.wat 1 2        # prints 3
+  kinglet run --timeout 10s --max-memory 64MiB untrusted.wasm < input.txt
+  wasm-tool | kinglet run -                    # the module comes from standard input
+
+Exit codes: the guest's own; 134 for a trap, or the end of --fuel or of --timeout;
+1 if it could not be run; 2 for a wrong command line."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    wasi: WasiArgs,
+
+    /// Call the exported function F with ARGS and print its results, one per line.
+    #[arg(long, value_name = "F")]
+    invoke: Option<String>,
+
+    /// Trap after about N instructions.
+    #[arg(long, value_name = "N")]
+    fuel: Option<u64>,
+
+    /// Trap after this time, such as 500ms, 10s or 2m.
+    #[arg(long, value_name = "D", value_parser = units::duration)]
+    timeout: Option<Duration>,
+
+    /// Let each memory grow to SIZE bytes at most, such as 64k or 16MiB.
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    max_memory: Option<usize>,
+
+    /// The module, binary or text, `-` for standard input; then the guest's arguments.
+    #[arg(required = true, trailing_var_arg = true, value_name = "FILE [ARGS]", value_hint = ValueHint::FilePath)]
+    file_and_args: Vec<OsString>,
+}
+
+/// What the host keeps for the guest.
+struct Host {
+    wasi: WasiCtx,
+    limits: StoreLimits,
+}
+
+pub(crate) fn run(args: Args) -> Result<i32, Failure> {
+    let (file, guest_args) = args.file_and_args.split_first().expect("clap asks for the file");
+    let bytes = input::read(file)?;
+    let mut config = Config::new();
+    config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
+    let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
+    let module = input::compile(&engine, file, &bytes)?;
+    let entry = Entry::find(&module, file, args.invoke.as_deref())?;
+    let arguments = match &entry {
+        Entry::Function(name, parameters) => parse_arguments(name, parameters, guest_args)?,
+        _ => Vec::new(),
+    };
+
+    let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let guest_args = if args.invoke.is_some() { &[] } else { guest_args };
+    let wasi = args.wasi.context(file, guest_args, deadline)?;
+    let mut limits = StoreLimitsBuilder::new();
+    if let Some(size) = args.max_memory {
+        limits = limits.memory_size(size);
+    }
+    let mut store = Store::new(&engine, Host { wasi, limits: limits.build() });
+    store.limiter(|host| &mut host.limits);
+    let setup = |error: Error| Failure::new(format!("{error:#}"));
+    if let Some(fuel) = args.fuel {
+        store.set_fuel(fuel).map_err(setup)?;
+    }
+    if let Some(timeout) = args.timeout {
+        store.set_epoch_deadline(1);
+        let engine = engine.clone();
+        thread::spawn(move || {
+            thread::sleep(timeout);
+            engine.increment_epoch();
+        });
+    }
+    let mut linker = Linker::new(&engine);
+    kinglet_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(setup)?;
+
+    let outcome = linker
+        .instantiate(&mut store, &module)
+        .map_err(|error| (Stage::Instantiate, error))
+        .and_then(|instance| {
+            entry.call(&mut store, &instance, &arguments).map_err(|error| (Stage::Call, error))
+        });
+    match outcome {
+        Ok(results) => {
+            let mut out = std::io::stdout().lock();
+            for result in &results {
+                writeln!(out, "{}", values::show(result))?;
+            }
+            Ok(0)
+        }
+        Err((stage, error)) => stopped(&error, stage, file, &args),
+    }
+}
+
+/// The number of the section that names a start function (spec, 5.5.11).
+const START_SECTION: u8 = 8;
+
+/// What to run of a module.
+enum Entry {
+    /// The exported function of this name and type, after `_initialize` if there is such a function.
+    Function(String, Vec<ValType>),
+    /// `_start`.
+    Command,
+    /// `_initialize`.
+    Reactor,
+    /// Nothing but the module's own start function.
+    Start,
+}
+
+impl Entry {
+    fn find(module: &Module, file: &OsStr, invoke: Option<&str>) -> Result<Entry, Failure> {
+        let function = |name: &str| match module.get_export(name) {
+            Some(ExternType::Func(ty)) => Some(ty),
+            _ => None,
+        };
+        let file = input::name(file);
+        if let Some(name) = invoke {
+            let ty = function(name).ok_or_else(|| {
+                Failure::new(format!("{file} exports no function `{name}`{}", functions(module)))
+            })?;
+            return Ok(Entry::Function(name.to_owned(), ty.params().collect()));
+        }
+        if function("_start").is_some() {
+            Ok(Entry::Command)
+        } else if function("_initialize").is_some() {
+            Ok(Entry::Reactor)
+        } else if inspect::sections(module).iter().any(|section| section.id == START_SECTION) {
+            Ok(Entry::Start)
+        } else {
+            Err(Failure::new(format!(
+                "{file} exports neither `_start` nor `_initialize`: choose a function with --invoke{}",
+                functions(module)
+            )))
+        }
+    }
+
+    fn call(
+        &self,
+        store: &mut Store<Host>,
+        instance: &Instance,
+        arguments: &[Val],
+    ) -> Result<Vec<Val>, Error> {
+        match self {
+            Entry::Command => lifecycle(store, instance, "_start").map(|()| Vec::new()),
+            Entry::Reactor => lifecycle(store, instance, "_initialize").map(|()| Vec::new()),
+            Entry::Start => Ok(Vec::new()),
+            Entry::Function(name, _) => {
+                if name != "_initialize" && instance.get_func(&mut *store, "_initialize").is_some()
+                {
+                    lifecycle(store, instance, "_initialize")?;
+                }
+                let function: Func =
+                    instance.get_func(&mut *store, name).expect("the module exports it");
+                let mut results = vec![Val::I32(0); function.ty(&*store).results().len()];
+                function.call(store, arguments, &mut results)?;
+                Ok(results)
+            }
+        }
+    }
+}
+
+/// Calls one of the functions that WASI defines, which take and give nothing.
+fn lifecycle(store: &mut Store<Host>, instance: &Instance, name: &str) -> Result<(), Error> {
+    instance.get_typed_func::<(), ()>(&mut *store, name)?.call(store, ())
+}
+
+/// The functions that `module` exports, as the end of a message.
+fn functions(module: &Module) -> String {
+    const SHOWN: usize = 10;
+    let exports = module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+    let mut names: Vec<_> = exports.map(|export| format!("`{}`", export.name())).collect();
+    if names.is_empty() {
+        return " (it exports no function)".to_owned();
+    }
+    if names.len() > SHOWN {
+        names.truncate(SHOWN);
+        names.push("…".to_owned());
+    }
+    format!(" (it has {})", names.join(", "))
+}
+
+fn parse_arguments(
+    name: &str,
+    parameters: &[ValType],
+    args: &[OsString],
+) -> Result<Vec<Val>, Failure> {
+    if args.len() != parameters.len() {
+        let (takes, given) = (parameters.len(), args.len());
+        return Err(Failure::usage(format!("`{name}` takes {takes} arguments, not {given}")));
+    }
+    let parse = |(index, (arg, ty)): (usize, (&OsString, &ValType))| {
+        let text = arg.to_string_lossy();
+        values::parse(&text, ty).map_err(|problem| {
+            Failure::usage(format!("argument {} of `{name}`: {problem}", index + 1))
+        })
+    };
+    args.iter().zip(parameters).enumerate().map(parse).collect()
+}
+
+/// What was under way when the guest stopped.
+enum Stage {
+    Instantiate,
+    Call,
+}
+
+/// The guest's exit code if it exited, and why it failed otherwise.
+fn stopped(error: &Error, stage: Stage, file: &OsStr, args: &Args) -> Result<i32, Failure> {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Ok(exit.process_exit_code());
+    }
+    let backtrace = error.wasm_backtrace().map(show_backtrace).unwrap_or_default();
+    let file = input::name(file);
+    let message = match (error.trap(), stage) {
+        _ if timed_out(error) => {
+            let timeout = args.timeout.unwrap_or_default();
+            format!("{file} ran longer than --timeout {timeout:?}")
+        }
+        (Some(Trap::OutOfFuel), _) => {
+            format!("{file} used up its fuel of {}", args.fuel.unwrap_or_default())
+        }
+        (Some(trap), _) => trap.to_string(),
+        (None, Stage::Instantiate) => {
+            return Err(Failure::new(format!("cannot instantiate {file}: {error:#}{backtrace}")));
+        }
+        (None, Stage::Call) => return Err(Failure::new(format!("{error:#}{backtrace}"))),
+    };
+    Err(Failure::trap(message + &backtrace))
+}
+
+/// Whether the guest's time was up, be it in its own code or while it waited for something.
+fn timed_out(error: &Error) -> bool {
+    error.trap() == Some(Trap::Interrupt) || error.is::<kinglet_wasi::Timeout>()
+}
+
+/// The guest's calls, innermost first, as lines that follow a message.
+fn show_backtrace(backtrace: &WasmBacktrace) -> String {
+    let mut text = String::from("\nwasm backtrace:");
+    for (index, frame) in backtrace.frames().iter().enumerate() {
+        let module = frame.module_name().unwrap_or("<unknown>");
+        let function = match frame.func_name() {
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+            None => format!("<wasm function {}>", frame.func_index()),
+        };
+        let offset = frame.module_offset().unwrap_or_default();
+        write!(text, "\n{index:>5}: {offset:#8x} - {module}!{function}")
+            .expect("a string takes everything");
+    }
+    text
+}

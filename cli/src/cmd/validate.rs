@@ -1,0 +1,37 @@
+//! `kinglet validate`.
+
+use std::ffi::OsString;
+
+use clap::ValueHint;
+use kinglet::Engine;
+
+use crate::failure::Failure;
+use crate::input;
+
+/// Check that modules are valid.
+///
+/// Says what is wrong with each that is not, and where; nothing about the others.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  kinglet validate a.wasm b.wat
+  wasm-tool | kinglet validate -
+
+Exit codes: 0 if all are valid, else 1.")]
+pub(crate) struct Args {
+    /// Modules, binary or text; `-` is standard input.
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<OsString>,
+}
+
+pub(crate) fn run(args: Args) -> Result<i32, Failure> {
+    let engine = Engine::default();
+    let mut code = 0;
+    for file in &args.files {
+        if let Err(failure) =
+            input::read(file).and_then(|bytes| input::compile(&engine, file, &bytes))
+        {
+            code = failure.report();
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,193 @@
+//! `kinglet wast`, `validate`, `inspect` and `completions`.
+
+use std::fs;
+use std::io::Read;
+
+use crate::{command, file, folder, kinglet, kinglet_with};
+
+const GOOD: &str = r#"
+(module (func (export "one") (result i32) (i32.const 1)))
+(assert_return (invoke "one") (i32.const 1))
+"#;
+
+const BAD: &str = r#"
+(module (func (export "one") (result i32) (i32.const 1)))
+(assert_return (invoke "one") (i32.const 2))
+  (assert_return (invoke "two"))
+"#;
+
+#[test]
+fn wast_runs_files_and_folders_in_order() {
+    let folder = folder("wast_runs_files_and_folders");
+    fs::create_dir_all(folder.join("b")).unwrap();
+    let bad = file(&folder, "b/bad.wast", BAD);
+    let good = file(&folder, "a.wast", GOOD);
+    file(&folder, "b/good.wast", GOOD);
+    file(&folder, "b/not-a-script.wat", "(module");
+    let all = folder.to_str().unwrap();
+
+    kinglet(&["wast", "--no-skips", &good]).gives(0, "1 files, 2 passed, 0 failed, 0 skipped\n");
+    kinglet(&["wast", "--no-skips", all]).gives(
+        1,
+        &format!(
+            "{bad}:3:2: assert_return \"one\": expected (i32.const 2), got (i32.const 1)\n\
+             {bad}:4:4: no exported function \"two\"\n\
+             3 files, 5 passed, 2 failed, 0 skipped\n"
+        ),
+    );
+}
+
+#[test]
+fn wast_excuses_what_the_skip_list_names() {
+    let folder = folder("wast_excuses");
+    fs::create_dir_all(folder.join("b")).unwrap();
+    file(&folder, "b/bad.wast", BAD);
+    file(&folder, "b/good.wast", GOOD);
+    let all = folder.to_str().unwrap();
+    let with = |skips: &str| kinglet(&["wast", "--skips", &file(&folder, "skips.txt", skips), all]);
+
+    with("# comment\nb/*.wast none of it works")
+        .gives(0, "2 files, 0 passed, 0 failed, 5 skipped\n");
+    with("bad.wast:3 wrong\nbad.wast:4 absent")
+        .gives(0, "2 files, 3 passed, 0 failed, 2 skipped\n");
+    let stale = with("bad.wast wrong\ngood.wast right\nbad.wast:2 right\nother.wast absent");
+    stale.gives(
+        0,
+        "note: the skip list's `good.wast` is not needed: it passes\n\
+         note: the skip list's `bad.wast:2` is not needed: it passes\n\
+         note: the skip list's `other.wast` fits nothing here\n\
+         2 files, 0 passed, 0 failed, 5 skipped\n",
+    );
+    with("bad.wast").complains(1, "skips.txt`, line 1: `bad.wast` gives no reason");
+    kinglet(&["wast", "--skips", "/absent", all]).complains(1, "cannot read `/absent`");
+}
+
+#[test]
+fn wast_reports_what_it_cannot_read() {
+    let folder = folder("wast_reports");
+    kinglet(&["wast", folder.to_str().unwrap()]).complains(1, "no .wast file in `");
+    kinglet(&["wast", "/absent.wast"]).complains(1, "cannot read `/absent.wast`: No such file");
+    let broken = file(&folder, "broken.wast", "(module)\n(assert_return (invoke");
+    let outcome = kinglet(&["wast", "--no-skips", &broken]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stdout.starts_with(&format!("{broken}:2:")), "{outcome:?}");
+    assert!(outcome.stdout.contains("the script does not parse: "), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("\n1 files, 0 passed, 1 failed, 0 skipped\n"), "{outcome:?}");
+}
+
+#[test]
+fn validate_names_each_bad_file() {
+    let folder = folder("validate");
+    let good = file(&folder, "good.wasm", wat::parse_str("(module (func))").unwrap());
+    let bad = file(&folder, "bad.wat", "(module (func (result i32)))");
+    let worse = file(&folder, "worse.wasm", b"\0asm\x01\0\0");
+    kinglet(&["validate", &good]).gives(0, "");
+    let outcome = kinglet(&["validate", &bad, &good, &worse, "/absent.wasm"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let lines: Vec<_> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{outcome:?}");
+    assert!(lines[0].starts_with(&format!("error: `{bad}`: ")), "{outcome:?}");
+    assert!(lines[1].starts_with(&format!("error: `{worse}`: ")), "{outcome:?}");
+    assert!(lines[2].starts_with("error: cannot read `/absent.wasm`: "), "{outcome:?}");
+    assert!(lines[0].contains("0x"), "the offset is missing: {outcome:?}");
+}
+
+const TOUR: &str = r#"
+    (module $tour
+        (import "env" "log" (func $log (param i32 i64)))
+        (import "env" "table" (table 1 2 funcref))
+        (global (export "counter") (mut i32) (i32.const 0))
+        (memory (export "memory") 1 2)
+        (func $twice (export "double") (param $x i32) (result i32)
+            (call $log (local.get $x) (i64.const 7))
+            (i32.mul (local.get $x) (i32.const 2)))
+        (func (export "sum") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+        (data (i32.const 0) "hello"))"#;
+
+#[test]
+fn inspect_lists_sections_imports_and_exports() {
+    let outcome = kinglet_with(&["inspect", "-"], TOUR);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    let text = &outcome.stdout;
+    for line in [
+        "module tour",
+        "imports (2)",
+        "  env.log: func (i32, i64) -> ()",
+        "  env.table: table 1..2 funcref",
+        "exports (4)",
+        "  counter: global mut i32",
+        "  memory: memory 1..2 pages of 65536 bytes",
+        "  double: func (i32) -> (i32)",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line:?} is missing in\n{text}");
+    }
+    let section = |name: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(name));
+        line.unwrap_or_else(|| panic!("no section {name} in\n{text}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    for name in [
+        "type",
+        "import",
+        "function",
+        "memory",
+        "global",
+        "export",
+        "code",
+        "data",
+        "custom \"name\"",
+    ] {
+        section(name);
+    }
+    assert!(section("code").ends_with(&["2", "items"]), "{text}");
+}
+
+#[test]
+fn inspect_refuses_what_is_no_module() {
+    kinglet_with(&["inspect", "-"], "(module (func (result i32)))")
+        .complains(1, "standard input: ");
+    kinglet(&["inspect", "/absent.wasm"]).complains(1, "cannot read `/absent.wasm`");
+    kinglet(&["inspect"]).complains(2, "<FILE>");
+}
+
+#[test]
+fn completions_for_each_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let outcome = kinglet(&["completions", shell]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert!(outcome.stdout.contains("max-memory"), "{shell}");
+    }
+    kinglet(&["completions", "tea"]).complains(2, "tea");
+}
+
+#[test]
+fn help_shows_options_and_examples() {
+    let outcome = kinglet(&["--help"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    for part in ["run", "wast", "validate", "inspect", "completions", "Examples:", "134"] {
+        assert!(outcome.stdout.contains(part), "{part} is missing in\n{}", outcome.stdout);
+    }
+    for command in ["run", "wast", "validate", "inspect", "completions"] {
+        let outcome = kinglet(&[command, "--help"]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert!(outcome.stdout.contains(&format!("Usage: kinglet {command}")), "{outcome:?}");
+        assert!(outcome.stdout.contains("Examples:"), "{outcome:?}");
+        assert!(!outcome.stdout.contains('\x1b'), "colour without a terminal: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    // More than a pipe holds, so that writing goes on after the reader has gone.
+    let functions: String =
+        (0..20_000).map(|index| format!("(func (export \"function {index}\"))")).collect();
+    let path = file(&folder("a_reader"), "many.wat", format!("(module {functions})"));
+    let mut child = command(&["inspect", &path]).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 16]).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

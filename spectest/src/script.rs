@@ -1,0 +1,377 @@
+//! Running one script.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{self, AssertUnwindSafe};
+
+use kinglet::{Config, Engine, Error, ErrorKind, Instance, Linker, Module, Store, Val};
+use wast::lexer::Lexer;
+use wast::parser::{self, ParseBuffer};
+use wast::token::{Id, Span};
+use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+use crate::report::{Failure, Report};
+use crate::skips::{FileSkips, Skips};
+use crate::source::Source;
+use crate::{spectest, value};
+
+/// Runs `source` on an engine of its own.
+pub(crate) fn run(source: &Source, config: &Config, skips: &Skips) -> (Report, FileSkips) {
+    let report = Report { name: source.name.clone(), ..Report::default() };
+    let start = Span::from_offset(0);
+    let mut run = Run {
+        source,
+        skips,
+        file_skips: skips.for_file(&source.name),
+        report,
+        at: start,
+        panicked: false,
+    };
+    match panic::catch_unwind(AssertUnwindSafe(|| run.script(config))) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            run.fail(error.span(), format!("the script does not parse: {}", error.message()))
+        }
+        Err(panic) => {
+            run.panicked = true;
+            run.fail(
+                run.at,
+                format!("panic: {}; the rest of the script did not run", panic_message(&*panic)),
+            );
+        }
+    }
+    run.finish()
+}
+
+/// A script under way, and what has come of it so far.
+struct Run<'a> {
+    source: &'a Source,
+    skips: &'a Skips,
+    file_skips: FileSkips,
+    report: Report,
+    /// The directive that runs.
+    at: Span,
+    panicked: bool,
+}
+
+impl Run<'_> {
+    fn script(&mut self, config: &Config) -> Result<(), wast::Error> {
+        let mut lexer = Lexer::new(&self.source.text);
+        lexer.allow_confusing_unicode(true);
+        let buffer = ParseBuffer::new_with_lexer(lexer)?;
+        let script = parser::parse::<Wast<'_>>(&buffer)?;
+        let mut world = match World::new(config) {
+            Ok(world) => world,
+            Err(error) => {
+                self.fail(self.at, format!("no engine: {error:#}"));
+                return Ok(());
+            }
+        };
+        for directive in script.directives {
+            self.at = directive.span();
+            let verdict = world.directive(directive);
+            self.record(verdict);
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, verdict: Verdict) {
+        if let Some(entry) = self.line_entry() {
+            self.report.skipped += 1;
+            if verdict.is_err() {
+                self.file_skips.needed.push(entry);
+            }
+        } else if let Err(message) = verdict {
+            self.fail(self.at, message);
+        } else {
+            self.report.passed += 1;
+        }
+    }
+
+    /// The entry of the skip list that excuses the current directive.
+    fn line_entry(&self) -> Option<usize> {
+        if self.file_skips.lines.is_empty() {
+            return None;
+        }
+        let (line, _) = self.at.linecol_in(&self.source.text);
+        self.skips.for_line(&self.file_skips.lines, line + 1)
+    }
+
+    fn fail(&mut self, at: Span, message: String) {
+        let (line, column) = at.linecol_in(&self.source.text);
+        let file = self.source.name.clone();
+        self.report.failures.push(Failure { file, line: line + 1, column: column + 1, message });
+    }
+
+    fn finish(mut self) -> (Report, FileSkips) {
+        // A panic is never excused: what is not supported has to be refused.
+        if !self.file_skips.whole.is_empty() && !self.panicked {
+            if !self.report.failures.is_empty() {
+                self.file_skips.needed.extend(&self.file_skips.whole);
+            }
+            self.report.skipped += self.report.passed + self.report.failures.len();
+            self.report.passed = 0;
+            self.report.failures.clear();
+        }
+        (self.report, self.file_skips)
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Whether a directive did what it should; if not, what was expected and what came.
+type Verdict<T = ()> = Result<T, String>;
+
+/// What an action came to: its results, or why it stopped.
+type Outcome = Result<Vec<Val>, Error>;
+
+/// What the directives of a script act on.
+struct World {
+    store: Store<()>,
+    linker: Linker<()>,
+    /// What directives without a name mean: the instance and the definition made last.
+    instance: Option<Instance>,
+    definition: Option<Module>,
+    instances: HashMap<String, Instance>,
+    definitions: HashMap<String, Module>,
+}
+
+impl World {
+    fn new(config: &Config) -> Result<World, Error> {
+        let engine = Engine::new(config)?;
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new(&engine);
+        linker.allow_shadowing(true);
+        spectest::define(&mut store, &mut linker)?;
+        let (instances, definitions) = (HashMap::new(), HashMap::new());
+        Ok(World { store, linker, instance: None, definition: None, instances, definitions })
+    }
+
+    fn directive(&mut self, directive: WastDirective<'_>) -> Verdict {
+        match directive {
+            WastDirective::Module(mut module) => {
+                // If the module fails, no directive may mistake an older instance for it.
+                self.instance = None;
+                let name = module.name();
+                let module = self.compile(&mut module)?;
+                self.enter(name, &module)
+            }
+            WastDirective::ModuleDefinition(mut module) => {
+                self.definition = None;
+                let name = module.name();
+                let module = self.compile(&mut module)?;
+                if let Some(name) = name {
+                    self.definitions.insert(name.name().to_owned(), module.clone());
+                }
+                self.definition = Some(module);
+                Ok(())
+            }
+            WastDirective::ModuleInstance { instance, module, .. } => {
+                self.instance = None;
+                let definition = match module {
+                    Some(name) => self.definitions.get(name.name()),
+                    None => self.definition.as_ref(),
+                };
+                let definition =
+                    definition.cloned().ok_or_else(|| missing("definition", module))?;
+                self.enter(instance, &definition)
+            }
+            WastDirective::Register { name, module, .. } => {
+                let instance = self.instance(module)?;
+                let registered = self.linker.instance(&mut self.store, name, instance);
+                registered.map(drop).map_err(|error| format!("register {name:?}: {error:#}"))
+            }
+            WastDirective::Invoke(call) => {
+                let outcome = self.invoke(&call)?;
+                outcome.map(drop).map_err(|error| format!("invoke {:?}: {error:#}", call.name))
+            }
+            WastDirective::AssertReturn { exec, results, .. } => {
+                let (action, outcome) = self.execute(exec)?;
+                self.returned(outcome, &results)
+                    .map_err(|problem| format!("assert_return {action}: {problem}"))
+            }
+            WastDirective::AssertTrap { exec, message, .. } => {
+                let (action, outcome) = self.execute(exec)?;
+                trapped(outcome, message)
+                    .map_err(|problem| format!("assert_trap {action}: {problem}"))
+            }
+            WastDirective::AssertExhaustion { call, message, .. } => {
+                let outcome = self.invoke(&call)?;
+                trapped(outcome, message)
+                    .map_err(|problem| format!("assert_exhaustion {:?}: {problem}", call.name))
+            }
+            WastDirective::AssertException { exec, .. } => {
+                let (action, outcome) = self.execute(exec)?;
+                threw(outcome).map_err(|problem| format!("assert_exception {action}: {problem}"))
+            }
+            WastDirective::AssertUnlinkable { module, message, .. } => {
+                let module = self.compile(&mut QuoteWat::Wat(module))?;
+                unlinkable(self.instantiate(&module), message)
+                    .map_err(|problem| format!("assert_unlinkable: {problem}"))
+            }
+            WastDirective::AssertInvalid { module, message, .. } => {
+                self.rejected("assert_invalid", module, message)
+            }
+            WastDirective::AssertMalformed { module, message, .. } => {
+                self.rejected("assert_malformed", module, message)
+            }
+            WastDirective::AssertInvalidCustom { module, message, .. } => {
+                self.rejected("assert_invalid_custom", module, message)
+            }
+            WastDirective::AssertMalformedCustom { module, message, .. } => {
+                self.rejected("assert_malformed_custom", module, message)
+            }
+            WastDirective::AssertSuspension { .. } => {
+                Err("assert_suspension: needs the stack-switching proposal".into())
+            }
+            WastDirective::Thread(_) => Err("thread: needs the threads proposal".into()),
+            WastDirective::Wait { .. } => Err("wait: needs the threads proposal".into()),
+        }
+    }
+
+    /// Instantiates `module`; from now on it is what directives without a name mean.
+    fn enter(&mut self, name: Option<Id<'_>>, module: &Module) -> Verdict {
+        let instance = self.instantiate(module).map_err(|error| format!("module: {error:#}"))?;
+        if let Some(name) = name {
+            self.instances.insert(name.name().to_owned(), instance);
+        }
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    fn instantiate(&mut self, module: &Module) -> Result<Instance, Error> {
+        self.linker.instantiate(&mut self.store, module)
+    }
+
+    fn compile(&self, module: &mut QuoteWat<'_>) -> Verdict<Module> {
+        let bytes = encode(module).map_err(|message| format!("module: {message}"))?;
+        Module::new(self.store.engine(), bytes).map_err(|error| format!("module: {error:#}"))
+    }
+
+    fn instance(&self, name: Option<Id<'_>>) -> Verdict<Instance> {
+        let instance = match name {
+            Some(name) => self.instances.get(name.name()).copied(),
+            None => self.instance,
+        };
+        instance.ok_or_else(|| missing("instance", name))
+    }
+
+    /// Performs an action; tells also how to call it in a message.
+    fn execute(&mut self, action: WastExecute<'_>) -> Verdict<(String, Outcome)> {
+        match action {
+            WastExecute::Invoke(call) => Ok((format!("{:?}", call.name), self.invoke(&call)?)),
+            WastExecute::Wat(module) => {
+                let module = self.compile(&mut QuoteWat::Wat(module))?;
+                Ok(("module".to_owned(), self.instantiate(&module).map(|_| Vec::new())))
+            }
+            WastExecute::Get { module, global, .. } => {
+                let instance = self.instance(module)?;
+                let found = instance.get_global(&mut self.store, global);
+                let value = found
+                    .ok_or_else(|| format!("no exported global {global:?}"))?
+                    .get(&mut self.store);
+                Ok((format!("{global:?}"), Ok(vec![value])))
+            }
+        }
+    }
+
+    fn invoke(&mut self, call: &WastInvoke<'_>) -> Verdict<Outcome> {
+        let instance = self.instance(call.module)?;
+        let func = instance.get_func(&mut self.store, call.name);
+        let func = func.ok_or_else(|| format!("no exported function {:?}", call.name))?;
+        let args = call.args.iter().map(|arg| value::argument(&mut self.store, arg));
+        let args = args.collect::<Verdict<Vec<_>>>()?;
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+    }
+
+    fn returned(&mut self, outcome: Outcome, expected: &[WastRet<'_>]) -> Verdict {
+        let got = outcome.map_err(|error| {
+            format!("expected {}, got: {error:#}", value::show_expected(expected))
+        })?;
+        let fits = |(expected, got)| value::fits(&self.store, expected, got);
+        if got.len() == expected.len() && expected.iter().zip(&got).all(fits) {
+            return Ok(());
+        }
+        Err(format!(
+            "expected {}, got {}",
+            value::show_expected(expected),
+            value::show(&self.store, &got, expected)
+        ))
+    }
+
+    /// Whether `module` is refused: by the text format's reader, which is not ours, or by the engine.
+    fn rejected(&mut self, directive: &str, mut module: QuoteWat<'_>, message: &str) -> Verdict {
+        let Ok(bytes) = encode(&mut module) else { return Ok(()) };
+        match Module::new(self.store.engine(), bytes) {
+            Ok(_) => Err(format!("{directive}: expected {message:?}, but the module is accepted")),
+            // Not to know what a module means is no verdict on it.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                Err(format!("{directive}: expected {message:?}, got: {error:#}"))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The module's binary form.
+fn encode(module: &mut QuoteWat<'_>) -> Verdict<Vec<u8>> {
+    let text = match module {
+        QuoteWat::QuoteComponent(..) | QuoteWat::Wat(Wat::Component(_)) => {
+            return Err("components are not supported".to_owned());
+        }
+        module => match module.to_test().map_err(|error| error.message())? {
+            QuoteWatTest::Binary(bytes) => return Ok(bytes),
+            QuoteWatTest::Text(text) => text,
+        },
+    };
+    let text = str::from_utf8(&text).map_err(|_| "malformed UTF-8 encoding".to_owned())?;
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let encode = || parser::parse::<Wat<'_>>(&ParseBuffer::new_with_lexer(lexer)?)?.encode();
+    encode().map_err(|error| error.message())
+}
+
+fn missing(what: &str, name: Option<Id<'_>>) -> String {
+    match name {
+        Some(name) => format!("no {what} `${}`", name.name()),
+        None => format!("no {what} to act on"),
+    }
+}
+
+fn trapped(outcome: Outcome, expected: &str) -> Verdict {
+    let error = match outcome {
+        Ok(results) => {
+            return Err(format!("expected the trap {expected:?}, got {} results", results.len()));
+        }
+        Err(error) => error,
+    };
+    // The suite's messages may say which element it was: "uninitialized element 2".
+    let essence = expected.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    match error.trap() {
+        Some(trap) if trap.message().contains(essence) => Ok(()),
+        Some(trap) => Err(format!("expected the trap {expected:?}, got {:?}", trap.message())),
+        None => Err(format!("expected the trap {expected:?}, got: {error:#}")),
+    }
+}
+
+fn threw(outcome: Outcome) -> Verdict {
+    match outcome {
+        Ok(results) => Err(format!("expected an exception, got {} results", results.len())),
+        Err(error) if error.trap().is_none() && error.to_string().contains("exception") => Ok(()),
+        Err(error) => Err(format!("expected an exception, got: {error:#}")),
+    }
+}
+
+fn unlinkable(outcome: Result<Instance, Error>, expected: &str) -> Verdict {
+    match outcome {
+        Ok(_) => Err(format!("expected {expected:?}, but the module is instantiated")),
+        Err(error) if error.kind() == ErrorKind::Link && error.to_string().contains(expected) => {
+            Ok(())
+        }
+        Err(error) => Err(format!("expected {expected:?}, got: {error:#}")),
+    }
+}
