@@ -7,7 +7,8 @@ use kinglet_benches::read;
 fn instantiate(criterion: &mut Criterion) {
     let engine = Engine::default();
     let mut group = criterion.benchmark_group("instantiate");
-    for file in ["workloads/small.wasm", "workloads/call.wasm", "../tests/guests/rust-library.wasm"] {
+    for file in ["workloads/small.wasm", "workloads/call.wasm", "../tests/guests/rust-library.wasm"]
+    {
         let module = Module::new(&engine, read(file)).expect("it is valid");
         let mut linker = Linker::<()>::new(&engine);
         linker.define_unknown_imports_as_traps(&module).expect("the imports are functions");

@@ -35,6 +35,13 @@ own paths -O2
 own chess -O2
 own alloc -Os
 own jpeg -O2 -mbulk-memory -mnontrapping-fptoint
+own edit -O3
+own format -Os "$here/c/nowasi.c"
+own btree -O2
+own fixed -O2
+own images -O3 -mbulk-memory -mnontrapping-fptoint
+own search -O2
+own geometry -O2
 
 # crate NAME: the unpacked source of a crate that carries C code
 crate() {
@@ -66,6 +73,35 @@ if wants zlib; then
     compile zlib -O3 -w -I"$zlib" "$here/c/zlib.c" "$zlib"/{adler32,compress,crc32,deflate,inflate,inffast,inftrees,trees,uncompr,zutil}.c
 fi
 
+if wants bzip2; then
+    bzip2=$(crate bzip2-sys)/bzip2-1.0.8
+    compile bzip2 -O2 -w -I"$bzip2" -DBZ_NO_STDIO "$here/c/bzip2.c" "$bzip2"/{blocksort,bzlib,compress,crctable,decompress,huffman,randtable}.c
+fi
+
+if wants zstd; then
+    zstd=$(crate zstd-sys)/zstd/lib
+    compile zstd -O2 -w -I"$zstd" -DZSTD_DISABLE_ASM -DZSTD_NO_TRACE "$here/c/zstd.c" "$zstd"/{common,compress,decompress}/*.c
+fi
+
+if wants pcre2; then
+    pcre2=$(crate pcre2-sys)/upstream
+    compile pcre2 -Os -w -I"$pcre2/include" -I"$pcre2/src" -DHAVE_CONFIG_H -DSUPPORT_PCRE2_8 -DSUPPORT_UNICODE -DPCRE2_STATIC \
+        -DPCRE2_CODE_UNIT_WIDTH=8 -DHAVE_MEMMOVE -DSTDC_HEADERS "$here/c/pcre2.c" \
+        $(ls "$pcre2"/src/*.c | grep -v -e jit -e ucptables -e posix)
+fi
+
+if wants webp; then
+    webp=$(crate libwebp-sys)/vendor
+    compile webp -O2 -w -I"$webp" -I"$webp/src" "$here"/c/{webp,nowasi}.c "$webp"/src/{dec,enc,dsp,utils}/*.c "$webp"/sharpyuv/*.c
+fi
+
+if wants opus; then
+    opus=$(crate audiopus_sys)/opus
+    compile opus -O2 -w -I"$opus"/include -I"$opus"/celt -I"$opus"/silk -I"$opus"/silk/float -DOPUS_BUILD -DVAR_ARRAYS -DHAVE_LRINTF "$here"/c/{opus,nowasi}.c \
+        "$opus"/src/{opus,opus_decoder,opus_encoder,repacketizer,analysis,mlp,mlp_data}.c "$opus"/silk/*.c "$opus"/silk/float/*.c \
+        "$opus"/celt/{bands,celt,celt_encoder,celt_decoder,cwrs,entcode,entdec,entenc,kiss_fft,laplace,mathops,mdct,modes,pitch,celt_lpc,quant_bands,rate,vq}.c
+fi
+
 if wants quickjs; then
     quickjs=$(crate libquickjs-sys)/embed/quickjs
     compile quickjs -O2 -w -I"$quickjs" -D_GNU_SOURCE '-DCONFIG_VERSION="corpus"' -DEMSCRIPTEN -DFE_DOWNWARD=0 -DFE_UPWARD=0 \
@@ -93,4 +129,6 @@ rust() { # rust PROFILE NAME...
     )
 }
 
-rust release json markdown
+rust release json markdown bigrational ciphers cloth lz4 png_image jpeg_image vector_art glyphs
+rust o2 collections graphs decimals spreadsheet regex wasm_module unicode
+rust os script templates rust_syntax toml_config brotli

@@ -168,17 +168,27 @@ impl List {
                     items.join(", ")
                 );
             };
-        table(
-            "First opcode of each row's value forms.",
-            "ROW_FORMS",
-            "u16",
-            &mut self.rows.iter().map(usize::to_string),
+        let rows = ROWS.iter().zip(self.rows.iter().zip(&self.branches)).map(
+            |(row, (forms, branches))| {
+                let to = row.to.filter(|_| row.class != Class::store).unwrap_or(Num::u32);
+                format!(
+                    "RowForms {{ forms: {forms}, branches: {branches}, list: {}, destinations: {}, \
+                 operands: {}, from: Num::{:?}, to: Num::{:?}, commutes: {}, compares: {} }}",
+                    pair_list(row),
+                    destinations(row),
+                    unary_kinds(row),
+                    row.from.unwrap_or(Num::u32),
+                    if to == Num::bool { Num::u32 } else { to },
+                    row.commutes,
+                    row.class == Class::cmp,
+                )
+            },
         );
         table(
-            "First opcode of each row's branch forms.",
-            "BRANCH_FORMS",
-            "u16",
-            &mut self.branches.iter().map(usize::to_string),
+            "What the sink needs to know about each row.",
+            "ROW_FORMS",
+            "RowForms",
+            &mut rows.into_iter(),
         );
         table(
             "Names of the forms.",
@@ -201,6 +211,16 @@ impl List {
             "PINNABLE",
             "u64",
             &mut pins.iter().map(u64::to_string),
+        );
+        let mut firsts = vec![0u64; n.div_ceil(64)];
+        for &(p, _, _) in pairs {
+            firsts[p / 64] |= 1 << (p % 64);
+        }
+        table(
+            "Bit per opcode: whether it is the first of a pair.",
+            "FIRSTS",
+            "u64",
+            &mut firsts.iter().map(u64::to_string),
         );
         self.fusion_table(&mut s, pairs);
         _ = writeln!(
@@ -256,27 +276,36 @@ fn num(num: Option<Num>) -> Num {
     num.expect("the class has operand types")
 }
 
+/// How many destinations the forms of a row have.
+fn destinations(row: &Row) -> usize {
+    match row.class {
+        Class::store | Class::slots => 0,
+        // A comparison as a value is rare enough to go without a destination of its own.
+        Class::cmp => destination_count(Num::u32, true),
+        Class::load => destination_count(num(row.to), false),
+        _ => destination_count(num(row.to), row.rare),
+    }
+}
+
 /// The forms of a row of the op table.
 fn row_forms(list: &mut List, row: &Row) {
     list.rows.push(list.forms.len());
     let (name, op) = (row.name, row.variant);
     match row.class {
         Class::un | Class::un_trap => {
-            for &k in kinds::unary_kinds(row) {
+            for &k in &KINDS[..unary_kinds(row)] {
                 let (c, k, layout) = kind(k);
                 list.dests(
                     &format!("{name}.{c}"),
                     &format!("Un<{op}, {k}, $D>"),
                     layout,
-                    kinds::destinations(num(row.to), row.rare),
+                    destinations(row),
                 );
             }
         }
         Class::bin | Class::bin_trap | Class::cmp => {
-            let to = if row.class == Class::cmp { Num::u32 } else { num(row.to) };
-            // A comparison as a value is rare enough to go without a destination of its own.
-            let count = kinds::destinations(to, row.rare || row.class == Class::cmp);
-            for &(l, r) in kinds::LISTS[kinds::list(row)] {
+            let count = destinations(row);
+            for &(l, r) in kinds::LISTS[pair_list(row)] {
                 let ((lc, l, ll), (rc, r, rl)) = (kind(l), kind(r));
                 list.dests(
                     &format!("{name}.{lc}{rc}"),
@@ -287,8 +316,8 @@ fn row_forms(list: &mut List, row: &Row) {
             }
         }
         Class::load => {
-            let count = kinds::destinations(num(row.to), false);
-            for &k in kinds::ADDRESS {
+            let count = destinations(row);
+            for &k in &KINDS[..kinds::ADDRESS] {
                 let (c, k, layout) = kind(k);
                 list.dests(
                     &format!("{name}.{c}"),
@@ -300,8 +329,8 @@ fn row_forms(list: &mut List, row: &Row) {
             list.dests(&format!("{name}.wide"), &format!("LoadWide<{op}, $D>"), "smq", count);
         }
         Class::store => {
-            for &a in kinds::ADDRESS {
-                for &v in kinds::value_kinds(num(row.from)) {
+            for &a in &KINDS[..kinds::ADDRESS] {
+                for &v in value_kinds(num(row.from)) {
                     let ((ac, a, al), (vc, v, vl)) = (kind(a), kind(v));
                     list.push(
                         format!("{name}.{ac}{vc}"),
@@ -320,7 +349,7 @@ fn row_forms(list: &mut List, row: &Row) {
         for (prefix, when) in
             [("br", "true"), ("br_not", "false")].into_iter().take(1 + usize::from(both))
         {
-            for &(l, r) in kinds::LISTS[kinds::list(row)] {
+            for &(l, r) in kinds::LISTS[pair_list(row)] {
                 let ((lc, l, ll), (rc, r, rl)) = (kind(l), kind(r));
                 list.push(
                     format!("{prefix}_{name}.{lc}{rc}"),
@@ -361,7 +390,7 @@ fn own_forms(list: &mut List) {
     for (ty, name) in [("u64", "INT"), ("f32", "F32"), ("f64", "F64")] {
         let count = if name == "F32" { 2 } else { 3 };
         list.consts.push((format!("SELECT_{name}"), list.forms.len()));
-        for &k in kinds::CONDITION {
+        for &k in &KINDS[..kinds::CONDITION] {
             let (c, k, layout) = kind(k);
             let lower = name.to_lowercase();
             list.dests(
@@ -379,15 +408,15 @@ fn own_forms(list: &mut List) {
             count,
         );
     }
-    for (ty, name, ks) in [
-        ("u64", "I64", &[Kind::Slot, Kind::Acc, Kind::Imm, Kind::Pin][..]),
-        ("u32", "I32", &[Kind::Slot, Kind::Acc, Kind::Imm, Kind::Pin]),
-        ("f32", "F32", &[Kind::Slot, Kind::Acc, Kind::Imm]),
-        ("f64", "F64", &[Kind::Slot, Kind::Acc, Kind::Imm, Kind::Pin]),
+    for (ty, name, num) in [
+        ("u64", "I64", Num::u64),
+        ("u32", "I32", Num::u32),
+        ("f32", "F32", Num::f32),
+        ("f64", "F64", Num::f64),
     ] {
         for (family, body, prefix) in [("GLOBAL_SET", "GlobalSet", "u"), ("RET", "RetOne", "w")] {
             list.consts.push((format!("{family}_{name}"), list.forms.len()));
-            for &k in ks {
+            for &k in value_kinds(num) {
                 let (c, k, layout) = kind(k);
                 let lower = format!("{family}_{name}").to_lowercase();
                 list.push(
@@ -411,7 +440,7 @@ fn own_forms(list: &mut List) {
     ] {
         list.consts.push((name.into(), list.forms.len()));
         // The driver reads the operands of tail calls from slots.
-        for &k in if name.starts_with("TAIL") { &kinds::CONDITION[..1] } else { kinds::CONDITION } {
+        for &k in &KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::CONDITION }] {
             let (c, k, l) = kind(k);
             list.push(
                 format!("{}.{c}", name.to_lowercase()),
@@ -424,4 +453,35 @@ fn own_forms(list: &mut List) {
     list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
     list.own("TAIL_CALL", "TailCall", "ubbw");
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
+}
+
+/// The number in `LISTS` of the pairs that the op of a row has forms for.
+fn pair_list(row: &Row) -> usize {
+    let symmetric = row.commutes || row.class == Class::cmp;
+    match (row.rare, row.from, symmetric) {
+        (true, ..) => 4,
+        (false, Some(Num::f32), true) => 2,
+        (false, Some(Num::f32), false) => 3,
+        (false, _, true) => 0,
+        (false, _, false) => 1,
+    }
+}
+
+/// How many destinations the forms of an op with results of type `to` have: accumulator, accumulator and slot, and the pinned
+/// local where there is one of the class and the op is not rare. Their opcodes follow each other in this order.
+fn destination_count(to: Num, rare: bool) -> usize {
+    if rare || to == Num::f32 { 2 } else { 3 }
+}
+
+/// The kinds of a single operand, in the order of its forms. Most ops have forms for the first few.
+const KINDS: [Kind; 4] = [Kind::Slot, Kind::Acc, Kind::Pin, Kind::Imm];
+
+/// How many of `KINDS` the operand of a one-operand form has.
+fn unary_kinds(row: &Row) -> usize {
+    if row.rare || row.from == Some(Num::f32) { 2 } else { 3 }
+}
+
+/// The kinds of a value of type `ty` that is stored or returned: all there are.
+fn value_kinds(ty: Num) -> &'static [Kind] {
+    if ty == Num::f32 { &[Kind::Slot, Kind::Acc, Kind::Imm] } else { &KINDS }
 }

@@ -96,6 +96,11 @@ pub type EnforcedLimits = Limits;
 /// The result of what can fail here.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What the macros of this crate expand to.
 #[doc(hidden)]
 pub mod __private {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use kinglet::{Engine, Module};
+use kinglet::{CompilationMode, Config, Engine, Module};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -37,6 +37,12 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
         error.set_path(if path == "-" { OsStr::new("<stdin>") } else { path });
         Failure::new(error.to_string())
     })
+}
+
+/// An engine for which loading a module is validating it.
+pub(crate) fn lazy_engine() -> Result<Engine, Failure> {
+    Engine::new(Config::new().compilation_mode(CompilationMode::Lazy))
+        .map_err(|error| Failure::new(format!("{error:#}")))
 }
 
 /// Makes a module of what [`read`] gave for `path`.

@@ -5,6 +5,7 @@
 mod cmd;
 mod failure;
 mod input;
+mod listing;
 mod progress;
 mod units;
 mod values;

@@ -103,11 +103,13 @@ impl FuncType {
     }
 
     /// Types of the parameters, in order.
+    #[inline]
     pub fn params(&self) -> &[ValType] {
         &self.types[..self.params as usize]
     }
 
     /// Types of the results, in order.
+    #[inline]
     pub fn results(&self) -> &[ValType] {
         &self.types[self.params as usize..]
     }

@@ -111,7 +111,9 @@ impl Code {
                 frame_size = frame_size.max(builder.frame_size);
                 state.starts.push((start, func));
                 #[cfg(feature = "profile")]
-                pairs.extend(builder.pairs.iter().map(|&(at, first, second)| (start + at, (first, second))));
+                pairs.extend(
+                    builder.pairs.iter().map(|&(at, first, second)| (start + at, (first, second))),
+                );
             }
             let entry = ENTRIES + 4 * index;
             // Entries are read whole, so they are in the order of the host.

@@ -1,20 +1,18 @@
 // Which operand kinds every op has forms for. Shared between the build script, which makes opcodes and handlers of them,
 // and the sink, which chooses among them.
 
-use kinglet_core::op::{Class, Num, Row};
-
 /// Where an operand of a form is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Kind {
     /// In a slot of the frame.
     Slot,
     /// In the accumulator of its class.
     Acc,
-    /// In the code.
-    Imm,
     /// In the register of the pinned local.
     Pin,
+    /// In the code.
+    Imm,
 }
 
 use Kind::{Acc as A, Imm as I, Pin as P, Slot as S};
@@ -47,36 +45,28 @@ const RARE: Pairs = &[(S, S), (A, S), (S, A), (S, I), (A, I)];
 /// Every list of pairs, so that a list has a number.
 pub(crate) const LISTS: [Pairs; 5] = [SYMMETRIC, FULL, SYMMETRIC_F32, FULL_F32, RARE];
 
-/// The number in [`LISTS`] of the pairs that the op of a row has forms for.
-pub(crate) fn list(row: &Row) -> usize {
-    let symmetric = row.commutes || row.class == Class::cmp;
-    match (row.rare, row.from, symmetric) {
-        (true, ..) => 4,
-        (false, Some(Num::f32), true) => 2,
-        (false, Some(Num::f32), false) => 3,
-        (false, _, true) => 0,
-        (false, _, false) => 1,
+/// For each list and two kinds, `4 * first + second`, the number of the pair, or [`NO_PAIR`].
+#[allow(dead_code, reason = "the build script does not look pairs up")]
+pub(crate) static PAIRS: [[u8; 16]; LISTS.len()] = {
+    let mut table = [[NO_PAIR; 16]; LISTS.len()];
+    let mut list = 0;
+    while list < LISTS.len() {
+        let mut pair = 0;
+        while pair < LISTS[list].len() {
+            let (a, b) = LISTS[list][pair];
+            table[list][4 * a as usize + b as usize] = pair as u8;
+            pair += 1;
+        }
+        list += 1;
     }
-}
+    table
+};
 
-/// How many destinations the forms of an op with results of type `to` have: accumulator, accumulator and slot, and the pinned
-/// local where there is one of the class and the op is not rare. Their opcodes follow each other in this order.
-pub(crate) fn destinations(to: Num, rare: bool) -> usize {
-    if rare || to == Num::f32 { 2 } else { 3 }
-}
+/// What stands in [`PAIRS`] for a pair that a list does not have.
+pub(crate) const NO_PAIR: u8 = u8::MAX;
 
-/// The kinds of the operand of a one-operand form.
-pub(crate) fn unary_kinds(row: &Row) -> &'static [Kind] {
-    if row.rare || row.from == Some(Num::f32) { &[S, A] } else { &[S, A, P] }
-}
+/// How many kinds, in their order, the address of a load or store has.
+pub(crate) const ADDRESS: usize = 4;
 
-/// The kinds of the address of a load or store.
-pub(crate) const ADDRESS: &[Kind] = &[S, A, P, I];
-
-/// The kinds of the value of a store of type `from`.
-pub(crate) fn value_kinds(from: Num) -> &'static [Kind] {
-    if from == Num::f32 { &[S, A, I] } else { &[S, A, I, P] }
-}
-
-/// The kinds of a condition or index.
-pub(crate) const CONDITION: &[Kind] = &[S, A, P];
+/// How many kinds a condition or index has.
+pub(crate) const CONDITION: usize = 3;

@@ -61,6 +61,10 @@ pub fn take() -> (u64, Vec<Pair>) {
         *pairs.entry(pair).or_default() += profile.counts[at as usize / 2];
     }
     let name = |opcode: u16| NAMES[usize::from(opcode)].to_string();
-    let pairs = pairs.into_iter().map(|((first, second), count)| Pair { first: name(first), second: name(second), count });
+    let pairs = pairs.into_iter().map(|((first, second), count)| Pair {
+        first: name(first),
+        second: name(second),
+        count,
+    });
     (total, pairs.collect())
 }

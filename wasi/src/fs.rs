@@ -8,6 +8,85 @@ use crate::{Errno, PollHandle};
 pub type FsResult<T> = Result<T, Errno>;
 
 /// A file system that can be [granted](crate::WasiCtxBuilder::preopened_fs) to a guest.
+///
+/// Here is one with a single directory, of files that are part of the program:
+///
+/// ```
+/// use kinglet_wasi::{
+///     Dir, DirEntry, Errno, File, FileType, Fs, FsPerms, FsResult, Metadata, Node, OpenOptions, ReadDir,
+///     WasiCtxBuilder,
+/// };
+///
+/// #[derive(Clone, Copy)]
+/// struct Assets(&'static [(&'static str, &'static [u8])]);
+///
+/// struct Asset {
+///     ino: u64,
+///     bytes: &'static [u8],
+/// }
+///
+/// impl Assets {
+///     fn find(self, path: &str) -> FsResult<Asset> {
+///         if path.starts_with("..") {
+///             return Err(Errno::PERM);
+///         }
+///         let index = self.0.iter().position(|(name, _)| *name == path).ok_or(Errno::NOENT)?;
+///         Ok(Asset { ino: index as u64 + 2, bytes: self.0[index].1 })
+///     }
+/// }
+///
+/// impl Fs for Assets {
+///     fn root(&self) -> FsResult<Box<dyn Dir>> {
+///         Ok(Box::new(*self))
+///     }
+/// }
+///
+/// impl Dir for Assets {
+///     fn open(&self, path: &str, options: &OpenOptions) -> FsResult<Node> {
+///         match path {
+///             "." => Ok(Node::Dir(Box::new(*self))),
+///             _ if options.directory => Err(Errno::NOTDIR),
+///             _ => Ok(Node::File(Box::new(self.find(path)?))),
+///         }
+///     }
+///
+///     fn metadata(&self) -> FsResult<Metadata> {
+///         Ok(Metadata { ino: 1, file_type: FileType::Directory, ..Metadata::default() })
+///     }
+///
+///     fn metadata_at(&self, path: &str, _follow: bool) -> FsResult<Metadata> {
+///         if path == "." { Dir::metadata(self) } else { self.find(path)?.metadata() }
+///     }
+///
+///     fn read_dir(&self) -> FsResult<ReadDir> {
+///         let entry = |(index, (name, _)): (usize, &(&str, &[u8]))| {
+///             let ino = index as u64 + 2;
+///             Ok(DirEntry { name: name.to_string(), file_type: FileType::RegularFile, ino })
+///         };
+///         Ok(Box::new(self.0.iter().enumerate().map(entry)))
+///     }
+/// }
+///
+/// impl File for Asset {
+///     fn metadata(&self) -> FsResult<Metadata> {
+///         let (ino, size) = (self.ino, self.bytes.len() as u64);
+///         Ok(Metadata { ino, size, file_type: FileType::RegularFile, ..Metadata::default() })
+///     }
+///
+///     fn read_at(&self, buf: &mut [u8], offset: u64) -> FsResult<usize> {
+///         let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+///         Ok(std::io::Read::read(&mut rest.unwrap_or_default(), buf)?)
+///     }
+/// }
+///
+/// # fn main() -> kinglet::Result<()> {
+/// let assets = Assets(&[("logo.svg", b"<svg/>"), ("index.html", b"<p>Hello")]);
+/// let ctx = WasiCtxBuilder::new()
+///     .preopened_fs(Box::new(assets), "/assets", FsPerms::ReadOnly)?
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
 pub trait Fs: Send {
     /// Its root. The guest reaches nothing but what the root's methods hand out.
     fn root(&self) -> FsResult<Box<dyn Dir>>;

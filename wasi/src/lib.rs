@@ -47,16 +47,19 @@
 //! # }
 //! ```
 //!
-//! # What differs from system to system, and from other runtimes
+//! # What differs from other runtimes
 //!
 //! - A pointer out of the guest's memory ends the guest with [`BadPointer`], as the specification has it.
 //!   Pointers need not be aligned.
+//! - The older module `wasi_unstable` is not provided: some of its types are laid out in another way.
 //! - Rights are kept and can be narrowed by `fd_fdstat_set_rights`, never widened. A descriptor without `FD_READ`
 //!   or `FD_WRITE` answers `BADF`, one without another right `NOTCAPABLE`, and a read-only grant `PERM`.
 //! - Each grant is a file system of its own: renaming and linking from one to another is `XDEV`, even where they
 //!   lie on one disk.
 //! - Calls that wait (sleeping, reading a pipe, accepting a connection) end the guest with [`Timeout`] when the
 //!   [deadline](WasiCtxBuilder::deadline) passes. On Windows this does not hold for standard input and output.
+
+#![forbid(unsafe_code)]
 
 mod abi;
 mod builder;

@@ -314,13 +314,17 @@ impl Tree {
     fn resize(&mut self, ino: u64, size: u64) -> FsResult<()> {
         let old = self.node(ino)?.data.size();
         self.charge(size.saturating_sub(old))?;
-        self.used -= old.saturating_sub(size);
         let now = (self.now)();
         let node = self.node_mut(ino)?;
-        node.times[1..].fill(now);
-        if let Data::File(bytes) = &mut node.data {
-            bytes.resize(size as usize, 0);
+        let Data::File(bytes) = &mut node.data else { return Err(Errno::ISDIR) };
+        let more = usize::try_from(size.saturating_sub(old)).unwrap_or(usize::MAX);
+        if bytes.try_reserve(more).is_err() {
+            self.used -= size.saturating_sub(old);
+            return Err(Errno::NOSPC);
         }
+        bytes.resize(size as usize, 0);
+        node.times[1..].fill(now);
+        self.used -= old.saturating_sub(size);
         Ok(())
     }
 

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::ValueHint;
-use kinglet::{Engine, ExternType, Module, Mutability, inspect};
+use kinglet::{ExternType, FuncType, Module, Mutability, inspect};
 
 use crate::failure::Failure;
 use crate::input;
+use crate::listing::Listing;
 
 /// Show what a module consists of.
 ///
@@ -19,8 +20,8 @@ use crate::input;
   kinglet inspect hello.wasm --bytecode main     # of one, by name or index")]
 pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    file: OsString,
+    #[arg(required_unless_present = "bytecode", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<OsString>,
 
     /// Show instead the code that the interpreter runs, beside the WebAssembly it was made from: of all functions or
     /// of FUNC, a name or an index.
@@ -28,18 +29,29 @@ pub(crate) struct Args {
     bytecode: Option<Option<String>>,
 }
 
+impl Args {
+    /// The file, and which bytecode to show of it.
+    fn split(self) -> Result<(OsString, Option<Option<String>>), Failure> {
+        match (self.file, self.bytecode) {
+            (Some(file), bytecode) => Ok((file, bytecode)),
+            // In `--bytecode FILE` clap takes the file for the function.
+            (None, Some(Some(file))) => Ok((file.into(), Some(None))),
+            (None, _) => Err(Failure::usage("which FILE?")),
+        }
+    }
+}
+
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
-    let bytes = input::read(&args.file)?;
-    let engine = Engine::default();
-    let module = input::compile(&engine, &args.file, &bytes)?;
+    let (file, bytecode) = args.split()?;
+    let bytes = input::read(&file)?;
+    let engine = input::lazy_engine()?;
+    let module = input::compile(&engine, &file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.bytecode {
+    match bytecode {
         Some(function) => {
-            for index in chosen(&module, function.as_deref(), &input::name(&args.file))? {
-                let code = inspect::bytecode(&module, index)
-                    .map_err(|error| Failure::new(format!("{error:#}")))?;
-                writeln!(out, "{}\n", code.trim_end())?;
-            }
+            let file = input::name(&file);
+            let functions = chosen(&module, function.as_deref(), &file)?;
+            show_bytecode(&mut out, &module, &functions, &file)?;
         }
         None => {
             if let Some(name) = module.name() {
@@ -48,28 +60,54 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             show_sections(&mut out, &module)?;
             show_functions(&mut out, &module)?;
             show_externs(&mut out, &module)?;
-            writeln!(out, "features")?;
-            writeln!(out, "  {}", inspect::features_used(&module).join(", "))?;
+            writeln!(out, "proposals needed")?;
+            let features = inspect::features_used(&module);
+            let features =
+                if features.is_empty() { "none".to_owned() } else { features.join(", ") };
+            writeln!(out, "  {features}")?;
         }
     }
     out.flush()?;
     Ok(0)
 }
 
-/// The indices of the functions whose code is asked for: all that are not imported, or the one called `function`, by
-/// its index or by its name in the name section.
-fn chosen(module: &Module, function: Option<&str>, file: &str) -> Result<Vec<u32>, Failure> {
-    let Some(wanted) = function else {
-        let own = inspect::functions(module).filter(|function| function.body.is_some());
-        return Ok(own.map(|function| function.index).collect());
+/// The functions whose code is asked for: all that are not imported, or the one whose index or name `wanted` is.
+fn chosen(
+    module: &Module,
+    wanted: Option<&str>,
+    file: &str,
+) -> Result<Vec<inspect::Function>, Failure> {
+    let Some(wanted) = wanted else {
+        return Ok(inspect::functions(module).filter(|function| function.body.is_some()).collect());
     };
-    let called = |function: &inspect::Function| function.name.as_deref() == Some(wanted);
-    let index = wanted
-        .parse()
-        .ok()
-        .or_else(|| inspect::functions(module).find(called).map(|function| function.index));
-    let index = index.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?;
-    Ok(vec![index])
+    let index = wanted.parse().ok();
+    let fits = |function: &inspect::Function| {
+        Some(function.index) == index || function.name.as_deref() == Some(wanted)
+    };
+    let function = inspect::functions(module).find(fits);
+    Ok(vec![function.ok_or_else(|| Failure::new(format!("{file} has no function `{wanted}`")))?])
+}
+
+fn show_bytecode(
+    out: &mut impl Write,
+    module: &Module,
+    functions: &[inspect::Function],
+    file: &str,
+) -> Result<(), Failure> {
+    let failure = |problem: String| Failure::new(format!("{file}: {problem}"));
+    let bodies = || functions.iter().filter_map(|function| function.body.clone());
+    let start = bodies().map(|body| body.start).min().unwrap_or_default();
+    let end = bodies().map(|body| body.end).max().unwrap_or_default();
+    let listing = Listing::new(inspect::binary(module), start..end).map_err(failure)?;
+    for function in functions {
+        let code = inspect::bytecode(module, function.index);
+        let code = code.map_err(|error| failure(format!("{error:#}")))?;
+        let name = function.name.as_deref().unwrap_or_default();
+        writeln!(out, "{} {name}: {}", function.index, show_function(&function.ty))?;
+        listing.write(out, &function.body.clone().unwrap_or_default(), &code)?;
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 fn show_sections(out: &mut impl Write, module: &Module) -> io::Result<()> {
@@ -105,12 +143,7 @@ fn show_externs(out: &mut impl Write, module: &Module) -> io::Result<()> {
 
 fn show_type(ty: &ExternType) -> String {
     match ty {
-        ExternType::Func(ty) => {
-            let list = |types: Vec<String>| types.join(", ");
-            let params = list(ty.params().map(|ty| ty.to_string()).collect());
-            let results = list(ty.results().map(|ty| ty.to_string()).collect());
-            format!("func ({params}) -> ({results})")
-        }
+        ExternType::Func(ty) => show_function(ty),
         ExternType::Global(ty) => {
             let mutable = if ty.mutability() == Mutability::Var { "mut " } else { "" };
             format!("global {mutable}{}", ty.content())
@@ -129,6 +162,13 @@ fn show_type(ty: &ExternType) -> String {
         }
         _ => "tag".to_owned(),
     }
+}
+
+fn show_function(ty: &FuncType) -> String {
+    let list = |types: Vec<String>| types.join(", ");
+    let params = list(ty.params().map(|ty| ty.to_string()).collect());
+    let results = list(ty.results().map(|ty| ty.to_string()).collect());
+    format!("func ({params}) -> ({results})")
 }
 
 fn limits(minimum: u64, maximum: Option<u64>) -> String {

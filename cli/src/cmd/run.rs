@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use kinglet::{
-    Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module, Store, StoreLimits,
-    StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
+    CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
+    Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
 };
-
 use kinglet_wasi::WasiCtx;
 
 use crate::failure::Failure;
@@ -51,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "D", value_parser = units::duration)]
     timeout: Option<Duration>,
 
-    /// Let each memory grow to SIZE bytes at most, such as 64k or 16MiB.
+    /// Let each memory and each table grow to SIZE bytes at most, such as 64k or 16MiB.
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     max_memory: Option<usize>,
 
@@ -71,6 +70,8 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let bytes = input::read(file)?;
     let mut config = Config::new();
     config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
+    // A program seldom calls all that it consists of.
+    config.compilation_mode(CompilationMode::Lazy);
     let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
     let module = input::compile(&engine, file, &bytes)?;
     let entry = Entry::find(&module, file, args.invoke.as_deref())?;
@@ -82,11 +83,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let guest_args = if args.invoke.is_some() { &[] } else { guest_args };
     let wasi = args.wasi.context(file, guest_args, deadline)?;
-    let mut limits = StoreLimitsBuilder::new();
-    if let Some(size) = args.max_memory {
-        limits = limits.memory_size(size);
-    }
-    let mut store = Store::new(&engine, Host { wasi, limits: limits.build() });
+    let mut store = Store::new(&engine, Host { wasi, limits: limits(args.max_memory) });
     store.limiter(|host| &mut host.limits);
     let setup = |error: Error| Failure::new(format!("{error:#}"));
     if let Some(fuel) = args.fuel {
@@ -118,6 +115,17 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             Ok(0)
         }
         Err((stage, error)) => stopped(&error, stage, file, &args),
+    }
+}
+
+/// Bounds each memory and table to `size` bytes.
+fn limits(size: Option<usize>) -> StoreLimits {
+    // What a table may grow to without --max-memory: as many elements as the web's engines allow.
+    const MAX_ELEMENTS: usize = 10_000_000;
+    let limits = StoreLimitsBuilder::new();
+    match size {
+        Some(size) => limits.memory_size(size).table_elements(size / size_of::<u64>()).build(),
+        None => limits.table_elements(MAX_ELEMENTS).build(),
     }
 }
 

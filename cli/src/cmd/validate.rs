@@ -2,11 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::ValueHint;
-use kinglet::Engine;
-
 use crate::failure::Failure;
 use crate::input;
+use clap::ValueHint;
 
 /// Check that modules are valid.
 ///
@@ -24,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
-    let engine = Engine::default();
+    let engine = input::lazy_engine()?;
     let mut code = 0;
     for file in &args.files {
         if let Err(failure) =

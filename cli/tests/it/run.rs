@@ -17,7 +17,9 @@ const MATH: &str = r#"
         (func (export "forever") (loop (br 0)))
         (func (export "recurse") (call $recurse)) (func $recurse (call $recurse))
         (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
-        (memory (export "memory") 1))"#;
+        (func (export "grow_table") (param i32) (result i32) (table.grow (ref.null func) (local.get 0)))
+        (memory (export "memory") 1)
+        (table 1 funcref))"#;
 
 fn invoke(name: &str, args: &[&str]) -> crate::Outcome {
     kinglet_with(&[&["run", "--invoke", name, "-"], args].concat(), MATH)
@@ -111,6 +113,17 @@ fn memory_ends() {
     grow("2MiB", "31").gives(0, "1\n");
     grow("2MiB", "32").gives(0, "-1\n");
     grow("1k", "0").complains(1, "cannot instantiate standard input: ");
+
+    let grow = |options: &[&str], elements: &str| {
+        kinglet_with(
+            &[&["run"], options, &["--invoke", "grow_table", "-", elements]].concat(),
+            MATH,
+        )
+    };
+    grow(&["--max-memory", "64k"], "8191").gives(0, "1\n");
+    grow(&["--max-memory", "64k"], "8192").gives(0, "-1\n");
+    grow(&[], "1000000").gives(0, "1\n");
+    grow(&[], "-2").gives(0, "-1\n");
 }
 
 #[test]

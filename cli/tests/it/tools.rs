@@ -121,26 +121,65 @@ fn inspect_lists_sections_imports_and_exports() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line:?} is missing in\n{text}");
     }
-    let section = |name: &str| {
-        let line = text.lines().find(|line| line.trim_start().starts_with(name));
-        line.unwrap_or_else(|| panic!("no section {name} in\n{text}"))
-            .split_whitespace()
-            .collect::<Vec<_>>()
+    let has = |start: &str, end: &str| {
+        let found = text.lines().any(|line| line.starts_with(start) && line.ends_with(end));
+        assert!(found, "no line {start:?} … {end:?} in\n{text}");
     };
-    for name in [
-        "type",
-        "import",
-        "function",
-        "memory",
-        "global",
-        "export",
-        "code",
-        "data",
-        "custom \"name\"",
-    ] {
-        section(name);
+    for name in
+        ["type", "import", "function", "memory", "global", "export", "code", "custom \"name\""]
+    {
+        has(&format!("  {name} "), " bytes");
     }
-    assert!(section("code").ends_with(&["2", "items"]), "{text}");
+    has("  data ", " 11 bytes");
+    has("functions (2, ", " bytes)");
+    has("  mutable-global", "");
+}
+
+#[test]
+fn inspect_names_the_proposals_that_a_module_needs() {
+    for (module, features) in [
+        ("(module)", "none"),
+        ("(module (memory 1) (memory 1))", "multi-memory"),
+        ("(module (memory i64 1))", "memory64"),
+        (
+            "(module (func (param i32) (result i32 i32) (i32.extend8_s (local.get 0)) (i32.const 1)))",
+            "sign-extension, multi-value",
+        ),
+        ("(module (func $f (return_call $f)))", "tail-call"),
+    ] {
+        let outcome = kinglet_with(&["inspect", "-"], module);
+        let last = outcome.stdout.lines().last().unwrap_or_default();
+        assert_eq!((outcome.code, last.trim()), (Some(0), features), "{outcome:?}");
+    }
+}
+
+#[test]
+fn inspect_shows_the_bytecode() {
+    let show =
+        |args: &[&str]| kinglet_with(&[&["inspect", "-", "--bytecode"], args].concat(), TOUR);
+    let all = show(&[]);
+    assert_eq!(all.code, Some(0), "{all:?}");
+    for part in [
+        "1 twice: func (i32) -> (i32)\n",
+        "2 : func (i32, i32) -> (i32)\n",
+        "i32_mul",
+        "i32_add",
+        "call",
+    ] {
+        assert!(all.stdout.contains(part), "{part:?} is missing in\n{}", all.stdout);
+    }
+    // The code stands beside what it was made from.
+    let line = all.stdout.lines().find(|line| line.contains("i32.mul"));
+    assert!(line.is_some_and(|line| line.contains("i32_mul")), "{all:?}");
+    for one in [show(&["twice"]), show(&["1"])] {
+        assert_eq!(one.code, Some(0), "{one:?}");
+        assert!(one.stdout.contains("i32_mul") && !one.stdout.contains("i32_add"), "{one:?}");
+    }
+    assert_eq!(kinglet_with(&["inspect", "--bytecode", "-"], TOUR).stdout, all.stdout);
+    kinglet(&["inspect", "--bytecode"]).fails(2, "error: which FILE?");
+    show(&["absent"]).fails(1, "error: standard input has no function `absent`");
+    show(&["3"]).fails(1, "error: standard input has no function `3`");
+    show(&["log"]).fails(1, "error: standard input: function 0 is imported");
 }
 
 #[test]

@@ -180,6 +180,7 @@ pub struct Data {
 
 impl Module {
     /// The type of function `func`.
+    #[inline]
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
         &self.types[self.funcs[func.at()].at()]
     }

@@ -91,6 +91,21 @@ macro_rules! num {
     };
 }
 
+macro_rules! result {
+    (bool) => {
+        Num::u32
+    };
+    (0) => {
+        Num::u32
+    };
+    (1) => {
+        Num::u32
+    };
+    ($ty:ident) => {
+        Num::$ty
+    };
+}
+
 macro_rules! has {
     ($wanted:ident) => { false };
     (commutes commutes $($rest:ident)*) => { true };
@@ -105,6 +120,10 @@ macro_rules! define {
         #[repr(u8)]
         #[allow(missing_docs, reason = "named after the operators of the specification")]
         pub enum Op { $( $Name, )* }
+
+        /// Columns of the table that the translator looks at, small enough to stay in the cache.
+        static CLASSES: &[Class] = &[$( Class::$class, )*];
+        static RESULTS: &[Num] = &[$( result!($to), )*];
 
         /// The table, in the order of [`Op`].
         pub static ROWS: &[Row] = &[$( Row {
@@ -127,6 +146,18 @@ impl Op {
     #[inline]
     pub fn row(self) -> &'static Row {
         &ROWS[self as usize]
+    }
+
+    /// How the op takes operands.
+    #[inline]
+    pub fn class(self) -> Class {
+        CLASSES[self as usize]
+    }
+
+    /// Type of the result; of what is in memory for a store. Comparisons give an `i32`.
+    #[inline]
+    pub fn result(self) -> Num {
+        RESULTS[self as usize]
     }
 
     /// The comparison that holds exactly when this one does not. Floats have none: NaN makes both false.

@@ -228,12 +228,9 @@ impl<S: Sink> Run<'_, S> {
 
     /// An op of one of the numeric classes, as its row describes it.
     fn numeric(&mut self, op: Op) {
-        let row = op.row();
-        let to = row.to.unwrap_or(Num::u32);
-        match row.class {
-            Class::un | Class::un_trap => self.unary(op, to),
-            Class::cmp => self.binary(op, Num::u32),
-            _ => self.binary(op, to),
+        match op.class() {
+            Class::un | Class::un_trap => self.unary(op, op.result()),
+            _ => self.binary(op, op.result()),
         }
     }
 
@@ -252,11 +249,10 @@ impl<S: Sink> Run<'_, S> {
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
         let at = self.memarg(arg);
-        let row = op.row();
-        if row.class == Class::load {
+        if op.class() == Class::load {
             let (_, address) = self.pop();
             self.sink.load(op, address, at, address.height);
-            self.push_temp(row.to.unwrap_or(Num::u32));
+            self.push_temp(op.result());
         } else {
             let (_, value) = self.pop();
             let (_, address) = self.pop();

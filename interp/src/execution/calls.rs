@@ -1,6 +1,8 @@
 //! Calls that leave the current instance.
 
 use super::*;
+use core::ptr;
+use kinglet_core::runtime::func::SyncHostCall;
 
 impl Machine<'_> {
     /// `func, base, header`
@@ -67,13 +69,14 @@ impl Machine<'_> {
     /// Calls a function whose arguments stand from slot `base` on; the registers stand where it returns to.
     fn call(&mut self, callee: FuncAddr, base: u16, header: u16) -> Result<Flow, Error> {
         let vm = self.store.funcs[callee.at()];
+        if vm.instance == VmFunc::HOST {
+            return self.call_host_from_code(callee, vm.index, self.fp() + usize::from(base));
+        }
         let from = self.position();
         let slot = from.fp + usize::from(base);
-        if vm.instance == VmFunc::HOST {
-            return self.call_host_from_code(callee, slot, Then::Continue(from));
-        }
         let frame = from.fp + usize::from(header);
-        self.execution.stack[frame] = u64::from(CROSS_RETURN) | u64::from(u32::from(base) * SLOT_SIZE) << 32;
+        self.execution.stack[frame] =
+            u64::from(CROSS_RETURN) | u64::from(u32::from(base) * SLOT_SIZE) << 32;
         self.execution.stack[frame + 1] = from.pin;
         self.execution.crossings.push(Crossing {
             instance: from.instance,
@@ -95,7 +98,7 @@ impl Machine<'_> {
         let from = self.position();
         let slot = from.fp + usize::from(base);
         if vm.instance == VmFunc::HOST {
-            return self.call_host_from_code(callee, slot, Then::Return { from, header: own });
+            return Ok(self.stop_at_host(callee, slot, Then::Return { from, header: own }));
         }
         let stack = &mut self.execution.stack;
         let mut word = stack[from.fp + usize::from(own)];
@@ -134,27 +137,34 @@ impl Machine<'_> {
         Ok(Flow::Code)
     }
 
+    /// Calls a host function with the slots from `base` on and goes on in code, if it is one that can simply be called.
+    #[inline]
     fn call_host_from_code(
         &mut self,
         func: FuncAddr,
+        index: u32,
         base: usize,
-        then: Then,
     ) -> Result<Flow, Error> {
+        let host = ptr::from_ref(self.store.host_func(index));
+        // SAFETY: a store's host functions stay where they are as long as it lives.
+        let host = unsafe { &*host };
+        let HostCall::Sync(call) = &host.call else {
+            return Ok(self.stop_at_host(func, base, Then::Continue(self.position())));
+        };
         let caller = Some(InstanceAddr(self.cx.instance));
-        let host = host_func(self.store, func);
-        if let (HostCall::Sync(call), Then::Continue(_)) = (&host.call, then) {
-            // By far the most common: nothing but the store's functions can have moved.
-            let (call, slots) = (call.clone(), host.params.max(host.results) as usize);
-            self.invoke(caller, base, slots, |store, data, caller, slots| {
-                call(store, data, caller, slots)
-            })?;
-            self.cx.funcs = self.store.funcs.as_ptr();
-            self.cx.saved.acc = self.execution.stack[base];
-            return Ok(Flow::Code);
-        }
-        let params = host.params as usize;
+        self.invoke(call, caller, base, host.params.max(host.results))?;
+        // Nothing but the store's functions can have moved.
+        self.cx.funcs = self.store.funcs.as_ptr();
+        self.cx.saved.acc = self.execution.stack[base];
+        Ok(Flow::Code)
+    }
+
+    /// Leaves the call of a host function to [`Machine::call_host`].
+    fn stop_at_host(&mut self, func: FuncAddr, base: usize, then: Then) -> Flow {
+        let caller = Some(InstanceAddr(self.cx.instance));
+        let params = host_func(self.store, func).params as usize;
         self.execution.state = State::HostCall { func, caller, base, params, then };
-        Ok(Flow::State)
+        Flow::State
     }
 
     /// Calls a host function, or says that only the embedder can.
@@ -167,11 +177,9 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         let host = host_func(self.store, func);
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        let (call, results) = (call.clone(), host.results as usize);
-        let slots = results.max(host.params as usize);
-        self.invoke(caller, base, slots, |store, data, caller, slots| {
-            call(store, data, caller, slots)
-        })?;
+        let (call, slots) = (call.clone(), host.results.max(host.params));
+        let results = host.results as usize;
+        self.invoke(&call, caller, base, slots)?;
         let then = match then {
             Then::Continue(at) => {
                 Then::Continue(Position { acc: self.execution.stack[base], ..at })
@@ -182,23 +190,18 @@ impl Machine<'_> {
         Ok(None)
     }
 
-    /// Calls a host function with the slots from `base` on.
+    #[inline]
     fn invoke(
         &mut self,
+        call: &SyncHostCall,
         caller: Option<InstanceAddr>,
         base: usize,
-        slots: usize,
-        call: impl FnOnce(
-            &mut StoreInner,
-            &mut dyn Any,
-            Option<InstanceAddr>,
-            &mut [u64],
-        ) -> Result<(), Error>,
+        slots: u32,
     ) -> Result<(), Error> {
         self.return_fuel();
-        self.store.stack_in_use = self.in_use + base + slots + NESTED_COST;
-        let result =
-            call(self.store, self.data, caller, &mut self.execution.stack[base..base + slots]);
+        let end = base + slots as usize;
+        self.store.stack_in_use = self.in_use + end + NESTED_COST;
+        let result = call(self.store, self.data, caller, &mut self.execution.stack[base..end]);
         self.store.stack_in_use = self.in_use;
         result
     }

@@ -126,10 +126,16 @@ pub fn call(
         let call = call.clone();
         return call(store, data, None, slots);
     }
-    let mut execution = Execution::new(store, func, slots)?;
-    let exit = execution.run(store, data)?;
+    let mut execution = Execution::empty(store);
+    let exit = if vm.instance == VmFunc::HOST {
+        Exit::HostCall
+    } else {
+        let mut machine = Machine::new(&mut execution, store, data);
+        machine.enter(vm, slots)?;
+        machine.run()?
+    };
     match exit {
-        Exit::Done => slots[..execution.results].copy_from_slice(execution.results()),
+        Exit::Done => copy(execution.results(), slots),
         Exit::OutOfFuel => return Err(execution.fail(store, Trap::OutOfFuel.into())),
         Exit::Interrupted => return Err(execution.fail(store, Trap::Interrupt.into())),
         Exit::HostCall => {
@@ -152,12 +158,7 @@ impl Execution {
     /// If there are fewer arguments than parameters.
     pub fn new(store: &mut StoreInner, func: FuncAddr, args: &[u64]) -> Result<Execution, Error> {
         let vm = store.funcs[func.at()];
-        let mut execution = Execution {
-            stack: store.take_stack(),
-            results: 0,
-            state: State::Over,
-            crossings: Vec::new(),
-        };
+        let mut execution = Execution::empty(store);
         if vm.instance == VmFunc::HOST {
             let host = store.host_func(vm.index);
             let slots = host.params.max(host.results) as usize;
@@ -169,34 +170,28 @@ impl Execution {
                 State::HostCall { func, caller: None, base: 0, params, then: Then::Finish };
             return Ok(execution);
         }
-        let addr = InstanceAddr(vm.instance);
-        let instance = store.instance(addr);
-        let code = code_of(instance);
-        let ty = instance.module.func_type(FuncIdx(vm.index));
-        let params = ty.params().len();
-        execution.results = ty.results().len();
-        let need = code.frame_size().max(params + FRAME_HEADER).max(ty.results().len());
-        let (entry, pin) = entry(code.base(), vm.index);
-        execution.reserve(store, need)?;
-        let stack = &mut execution.stack;
-        stack[..params].copy_from_slice(&args[..params]);
-        (stack[params], stack[params + 1]) = (u64::from(STOP), 0);
-        let pin = stack[usize::from(pin)];
-        execution.state =
-            State::Code(Position { instance: addr, ip: entry, fp: 0, acc: 0, pin, pin_f64: 0.0 });
+        let mut nothing = ();
+        let mut machine = Machine::new(&mut execution, store, &mut nothing);
+        machine.enter(vm, args)?;
+        machine.save();
+        drop(machine);
         Ok(execution)
     }
+
+    /// An execution of nothing.
+    fn empty(store: &mut StoreInner) -> Execution {
+        let stack = store.take_stack();
+        Execution { stack, results: 0, state: State::Over, crossings: Vec::new() }
+    }
+
 
     /// Runs on, until the function has returned or there is a reason to stop.
     ///
     /// # Errors
     /// The guest traps or a host function fails: then the execution is over. The error has a backtrace of the guest.
     pub fn run(&mut self, store: &mut StoreInner, data: &mut dyn Any) -> Result<Exit, Error> {
-        let in_use = store.stack_in_use;
-        let mut machine = Machine { in_use, store, data, execution: self, cx: Cx::new() };
-        let result = machine.run();
-        drop(machine);
-        result
+        let mut machine = Machine::new(self, store, data);
+        machine.go_on()
     }
 
     /// The results, one slot each, after [`Exit::Done`].
@@ -287,8 +282,41 @@ impl Drop for Machine<'_> {
     }
 }
 
-impl Machine<'_> {
+impl<'s> Machine<'s> {
+    fn new(
+        execution: &'s mut Execution,
+        store: &'s mut StoreInner,
+        data: &'s mut dyn Any,
+    ) -> Machine<'s> {
+        Machine { in_use: store.stack_in_use, store, data, execution, cx: Cx::new() }
+    }
+
+    /// Puts the frame of the outermost function on the stack, and the registers at its beginning.
+    fn enter(&mut self, vm: VmFunc, args: &[u64]) -> Result<(), Error> {
+        let addr = InstanceAddr(vm.instance);
+        let ty = self.store.instance(addr).module.func_type(FuncIdx(vm.index));
+        let (params, results) = (ty.params().len(), ty.results().len());
+        self.execution.results = results;
+        self.execution.reserve(self.store, results.max(params + FRAME_HEADER))?;
+        self.load_instance(addr, 0)?;
+        let stack = &mut self.execution.stack;
+        copy(&args[..params], stack);
+        stack[params..params + FRAME_HEADER].copy_from_slice(&[u64::from(STOP), 0]);
+        self.begin(vm.index, 0);
+        Ok(())
+    }
+
+    /// Runs from where the registers stand. The execution's state need not say it: short calls do without.
     fn run(&mut self) -> Result<Exit, Error> {
+        match self.run_code() {
+            Ok(Some(exit)) => Ok(exit),
+            Ok(None) => self.go_on(),
+            Err(error) => Err(self.execution.fail(self.store, error)),
+        }
+    }
+
+    /// Runs from the execution's state.
+    fn go_on(&mut self) -> Result<Exit, Error> {
         match self.execute() {
             Ok(exit) => Ok(exit),
             Err(error) => Err(self.execution.fail(self.store, error)),
@@ -511,6 +539,14 @@ enum Flow {
     Code,
     /// As the execution's state says.
     State,
+}
+
+/// Copies slots, few as a rule.
+#[inline]
+fn copy(from: &[u64], to: &mut [u64]) {
+    for (from, to) in from.iter().zip(to) {
+        *to = *from;
+    }
 }
 
 /// The bytecode of an instance.

@@ -12,7 +12,7 @@ const FIRST: Op = Op::MemorySize;
 
 impl Machine<'_> {
     pub(super) fn slots(&mut self) -> Result<Flow, Error> {
-        let number = self.opcode() - crate::forms::ROW_FORMS[FIRST as usize];
+        let number = self.opcode() - crate::forms::row(FIRST).forms;
         let op = ROWS[FIRST as usize + usize::from(number)].op;
         let (x, y): (u32, u32) = (self.operand(0), self.operand(4));
         let base = self.fp() + usize::from(self.operand::<u16>(8));
@@ -171,11 +171,8 @@ mod tests {
         for row in ROWS {
             assert_eq!(row.class == Class::slots, row.op >= FIRST, "{}", row.name);
             if row.class == Class::slots {
-                let forms = &crate::forms::ROW_FORMS;
-                assert_eq!(
-                    forms[row.op as usize] - forms[FIRST as usize],
-                    row.op as u16 - FIRST as u16
-                );
+                let forms = |op| crate::forms::row(op).forms;
+                assert_eq!(forms(row.op) - forms(FIRST), row.op as u16 - FIRST as u16);
             }
         }
     }

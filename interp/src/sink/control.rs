@@ -3,8 +3,8 @@
 use super::{Arg, Builder, CLASSES, Comparison, Fixup, Label, class};
 use crate::{
     exec::regs::FRAME_HEADER,
-    forms::{BRANCH_FORMS, ROW_FORMS, code},
-    kinds::{self, CONDITION, LISTS},
+    forms::{code, row},
+    kinds::{CONDITION, LISTS},
 };
 use kinglet_core::{
     error::Error,
@@ -71,7 +71,7 @@ impl Sink for Builder {
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        self.op(ROW_FORMS[op as usize]);
+        self.op(row(op).forms);
         immediates.into_iter().for_each(|immediate| self.u32(immediate));
         self.slot(slot - 2);
         self.forget();
@@ -223,20 +223,19 @@ impl Sink for Builder {
             self.last = None;
             return;
         };
-        let mut arg = self.take(ty, operand);
+        let (mut kind, mut arg) = self.take_value(ty, operand);
         if arg == Arg::Pin && class(ty) == 2 {
             // The register is about to be the caller's again.
-            arg = self.take_slot(ty, operand);
+            (kind, arg) = (0, self.take_slot(ty, operand));
         }
         self.restore_pin();
-        let kinds = kinds::value_kinds(ty);
         let first = match ty {
             Num::u32 => code::RET_I32,
             Num::f32 => code::RET_F32,
             Num::f64 => code::RET_F64,
             _ => code::RET_I64,
         };
-        self.op(first + kinds.iter().position(|&k| k == arg.kind()).unwrap_or(0) as u16);
+        self.op(first + kind);
         self.slot(header);
         self.arg(arg);
         self.last = None;
@@ -266,15 +265,15 @@ impl Builder {
         let Comparison { op, pair, args, .. } = staged;
         if let (Op::I32Eq | Op::I32Ne, [value, Arg::Imm(0)]) = (op, args) {
             let first = if (op == Op::I32Ne) == when { code::BR_IF } else { code::BR_IF_NOT };
-            self.op(first + CONDITION.iter().position(|&k| k == value.kind()).unwrap_or(0) as u16);
+            self.op(first + value.kind() as u16);
             return self.arg(value);
         }
         let opcode = match (when, op.negated()) {
-            (true, _) => BRANCH_FORMS[op as usize],
-            (false, Some(negated)) => BRANCH_FORMS[negated as usize],
-            (false, None) => BRANCH_FORMS[op as usize] + LISTS[kinds::list(op.row())].len() as u16,
+            (true, _) => row(op).branches,
+            (false, Some(negated)) => row(negated).branches,
+            (false, None) => row(op).branches + LISTS[usize::from(row(op).list)].len() as u16,
         };
-        self.op(opcode + pair as u16);
+        self.op(opcode + pair);
         args.into_iter().for_each(|arg| self.arg(arg));
     }
 

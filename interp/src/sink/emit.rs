@@ -1,6 +1,6 @@
 //! Writing code, and changing what has been written.
 
-use super::{Arg, Builder, Point, class};
+use super::{Accumulator, Arg, Builder, Point, Producer, class};
 use crate::forms::{code, fused, pinnable};
 use kinglet_core::op::Num;
 
@@ -46,11 +46,18 @@ impl Builder {
     pub(super) fn op(&mut self, opcode: u16) {
         if let Some(last) = self.last
             && let Some(both) = fused(self.opcode_at(last), opcode)
+            && self.may_fuse(last)
         {
             self.set_opcode(last, both);
+            for acc in &mut self.accs {
+                acc.producer =
+                    acc.producer.map(|p| Producer { fixed: p.fixed || p.at == last, ..p });
+            }
         } else {
             #[cfg(feature = "profile")]
-            if let Some(last) = self.last {
+            if let Some(last) = self.last
+                && self.may_fuse(last)
+            {
                 self.pairs.push((self.code.len() as u32, self.opcode_at(last), opcode));
             }
             self.last = Some(self.code.len());
@@ -60,6 +67,12 @@ impl Builder {
             // Where the opcode of the op would stand if it had one of its own: that is what handlers see.
             points.push(Point { code: self.code.len() as u32 - 2, offset: self.offset as u32 });
         }
+    }
+
+    /// Whether the op at `last` can become part of a fused one: not while it may still be told to write its slot.
+    fn may_fuse(&self, last: usize) -> bool {
+        let open = |acc: &Accumulator| acc.producer.is_some_and(|p| p.at == last && p.pending);
+        !self.accs.iter().any(open)
     }
 
     /// Begins an op that gives a result to `height`. `opcode` is the form that writes the accumulator.
@@ -78,7 +91,7 @@ impl Builder {
         }
         let acc = &mut self.accs[class];
         let before = (acc.temp, acc.local);
-        acc.producer = Some(super::Producer { at, dst, height, pending: true, before });
+        acc.producer = Some(Producer { at, dst, height, pending: true, fixed: false, before });
         (acc.temp, acc.local) = (Some(height), None);
     }
 

@@ -95,6 +95,8 @@ struct Producer {
     height: u32,
     /// Whether the result is wanted and nowhere but in the accumulator.
     pending: bool,
+    /// Whether it is part of a fused op now, and cannot be changed any more.
+    fixed: bool,
     /// What the accumulator mirrored before.
     before: (Option<u32>, Option<u32>),
 }
@@ -104,7 +106,7 @@ struct Producer {
 struct Comparison {
     op: Op,
     /// Which pair of operand kinds of the op's list it has.
-    pair: usize,
+    pair: u16,
     args: [Arg; 2],
     height: u32,
 }
@@ -119,6 +121,7 @@ enum Arg {
 }
 
 impl Arg {
+    #[inline]
     fn kind(self) -> Kind {
         match self {
             Arg::Slot(_) => Kind::Slot,

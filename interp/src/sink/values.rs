@@ -2,12 +2,12 @@
 
 use super::{Arg, Builder, Comparison, class};
 use crate::{
-    forms::{ROW_FORMS, code},
-    kinds::{self, ADDRESS, CONDITION, Kind, LISTS},
+    forms::{RowForms, code, row},
+    kinds::{ADDRESS, CONDITION, Kind, NO_PAIR, PAIRS},
 };
 use kinglet_core::{
     index::GlobalIdx,
-    op::{Class, Num, Op},
+    op::{Num, Op},
     translate::{Loc, MemArg, Operand},
 };
 
@@ -55,13 +55,18 @@ impl Builder {
             }
             (Arg::Acc, Loc::Local(local)) => Arg::Slot(self.local_slot(local)),
             (Arg::Acc, _) => {
+                let slot = self.home(operand.height);
                 if let Some(producer) = &mut self.accs[class].producer
                     && producer.height == operand.height
                 {
-                    producer.pending = true;
-                    self.store_pending(class, u32::MAX);
+                    if producer.fixed {
+                        self.move_to_slot(class, Arg::Acc, slot);
+                    } else {
+                        producer.pending = true;
+                        self.store_pending(class, u32::MAX);
+                    }
                 }
-                Arg::Slot(self.home(operand.height))
+                Arg::Slot(slot)
             }
             (pin, _) => {
                 let slot = self.home(operand.height);
@@ -77,40 +82,41 @@ impl Builder {
         self.demote(ty, operand, arg)
     }
 
-    /// The operand, in one of `kinds`. Returns which.
-    pub(super) fn take_kind(&mut self, ty: Num, operand: Operand, kinds: &[Kind]) -> (u16, Arg) {
+    /// The operand, in one of the first `count` kinds. Returns which.
+    pub(super) fn take_kind(&mut self, ty: Num, operand: Operand, count: usize) -> (u16, Arg) {
         let mut arg = self.take(ty, operand);
-        if !kinds.contains(&arg.kind()) {
+        if arg.kind() as usize >= count {
             arg = self.demote(ty, operand, arg);
         }
-        (kinds.iter().position(|&k| k == arg.kind()).unwrap_or(0) as u16, arg)
+        (arg.kind() as u16, arg)
+    }
+
+    /// The operand, in any kind that a value of its type has a form for. Returns which.
+    pub(super) fn take_value(&mut self, ty: Num, operand: Operand) -> (u16, Arg) {
+        let arg = self.take(ty, operand);
+        // There is no pinned `f32`, so that immediates move up.
+        let kind = if ty == Num::f32 { arg.kind().min(Kind::Pin) } else { arg.kind() };
+        (kind as u16, arg)
     }
 
     /// Two operands, in a pair of kinds that `op` has a form for; or the op that gives the same with its operands exchanged.
-    fn take_pair(&mut self, op: Op, ty: Num, a: Operand, b: Operand) -> (Op, usize, [Arg; 2]) {
-        let row = op.row();
-        let pairs = LISTS[kinds::list(row)];
-        let exchanged =
-            if row.class == Class::cmp { op.swapped() } else { row.commutes.then_some(op) };
-        let find = |a: Arg, b: Arg| pairs.iter().position(|&pair| pair == (a.kind(), b.kind()));
+    fn take_pair(&mut self, op: Op, ty: Num, a: Operand, b: Operand) -> (Op, u16, [Arg; 2]) {
+        let forms = row(op);
+        let pairs = &PAIRS[usize::from(forms.list)];
+        let find = |a: Arg, b: Arg| pairs[4 * a.kind() as usize + b.kind() as usize];
         let (mut left, mut right) = (self.take(ty, a), self.take(ty, b));
         loop {
-            if let Some(pair) = find(left, right) {
-                return (op, pair, [left, right]);
+            let pair = find(left, right);
+            if pair != NO_PAIR {
+                return (op, u16::from(pair), [left, right]);
             }
-            if let Some(other) = exchanged
-                && let Some(pair) = find(right, left)
-            {
-                return (other, pair, [right, left]);
+            let pair = find(right, left);
+            if pair != NO_PAIR && (forms.commutes || forms.compares) {
+                let exchanged = op.swapped().unwrap_or(op);
+                return (exchanged, u16::from(pair), [right, left]);
             }
             // Move the operand that is the least likely to have a form out of the way.
-            let order = |arg: Arg| match arg {
-                Arg::Imm(_) => 3,
-                Arg::Pin => 2,
-                Arg::Acc => 1,
-                Arg::Slot(_) => 0,
-            };
-            if order(right) >= order(left) {
+            if right.kind() >= left.kind() {
                 right = self.demote(ty, b, right);
             } else {
                 left = self.demote(ty, a, left);
@@ -120,19 +126,16 @@ impl Builder {
 
     pub(super) fn emit_unary(&mut self, op: Op, a: Operand, to: u32) {
         self.flush();
-        let row = op.row();
-        let (from, into) = (row.from.unwrap_or(Num::u32), row.to.unwrap_or(Num::u32));
-        let (kind, a) = self.take_kind(from, a, kinds::unary_kinds(row));
-        let destinations = kinds::destinations(into, row.rare) as u16;
-        self.op_with_result(ROW_FORMS[op as usize] + kind * destinations, into, to);
+        let &RowForms { forms, operands, destinations, from, to: into, .. } = row(op);
+        let (kind, a) = self.take_kind(from, a, usize::from(operands));
+        self.op_with_result(forms + kind * u16::from(destinations), into, to);
         self.arg(a);
     }
 
     pub(super) fn emit_binary(&mut self, op: Op, a: Operand, b: Operand, to: u32) {
-        let row = op.row();
-        let ty = row.from.unwrap_or(Num::u32);
-        if row.class == Class::cmp {
-            return self.stage(op, ty, a, b, to);
+        let &RowForms { from, to: into, destinations, compares, .. } = row(op);
+        if compares {
+            return self.stage(op, from, a, b, to);
         }
         self.flush();
         let (op, b) = match (op, b.loc) {
@@ -142,10 +145,8 @@ impl Builder {
             (Op::I64Sub, Loc::Const(bits)) => (Op::I64Add, negated(b, bits.wrapping_neg())),
             _ => (op, b),
         };
-        let (op, pair, args) = self.take_pair(op, ty, a, b);
-        let into = row.to.unwrap_or(ty);
-        let destinations = kinds::destinations(into, row.rare);
-        self.op_with_result(ROW_FORMS[op as usize] + (pair * destinations) as u16, into, to);
+        let (op, pair, args) = self.take_pair(op, from, a, b);
+        self.op_with_result(row(op).forms + pair * u16::from(destinations), into, to);
         args.into_iter().for_each(|arg| self.arg(arg));
     }
 
@@ -166,34 +167,31 @@ impl Builder {
     }
 
     /// Emits the comparison that waits, if there is one, for its value.
+    #[inline]
     pub(super) fn flush(&mut self) {
-        if let Some(Comparison { op, pair, args, height }) = self.staged.take() {
-            let destinations = kinds::destinations(Num::u32, true);
-            self.op_with_result(
-                ROW_FORMS[op as usize] + (pair * destinations) as u16,
-                Num::u32,
-                height,
-            );
-            args.into_iter().for_each(|arg| self.arg(arg));
+        if let Some(staged) = self.staged.take() {
+            self.emit_comparison(staged);
         }
+    }
+
+    fn emit_comparison(&mut self, Comparison { op, pair, args, height }: Comparison) {
+        let &RowForms { forms, destinations, to, .. } = row(op);
+        self.op_with_result(forms + pair * u16::from(destinations), to, height);
+        args.into_iter().for_each(|arg| self.arg(arg));
     }
 
     pub(super) fn emit_load(&mut self, op: Op, address: Operand, at: MemArg, to: u32) {
         self.flush();
-        let into = op.row().to.unwrap_or(Num::u32);
-        let destinations = kinds::destinations(into, false) as u16;
+        let &RowForms { forms, destinations, to: into, .. } = row(op);
+        let destinations = u16::from(destinations);
         if let Some(offset) = near(at) {
             let (kind, address) = self.take_kind(Num::u32, address, ADDRESS);
-            self.op_with_result(ROW_FORMS[op as usize] + kind * destinations, into, to);
+            self.op_with_result(forms + kind * destinations, into, to);
             self.arg(address);
             self.u32(offset);
         } else {
             let address = self.take_slot(address_type(at), address);
-            self.op_with_result(
-                ROW_FORMS[op as usize] + ADDRESS.len() as u16 * destinations,
-                into,
-                to,
-            );
+            self.op_with_result(forms + ADDRESS as u16 * destinations, into, to);
             self.arg(address);
             self.u16(at.memory.0 as u16);
             self.u64(at.offset);
@@ -202,19 +200,19 @@ impl Builder {
 
     pub(super) fn emit_store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg) {
         self.flush();
-        let from = op.row().from.unwrap_or(Num::u32);
-        let values = kinds::value_kinds(from);
+        let &RowForms { forms, from, .. } = row(op);
+        let values = if from == Num::f32 { 3 } else { 4 };
         if let Some(offset) = near(at) {
             let (a, address) = self.take_kind(Num::u32, address, ADDRESS);
-            let (v, value) = self.take_kind(from, value, values);
-            self.op(ROW_FORMS[op as usize] + a * values.len() as u16 + v);
+            let (v, value) = self.take_value(from, value);
+            self.op(forms + a * values + v);
             self.u32(offset);
             self.arg(address);
             self.arg(value);
         } else {
             let address = self.take_slot(address_type(at), address);
             let value = self.take_slot(from, value);
-            self.op(ROW_FORMS[op as usize] + (ADDRESS.len() * values.len()) as u16);
+            self.op(forms + ADDRESS as u16 * values);
             self.arg(address);
             self.u16(at.memory.0 as u16);
             self.u64(at.offset);
@@ -301,7 +299,7 @@ impl Builder {
 
     pub(super) fn emit_global_set(&mut self, global: GlobalIdx, ty: Num, value: Operand) {
         self.flush();
-        let (kind, value) = self.take_kind(ty, value, kinds::value_kinds(ty));
+        let (kind, value) = self.take_value(ty, value);
         let first = match ty {
             Num::u32 => code::GLOBAL_SET_I32,
             Num::f32 => code::GLOBAL_SET_F32,

@@ -82,3 +82,14 @@ pub(crate) fn os_bytes(text: OsString) -> Vec<u8> {
 pub(crate) fn environment() -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     std::env::vars_os().map(|(key, value)| (os_bytes(key), os_bytes(value)))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn what_is_not_text_is_replaced() {
+        let bytes = super::os_bytes(std::ffi::OsString::from_vec(b"a\xffb".to_vec()));
+        assert_eq!(bytes, "a\u{fffd}b".as_bytes());
+    }
+}

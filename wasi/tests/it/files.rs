@@ -524,3 +524,69 @@ fn files_of_the_embedder() {
     assert_eq!(guest.stat("out", 0).unwrap().mtim, 1234);
     assert_eq!(fs.read("out"), Ok(b"result".to_vec()));
 }
+
+#[test]
+fn a_file_system_with_nothing_but_what_it_must_have() {
+    use kinglet_wasi::{
+        Dir, File, Fs, FsResult, Metadata, Node, OpenOptions, ReadDir, WasiCtxBuilder,
+    };
+
+    /// A directory with one file, `zeros`.
+    struct Zeros;
+
+    impl Fs for Zeros {
+        fn root(&self) -> FsResult<Box<dyn Dir>> {
+            Ok(Box::new(Zeros))
+        }
+    }
+
+    impl Dir for Zeros {
+        fn open(&self, path: &str, _: &OpenOptions) -> FsResult<Node> {
+            if path == "zeros" { Ok(Node::File(Box::new(Zeros))) } else { Err(Errno::NOENT) }
+        }
+
+        fn metadata(&self) -> FsResult<Metadata> {
+            Ok(Metadata::default())
+        }
+
+        fn metadata_at(&self, _: &str, _: bool) -> FsResult<Metadata> {
+            Ok(Metadata::default())
+        }
+
+        fn read_dir(&self) -> FsResult<ReadDir> {
+            Err(Errno::IO)
+        }
+    }
+
+    impl File for Zeros {
+        fn metadata(&self) -> FsResult<Metadata> {
+            Ok(Metadata { size: 3, ..Metadata::default() })
+        }
+
+        fn read_at(&self, buf: &mut [u8], _: u64) -> FsResult<usize> {
+            buf[..2].fill(0);
+            Ok(2)
+        }
+    }
+
+    let mut builder = WasiCtxBuilder::new();
+    builder.preopened_fs(Box::new(Zeros), "/", FsPerms::ReadWrite).unwrap();
+    let mut guest = Guest::new(builder.build());
+    assert_eq!(guest.contents("zeros"), Ok(vec![0; 2]));
+    assert_eq!(guest.mkdir("x"), Err(Errno::NOTSUP));
+    assert_eq!(guest.rmdir("x"), Err(Errno::NOTSUP));
+    assert_eq!(guest.unlink("x"), Err(Errno::NOTSUP));
+    assert_eq!(guest.rename("x", "y"), Err(Errno::NOTSUP));
+    assert_eq!(guest.link("x", "y"), Err(Errno::NOTSUP));
+    assert_eq!(guest.symlink("x", "y"), Err(Errno::NOTSUP));
+    assert_eq!(guest.readlink("x", 9), Err(Errno::INVAL));
+    assert_eq!(guest.readdir(ROOT, 99, 0), Err(Errno::IO));
+    assert_eq!(guest.set_times("x", 0, 1, 1, 5), Err(Errno::NOTSUP));
+    let fd = guest.open("zeros", 0, READ_WRITE).unwrap();
+    assert_eq!(guest.write(fd, b"x"), Err(Errno::BADF));
+    assert_eq!(wasi!(guest.fd_filestat_set_size(fd, 1u64)), Err(Errno::BADF));
+    assert_eq!(wasi!(guest.fd_allocate(fd, 0u64, 3u64)), Ok(()));
+    assert_eq!(wasi!(guest.fd_allocate(fd, 0u64, 4u64)), Err(Errno::BADF));
+    assert_eq!(wasi!(guest.fd_filestat_set_times(fd, 0u64, 0u64, 1u32)), Err(Errno::NOTSUP));
+    assert_eq!(wasi!(guest.fd_sync(fd)), Ok(()));
+}

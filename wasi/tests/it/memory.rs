@@ -147,3 +147,78 @@ fn a_module_without_memory() {
     let error = function.call(&mut store, &[Val::I32(0), Val::I32(1)], &mut result).unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&BadPointer::NoMemory));
 }
+
+/// Calls everything with anything. That nothing panics, hangs or gets out is all that can be said about it.
+#[test]
+fn arbitrary_arguments() {
+    const I32: [u32; 16] = [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        8,
+        100,
+        1024,
+        DATA,
+        END - 8,
+        END,
+        1 << 28,
+        1 << 31,
+        u32::MAX - 1,
+        u32::MAX,
+    ];
+    const I64: [u64; 10] =
+        [0, 1, 2, READ_WRITE, 1000, 1 << 20, 1 << 62, 1 << 63, u64::MAX - 1, u64::MAX];
+    const PATHS: [&str; 8] = ["a", "b/", "..", "../x", "a/b", ".", "/", "b/../../y"];
+    let parent = tempfile::tempdir().unwrap();
+    let mut state = 1u64;
+    let mut pick = move |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut errors = 0;
+    for round in 0..40 {
+        let mut builder = WasiCtxBuilder::new();
+        builder.deterministic(round).args(["a", "b"]).env("K", "V").max_descriptors(20);
+        let dir = parent.path().join(round.to_string());
+        std::fs::create_dir(&dir).unwrap();
+        builder.preopened_dir(&dir, "/", FsPerms::ReadWrite).unwrap();
+        builder.preopened_fs(Box::new(MemFs::new(1 << 16)), "/mem", FsPerms::ReadWrite).unwrap();
+        builder.preopened_fs(Box::new(MemFs::new(1 << 16)), "/ro", FsPerms::ReadOnly).unwrap();
+        builder.deadline(std::time::Instant::now() + std::time::Duration::from_secs(20));
+        let mut guest = Guest::new(builder.build());
+        for _ in 0..400 {
+            let path = PATHS[pick(PATHS.len())];
+            guest.poke(DATA, path.as_bytes());
+            let words: Vec<u8> = (0..64).flat_map(|_| I32[pick(I32.len())].to_le_bytes()).collect();
+            guest.poke(0, &words);
+            let (name, ty) = p1::FUNCTIONS[pick(p1::FUNCTIONS.len())];
+            let params = ty.split(')').next().unwrap().split_whitespace().skip(1);
+            let mut args: Vec<Val> = params
+                .map(|ty| match ty {
+                    "i32" => I32[pick(I32.len())].val(),
+                    _ => I64[pick(I64.len())].val(),
+                })
+                .collect();
+            // Now and then a path that is one, for a descriptor that is one.
+            if name.starts_with("path_") && pick(4) > 0 {
+                let at = usize::from(name == "path_open" || name.starts_with("path_filestat"));
+                args[0] = (ROOT + pick(3) as u32).val();
+                args[at + 1] = DATA.val();
+                args[at + 2] = (path.len() as u32).val();
+            }
+            if !matches!(guest.try_call(name, &args), Ok(Ok(()))) {
+                errors += 1;
+            }
+        }
+    }
+    assert!((8_000..16_000).contains(&errors), "some calls work: {errors} errors");
+    let escaped = std::fs::read_dir(parent.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .find(|name| name.to_str().and_then(|name| name.parse::<u32>().ok()).is_none());
+    assert_eq!(escaped, None);
+}
