@@ -187,7 +187,6 @@ impl Execution {
         Execution { stack, results: 0, required_fuel: 0, state: State::Over, crossings: Vec::new() }
     }
 
-
     /// Runs on, until the function has returned or there is a reason to stop.
     ///
     /// # Errors
