@@ -191,7 +191,6 @@ impl Execution {
         Execution { stack, results: 0, required_fuel: 0, state: State::Over, crossings: Vec::new() }
     }
 
-
     /// Runs on, until the function has returned or there is a reason to stop.
     ///
     /// # Errors
@@ -307,6 +306,7 @@ impl<'s> Machine<'s> {
     }
 
     /// Puts the frame of the outermost function on the stack, and the registers at its beginning.
+    #[inline]
     fn enter(&mut self, vm: VmFunc, args: &[u64]) -> Result<(), Error> {
         let instance = self.store.instance(InstanceAddr(vm.instance));
         let ty = instance.module.func_type(FuncIdx(vm.index));
