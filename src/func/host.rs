@@ -154,7 +154,7 @@ pub(crate) fn untyped<T: 'static>(
 fn erase<T: 'static>(
     func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
 ) -> SyncHostCall {
-    Shared::new(
+    Box::new(
         move |inner: &mut StoreInner,
               data: &mut dyn Any,
               instance: Option<InstanceAddr>,

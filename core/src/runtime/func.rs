@@ -11,7 +11,7 @@ use crate::{
     index::{FuncAddr, FuncIdx, InstanceAddr},
     types::{FuncType, ValType},
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
 
 /// A function of the host, not bound to a store.
@@ -40,7 +40,7 @@ pub enum HostCall {
 
 /// The erased form of a host closure: called with the store, the store's data, the calling instance (`None` if the
 /// host calls) and the slots, which hold the arguments first and then the results.
-pub type SyncHostCall = Shared<
+pub type SyncHostCall = Box<
     dyn Fn(&mut StoreInner, &mut dyn Any, Option<InstanceAddr>, &mut [u64]) -> Result<(), Error>
         + Send
         + Sync,
@@ -108,7 +108,8 @@ impl StoreInner {
     pub fn add_host_func(&mut self, func: Shared<HostFunc>) -> FuncAddr {
         let addr = FuncAddr(self.funcs.len() as u32);
         let index = self.host_funcs.len() as u32;
-        self.funcs.push(VmFunc { ty: func.engine_type(), instance: VmFunc::HOST, index });
+        let (ty, instance) = (func.engine_type(), VmFunc::HOST);
+        self.funcs.push(VmFunc { ty, instance, index, params: 0, results: 0 });
         self.host_funcs.push(func);
         addr
     }

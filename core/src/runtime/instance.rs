@@ -2,7 +2,7 @@
 
 use super::{
     Code, StoreInner,
-    func::LocalFuncs,
+    func::{LocalFuncs, slot_count},
     registry::TypeIds,
     vmctx::{VmFunc, VmInstance, VmPointers, empty_memory},
 };
@@ -107,7 +107,10 @@ impl Instance {
 }
 
 fn local_func(module: &Module, types: &TypeIds, instance: InstanceAddr, index: FuncIdx) -> VmFunc {
-    VmFunc { ty: types[module.funcs[index.at()].at()], instance: instance.0, index: index.0 }
+    let (ty, id) = (module.func_type(index), types[module.funcs[index.at()].at()]);
+    // Validation allows 1000 parameters and results at most.
+    let [params, results] = [ty.params(), ty.results()].map(|types| slot_count(types) as u16);
+    VmFunc { ty: id, instance: instance.0, index: index.0, params, results }
 }
 
 impl StoreInner {

@@ -86,6 +86,10 @@ pub struct VmFunc {
     pub instance: u32,
     /// Its index in the module of that instance, or in the store's list of host functions.
     pub index: u32,
+    /// How many slots its parameters take, unless it is the host's.
+    pub params: u16,
+    /// How many slots its results take, unless it is the host's.
+    pub results: u16,
 }
 
 impl VmFunc {
@@ -101,7 +105,7 @@ pub struct VmInstance {
     pub globals: *const *mut u64,
     /// Tables, imported ones first.
     pub tables: *const *mut VmTable,
-    /// Memories, imported ones first. There is always a first one, if only [`VmMemory::empty`].
+    /// Memories, imported ones first. There is always a first one, if only [`empty_memory`].
     pub memories: *const *mut VmMemory,
     /// Engine-wide ids of the module's types.
     pub types: *const u32,

@@ -1,7 +1,7 @@
 //! Calls that leave the current instance.
 
 use super::*;
-use kinglet_core::runtime::func::SyncHostCall;
+use kinglet_core::{Shared, runtime::func::SyncHostCall};
 
 impl Machine<'_> {
     /// `func, base, header`
@@ -173,17 +173,16 @@ impl Machine<'_> {
         base: usize,
         then: Then,
     ) -> Result<Option<Exit>, Error> {
-        let host = host_func(self.store, func);
+        let host = host_func(self.store, func).clone();
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        let (call, slots, results) = (call.clone(), host.slots, host.results as usize);
-        self.invoke(&call, caller, base, slots)?;
+        self.invoke(call, caller, base, host.slots)?;
         let then = match then {
             Then::Continue(at) => {
                 Then::Continue(Position { acc: self.execution.stack[base], ..at })
             }
             other => other,
         };
-        self.execution.state = self.execution.after_host_call(base, results, then);
+        self.execution.state = self.execution.after_host_call(base, host.results as usize, then);
         Ok(None)
     }
 
@@ -204,6 +203,6 @@ impl Machine<'_> {
     }
 }
 
-fn host_func(store: &StoreInner, addr: FuncAddr) -> &HostFunc {
-    store.host_func(store.funcs[addr.at()].index)
+fn host_func(store: &StoreInner, addr: FuncAddr) -> &Shared<HostFunc> {
+    store.as_host_func(addr).expect("an execution waits for a host function")
 }

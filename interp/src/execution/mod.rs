@@ -128,9 +128,9 @@ pub fn call(
 ) -> Result<(), Error> {
     let vm = store.funcs[func.at()];
     if vm.instance == VmFunc::HOST
-        && let HostCall::Sync(call) = &store.host_func(vm.index).call
+        && let host = store.as_host_func(func).cloned()
+        && let Some(HostCall::Sync(call)) = host.as_deref().map(|host| &host.call)
     {
-        let call = call.clone();
         return call(store, data, None, slots);
     }
     let mut execution = Execution::empty(store);
@@ -309,8 +309,7 @@ impl<'s> Machine<'s> {
     #[inline]
     fn enter(&mut self, vm: VmFunc, args: &[u64]) -> Result<(), Error> {
         let instance = self.store.instance(InstanceAddr(vm.instance));
-        let ty = instance.module.func_type(FuncIdx(vm.index));
-        let (params, results) = (ty.params().len(), ty.results().len());
+        let (params, results) = (usize::from(vm.params), usize::from(vm.results));
         let frame_size = point_at(&mut self.cx, self.store, instance);
         self.execution.results = results;
         self.reach(frame_size.max(params + FRAME_HEADER).max(results), 0)?;
