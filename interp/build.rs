@@ -22,7 +22,13 @@ fn main() {
         row_forms(&mut list, row);
     }
     list.unfused = list.forms.len();
-    let pairs = list.fuse(include_str!("fusion.txt"), fusion_cap());
+    // One `match` over all fused forms as well takes minutes to compile.
+    let cap = if dispatch() == "match" { 0 } else { fusion_cap() };
+    let pairs = list.fuse(include_str!("fusion.txt"), cap);
+    println!("cargo::rustc-check-cfg=cfg(fusion)");
+    if !pairs.is_empty() {
+        println!("cargo::rustc-cfg=fusion");
+    }
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::write(Path::new(&out).join("forms.rs"), list.source(&pairs)).expect("OUT_DIR is writable");
 }

@@ -51,6 +51,8 @@ impl Engine {
         let store_options = StoreOptions {
             consume_fuel: config.consume_fuel,
             max_stack: config.max_wasm_stack / size_of::<u64>(),
+            max_table_elements: config.features.limits.max_table_elements,
+            max_memory_bytes: config.features.limits.max_memory_bytes,
             epoch: Shared::new(Epoch::default()),
         };
         Engine(Shared::new(EngineInner { config, types: TypeRegistry::default(), store_options }))

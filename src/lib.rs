@@ -35,6 +35,33 @@
 //! - Limits: fuel ([`Config::consume_fuel`]), deadlines and interruption from another thread ([`Config::epoch_interruption`]),
 //!   the size of the guest's stack ([`Config::max_wasm_stack`]), memories and tables ([`Store::limiter`]), the shape of modules ([`Config::limits`]).
 //!
+//! # Errors
+//!
+//! What can fail returns an [`Error`], which says what [`kind`](Error::kind) of failure it is. A [`Trap`] of the guest and
+//! whatever a host function failed with can be had back from it; it knows the guest's stack when it happened.
+//!
+//! ```
+//! use kinglet::{Engine, Instance, Module, Store, Trap};
+//!
+//! let engine = Engine::default();
+//! let module = Module::new(
+//!     &engine,
+//!     r#"(module
+//!         (func $divide (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+//!         (func (export "run") (result i32) (call $divide (i32.const 0))))"#,
+//! )?;
+//! let mut store = Store::new(&engine, ());
+//! let run = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), i32>(&mut store, "run")?;
+//!
+//! let error = run.call(&mut store, ()).unwrap_err();
+//! assert_eq!(error.downcast_ref(), Some(&Trap::IntegerDivisionByZero));
+//! assert_eq!(error.wasm_backtrace().unwrap().frames()[0].func_name(), Some("divide"));
+//! // Not a module, not a function, not an import: the error says so in one line.
+//! let error = Module::new(&engine, b"\0asm\x01\0\0\0\x0d").unwrap_err();
+//! assert_eq!(error.offset(), Some(9));
+//! # Ok::<(), kinglet::Error>(())
+//! ```
+//!
 //! # Features
 //!
 //! | feature | what it adds |

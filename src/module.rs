@@ -111,6 +111,10 @@ impl fmt::Debug for Module {
 
 #[cfg(feature = "wat")]
 fn to_binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    // No text begins like this, but what is left of a binary does.
+    if bytes.first() == Some(&0) {
+        return Ok(Cow::Borrowed(bytes));
+    }
     wat::parse_bytes(bytes).map_err(|error| crate::Error::msg(alloc::format!("{error}")))
 }
 

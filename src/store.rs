@@ -109,6 +109,24 @@ impl<T: 'static> Store<T> {
 
     /// A handle with which other threads can stop what runs in this store.
     ///
+    /// ```
+    /// use kinglet::{Config, Engine, Instance, Module, Store, Trap};
+    /// use std::{thread, time::Duration};
+    ///
+    /// let engine = Engine::new(Config::new().epoch_interruption(true))?;
+    /// let module = Module::new(&engine, r#"(module (func (export "run") (loop (br 0))))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let run = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), ()>(&mut store, "run")?;
+    ///
+    /// let handle = store.interrupt_handle();
+    /// thread::spawn(move || {
+    ///     thread::sleep(Duration::from_millis(10));
+    ///     handle.interrupt();
+    /// });
+    /// assert_eq!(run.call(&mut store, ()).unwrap_err().trap(), Some(Trap::Interrupt));
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If the engine's configuration has neither [`epoch_interruption`](crate::Config::epoch_interruption) nor
     /// [`consume_fuel`](crate::Config::consume_fuel): then running code could not be stopped.

@@ -60,6 +60,26 @@ fn slices_of_fuel_add_up_to_the_same_result() {
 }
 
 #[test]
+fn an_execution_says_how_much_fuel_it_needs() {
+    let (mut store, instance) = metered(COUNT);
+    let fib = instance.get_func(&store, "fib").unwrap();
+    let mut execution = fib.start(&mut store, &[Val::I64(8)]).unwrap();
+    let mut fuel = 0;
+    for _ in 0..10_000 {
+        match execution.run(&mut store, Budget::fuel(fuel)).unwrap() {
+            Step::Done(results) => {
+                assert_eq!(results[0].i64(), Some(21));
+                return;
+            }
+            Step::OutOfFuel => fuel = execution.required_fuel(),
+            step => panic!("{step:?}"),
+        }
+        assert!((1..100).contains(&fuel));
+    }
+    panic!("no end");
+}
+
+#[test]
 fn several_executions_take_turns_in_one_store() {
     let (mut store, instance) = metered(COUNT);
     let count = instance.get_func(&store, "count").unwrap();

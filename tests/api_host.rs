@@ -4,8 +4,8 @@ mod common;
 
 use common::{call, link};
 use kinglet::{
-    Caller, Engine, Error, ErrorKind, Extern, ExternRef, Func, FuncType, Linker, Module, Store,
-    Trap, Val, ValType, format_err,
+    Caller, Config, Engine, Error, ErrorKind, Extern, ExternRef, Func, FuncType, Linker, Module,
+    Store, Trap, Val, ValType, format_err,
 };
 use std::{
     fmt, io,
@@ -140,7 +140,13 @@ fn host_functions_can_call_back() {
 
 #[test]
 fn endless_recursion_through_the_host_overflows_the_stack() {
-    let mut linker = Linker::<()>::new(&Engine::default());
+    endless_recursion(&Config::new());
+    // However large the guest's stack may be, the host's is not.
+    endless_recursion(Config::new().max_wasm_stack(1 << 30));
+}
+
+fn endless_recursion(config: &Config) {
+    let mut linker = Linker::<()>::new(&Engine::new(config).unwrap());
     linker
         .func_wrap("h", "again", |mut caller: Caller<'_, ()>| {
             let run = caller.get_export("run").and_then(Extern::into_func).unwrap();

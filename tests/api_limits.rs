@@ -151,6 +151,40 @@ fn huge_sizes_are_errors() {
 }
 
 #[test]
+fn tables_and_memories_obey_the_limits_of_the_configuration() {
+    let mut limits = Limits::default();
+    (limits.max_table_elements, limits.max_memory_bytes) = (10, 2 << 16);
+    let engine = Engine::new(Config::new().limits(limits)).unwrap();
+    let mut store = Store::new(&engine, ());
+    let module = Module::new(&engine, GROWS).unwrap();
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    assert_eq!(call::<_, i32, i32>(&mut store, instance, "memory", 2).unwrap(), -1);
+    assert_eq!(call::<_, i32, i32>(&mut store, instance, "memory", 1).unwrap(), 1);
+    assert_eq!(call::<_, i32, i32>(&mut store, instance, "table", 10).unwrap(), -1);
+    assert_eq!(call::<_, i32, i32>(&mut store, instance, "table", 9).unwrap(), 1);
+    for (wat, message) in [
+        ("(module (memory 3))", "no room for a memory of 3 pages"),
+        ("(module (table 11 funcref))", "no room for a table of 11 elements"),
+    ] {
+        let module = Module::new(&engine, wat).unwrap();
+        let error = Instance::new(&mut store, &module, &[]).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    // By default, too, a guest cannot make tables of any size.
+    let (mut store, instance) = instance_of_table();
+    assert_eq!(call::<_, i32, i32>(&mut store, instance, "grow", 20_000_000).unwrap(), -1);
+}
+
+fn instance_of_table() -> (Store<()>, Instance) {
+    instance(
+        r#"(module
+            (table 0 funcref)
+            (func (export "grow") (param i32) (result i32)
+                (table.grow (ref.null func) (local.get 0))))"#,
+    )
+}
+
+#[test]
 fn recursion_overflows_a_stack_of_the_configured_size() {
     let depth = |bytes| {
         let engine = Engine::new(Config::new().max_wasm_stack(bytes)).unwrap();

@@ -407,3 +407,19 @@ fn wrong_calls_say_what_is_wrong() {
         "failed to find function export `g`"
     );
 }
+
+#[test]
+fn what_can_be_sent_and_shared() {
+    fn send<T: Send>() {}
+    fn send_and_sync<T: Send + Sync>() {}
+
+    send_and_sync::<Engine>();
+    send_and_sync::<Module>();
+    send_and_sync::<Linker<std::cell::Cell<i32>>>();
+    send_and_sync::<kinglet::InstancePre<std::cell::Cell<i32>>>();
+    send_and_sync::<Store<i32>>();
+    send::<Store<std::cell::Cell<i32>>>();
+    send_and_sync::<kinglet::InterruptHandle>();
+    send_and_sync::<kinglet::Error>();
+    send::<kinglet::Execution>();
+}

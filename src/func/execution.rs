@@ -90,7 +90,7 @@ impl Budget {
 pub enum Step {
     /// The function returned these results. The execution has ended.
     Done(Vec<Val>),
-    /// The fuel is used up. Run again with more.
+    /// The fuel does not suffice to go on. Run again with [more](Execution::required_fuel).
     OutOfFuel,
     /// The store's deadline passed, or it was [interrupted](crate::InterruptHandle). Run again if it may go on.
     Interrupted,
@@ -162,6 +162,11 @@ impl Execution {
     /// The function that was called.
     pub fn func(&self) -> Func {
         self.func
+    }
+
+    /// The least fuel with which it gets any further, after [`Step::OutOfFuel`].
+    pub fn required_fuel(&self) -> u64 {
+        self.inner.required_fuel()
     }
 
     /// Answers for the host function that it waits for, with these results.

@@ -20,7 +20,7 @@ use crate::{
     store::StoreId,
     values::{check_vals, read_slots, write_slots},
 };
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, vec};
 use core::{any::Any, fmt, future::Future};
 use kinglet_core::{
     Shared,
@@ -158,10 +158,13 @@ impl Func {
         results: &mut [Val],
     ) -> Result<()> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        let mut slots = self.slots(inner, params, results)?;
-        call_slots(inner, data, self.addr, &mut slots)?;
-        self.take_results(inner, &slots, results);
-        Ok(())
+        let len = self.check_call(inner, params, results)?;
+        with_slots(len, |slots| {
+            write_slots(params, slots, self.store);
+            call_slots(inner, data, self.addr, slots)?;
+            self.take_results(inner, slots, results);
+            Ok(())
+        })
     }
 
     /// As [`Func::call`], where the function may call asynchronous host functions.
@@ -175,7 +178,8 @@ impl Func {
         results: &mut [Val],
     ) -> Result<()> {
         let mut store = store.as_context_mut();
-        let mut slots = self.slots(store.inner, params, results)?;
+        let mut slots = vec![0; self.check_call(store.inner, params, results)?];
+        write_slots(params, &mut slots, self.store);
         call_slots_async(&mut store, self.addr, &mut slots).await?;
         self.take_results(store.inner, &slots, results);
         Ok(())
@@ -205,15 +209,12 @@ impl Func {
         TypedFunc::new(*self, self.core_type(store.as_context().inner))
     }
 
-    /// Slots with the arguments, and with room for the results.
-    fn slots(&self, inner: &StoreInner, params: &[Val], results: &[Val]) -> Result<Vec<u64>> {
+    /// Fails unless it can be called with these arguments and as many results. Answers how many slots that takes.
+    fn check_call(&self, inner: &StoreInner, params: &[Val], results: &[Val]) -> Result<usize> {
         let ty = self.core_type(inner);
         check_vals(params, ty.params(), "argument")?;
         self.check_results(inner, results)?;
-        let len = slot_count(ty.params()).max(slot_count(ty.results()));
-        let mut slots = vec![0; len as usize];
-        write_slots(params, &mut slots, self.store);
-        Ok(slots)
+        Ok(slot_count(ty.params()).max(slot_count(ty.results())) as usize)
     }
 
     fn check_results(&self, inner: &StoreInner, results: &[Val]) -> Result<()> {
@@ -235,6 +236,14 @@ impl Func {
 impl fmt::Debug for Func {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Func").field(&self.addr.0).finish()
+    }
+}
+
+/// Slots for a call, on the heap if they are many.
+fn with_slots<R>(len: usize, call: impl FnOnce(&mut [u64]) -> R) -> R {
+    match [0; 16].get_mut(..len) {
+        Some(slots) => call(slots),
+        None => call(&mut vec![0; len]),
     }
 }
 

@@ -58,7 +58,7 @@ impl Func {
 impl ResumableCallOutOfFuel {
     /// The fuel that it needs to get any further, in units.
     pub fn required_fuel(&self) -> u64 {
-        1
+        self.0.required_fuel()
     }
 
     /// Goes on, with the fuel that the store has.

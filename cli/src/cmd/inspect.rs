@@ -20,7 +20,11 @@ use crate::listing::Listing;
   kinglet inspect hello.wasm --bytecode main     # of one, by name or index")]
 pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
-    #[arg(required_unless_present = "bytecode", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(
+        required_unless_present = "bytecode",
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath
+    )]
     file: Option<OsString>,
 
     /// Show instead the code that the interpreter runs, beside the WebAssembly it was made from: of all functions or

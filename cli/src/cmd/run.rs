@@ -55,7 +55,12 @@ pub(crate) struct Args {
     max_memory: Option<usize>,
 
     /// The module, binary or text, `-` for standard input; then the guest's arguments.
-    #[arg(required = true, trailing_var_arg = true, value_name = "FILE [ARGS]", value_hint = ValueHint::FilePath)]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_name = "FILE [ARGS]",
+        value_hint = ValueHint::FilePath
+    )]
     file_and_args: Vec<OsString>,
 }
 

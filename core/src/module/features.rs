@@ -87,7 +87,8 @@ macro_rules! features {
 
 for_each_feature!(features);
 
-/// How large the parts of a module may be. A module that exceeds a limit is rejected when it is decoded.
+/// How large the parts of a module may be. A module that exceeds a limit is rejected when it is decoded, or when it is
+/// instantiated if its tables and memories are too large.
 ///
 /// The defaults are the limits that browsers agreed on ([JavaScript API], "Implementation-defined Limits").
 ///
@@ -123,9 +124,9 @@ pub struct Limits {
     pub max_function_size: u32,
     /// Blocks inside of one another.
     pub max_nesting: u32,
-    /// Elements of a table when it is created. What it may grow to is for a resource limiter to say.
+    /// Elements of a table, when it is created and when it grows.
     pub max_table_elements: u64,
-    /// Bytes of a memory when it is created. What it may grow to is for a resource limiter to say.
+    /// Bytes of a memory, when it is created and when it grows.
     pub max_memory_bytes: u64,
 }
 

@@ -22,6 +22,9 @@ impl StoreInner {
     ) -> Result<MemoryAddr, Error> {
         let too_large = || Error::limit(format!("no room for a memory of {} pages", ty.minimum));
         let desired = bytes(&ty, ty.minimum).ok_or_else(too_large)?;
+        if desired as u64 > self.max_memory_bytes {
+            return Err(too_large());
+        }
         if let Some(limiter) = &mut self.limiter {
             let maximum = ty.maximum.map(|pages| bytes(&ty, pages).unwrap_or(usize::MAX));
             if !limiter(data).memory_growing(0, desired, maximum)? {
@@ -43,6 +46,9 @@ impl StoreInner {
     ) -> Result<TableAddr, Error> {
         let too_large = || Error::limit(format!("no room for a table of {} elements", ty.minimum));
         let desired = usize::try_from(ty.minimum).map_err(|_| too_large())?;
+        if ty.minimum > self.max_table_elements {
+            return Err(too_large());
+        }
         if let Some(limiter) = &mut self.limiter {
             let maximum = ty.maximum.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
             if !limiter(data).table_growing(0, desired, maximum)? {
@@ -99,7 +105,8 @@ impl StoreInner {
             return Ok(Some(old));
         }
         let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
-        let Some(desired) = memory.grown_len(delta) else {
+        let most = self.max_memory_bytes;
+        let Some(desired) = memory.grown_len(delta).filter(|&len| len as u64 <= most) else {
             return refuse(
                 limiter,
                 |limiter, error| limiter.memory_grow_failed(error),
@@ -140,7 +147,8 @@ impl StoreInner {
             return Ok(Some(old as u64));
         }
         let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
-        let Some(desired) = table.grown_len(delta) else {
+        let most = self.max_table_elements;
+        let Some(desired) = table.grown_len(delta).filter(|&len| len as u64 <= most) else {
             return refuse(
                 limiter,
                 |limiter, error| limiter.table_grow_failed(error),

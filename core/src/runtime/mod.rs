@@ -64,6 +64,10 @@ pub struct StoreOptions {
     pub consume_fuel: bool,
     /// See [`StoreInner::max_stack`].
     pub max_stack: usize,
+    /// The most elements that a table may have.
+    pub max_table_elements: u64,
+    /// The most bytes that a memory may have.
+    pub max_memory_bytes: u64,
     /// The counter of its engine.
     pub epoch: Shared<Epoch>,
 }
@@ -88,6 +92,8 @@ pub struct StoreInner {
     instances: Vec<InstanceEntry>,
     externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
+    max_table_elements: u64,
+    max_memory_bytes: u64,
     interrupt: Shared<AtomicBool>,
     epoch: Shared<Epoch>,
     epoch_deadline: u64,
@@ -116,6 +122,8 @@ impl StoreInner {
             instances: Vec::new(),
             externs: Vec::new(),
             limiter: None,
+            max_table_elements: options.max_table_elements,
+            max_memory_bytes: options.max_memory_bytes,
             interrupt: Shared::default(),
             epoch: options.epoch.clone(),
             epoch_deadline: u64::MAX,

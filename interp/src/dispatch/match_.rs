@@ -2,7 +2,7 @@
 
 use super::{save, step};
 use crate::{
-    exec::{Seq, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
+    exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::for_each_form,
 };
 

@@ -2,7 +2,7 @@
 
 use super::{save, step};
 use crate::{
-    exec::{Seq, Stop, control::*, exit, memory::*, moves::*, numeric::*, operand::*, regs::Regs},
+    exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::{COUNT, for_each_form},
 };
 
@@ -10,7 +10,9 @@ macro_rules! table {
     ($($number:literal $body:ty,)*) => { [$(step::<$body>,)*] };
 }
 
-static STEPS: [fn(&mut Regs) -> Result<(), Stop>; COUNT] = for_each_form!(table);
+type Step = fn(&mut Regs) -> Result<(), Stop>;
+
+static STEPS: [Step; COUNT] = for_each_form!(table);
 
 pub(super) unsafe fn run(mut r: Regs) -> u32 {
     #[cfg(feature = "profile")]

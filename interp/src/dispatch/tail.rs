@@ -6,14 +6,13 @@
 use super::save;
 use crate::{
     exec::{
-        Body, Seq, TOKEN,
         control::*,
-        exit,
         memory::*,
         moves::*,
         numeric::*,
         operand::*,
         regs::{Cx, Regs},
+        *,
     },
     forms::{COUNT, for_each_form},
 };

@@ -79,6 +79,7 @@ pub(crate) trait Body: 'static {
 }
 
 /// First `P`, then `Q`. The operands of both follow one opcode; each finds its own as if there were an opcode before them.
+#[cfg_attr(not(fusion), allow(dead_code, reason = "without pairs to fuse"))]
 pub(crate) struct Seq<P, Q>(PhantomData<(P, Q)>);
 
 impl<P: Body, Q: Body> Body for Seq<P, Q> {

@@ -95,6 +95,7 @@ impl Regs {
         self.ip = self.ip.wrapping_add(bytes);
     }
 
+    #[cfg_attr(not(fusion), allow(dead_code, reason = "without pairs to fuse"))]
     #[inline(always)]
     pub(crate) fn retreat(&mut self, bytes: usize) {
         self.ip = self.ip.wrapping_sub(bytes);

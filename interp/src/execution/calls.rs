@@ -200,7 +200,7 @@ impl Machine<'_> {
     ) -> Result<(), Error> {
         self.return_fuel();
         let end = base + slots as usize;
-        self.store.stack_in_use = self.in_use + end + NESTED_COST;
+        self.store.stack_in_use = self.in_use + end + self.store.max_stack / MAX_NESTED;
         let result = call(self.store, self.data, caller, &mut self.execution.stack[base..end]);
         self.store.stack_in_use = self.in_use;
         result

@@ -34,6 +34,8 @@ pub struct Execution {
     stack: Vec<u64>,
     /// How many slots the results take.
     results: usize,
+    /// The fuel that it could not get when it last ran out of it.
+    required_fuel: u64,
     state: State,
     /// Calls between instances that have not returned yet.
     crossings: Vec<Crossing>,
@@ -104,8 +106,9 @@ pub enum Exit {
     HostCall,
 }
 
-/// Slots that a nested execution counts for at least, for the native stack that it takes.
-const NESTED_COST: usize = 512;
+/// How many executions can be nested by host functions that call guests, for the native stack that they take: each counts
+/// for a share of what they may use together.
+const MAX_NESTED: usize = 256;
 /// The size of a new value stack in slots.
 const INITIAL_STACK: usize = 1024;
 
@@ -181,9 +184,8 @@ impl Execution {
     /// An execution of nothing.
     fn empty(store: &mut StoreInner) -> Execution {
         let stack = store.take_stack();
-        Execution { stack, results: 0, state: State::Over, crossings: Vec::new() }
+        Execution { stack, results: 0, required_fuel: 0, state: State::Over, crossings: Vec::new() }
     }
-
 
     /// Runs on, until the function has returned or there is a reason to stop.
     ///
@@ -197,6 +199,11 @@ impl Execution {
     /// The results, one slot each, after [`Exit::Done`].
     pub fn results(&self) -> &[u64] {
         &self.stack[..self.results]
+    }
+
+    /// The least fuel with which it gets any further, after [`Exit::OutOfFuel`].
+    pub fn required_fuel(&self) -> u64 {
+        self.required_fuel
     }
 
     /// The asynchronous host function that is called after [`Exit::HostCall`], the calling instance, and the arguments.
@@ -514,6 +521,7 @@ impl<'s> Machine<'s> {
             return None;
         }
         if self.store.fuel < cost {
+            self.execution.required_fuel = cost;
             return Some(Exit::OutOfFuel);
         }
         self.cx.fuel = self.store.fuel.min(FUEL_SLICE.max(cost));

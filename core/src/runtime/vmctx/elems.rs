@@ -52,7 +52,10 @@ impl Elems {
             return false;
         }
         self.vm.set(VmTable { elems: self.buffer.as_ptr().cast(), len });
-        self.as_mut_slice()[old..].fill(init);
+        // Nulls are there already, and pages that nobody has written to cost nothing.
+        if init != 0 {
+            self.as_mut_slice()[old..].fill(init);
+        }
         true
     }
 }

@@ -1,0 +1,58 @@
+use super::{Mode, Runtime, clock_ms};
+use wasmi::{CompilationMode, Config, Instance, Linker, Module, Store};
+
+pub(crate) struct Engine {
+    engine: wasmi::Engine,
+    linker: Linker<()>,
+    fuel: bool,
+}
+
+impl Runtime for Engine {
+    type Module = Module;
+    type Instance = (Store<()>, Instance);
+
+    fn new(mode: Mode) -> Engine {
+        let fuel = mode == Mode::Fuel;
+        let mut config = Config::default();
+        config.consume_fuel(fuel).compilation_mode(match mode {
+            // Validated early as with us.
+            Mode::Lazy => CompilationMode::LazyTranslation,
+            _ => CompilationMode::Eager,
+        });
+        let engine = wasmi::Engine::new(&config);
+        let mut linker = Linker::new(&engine);
+        linker.func_wrap("env", "nop", || {}).unwrap();
+        linker.func_wrap("env", "add", |a: i32, b: i32| a.wrapping_add(b)).unwrap();
+        linker.func_wrap("env", "clock_ms", clock_ms).unwrap();
+        Engine { engine, linker, fuel }
+    }
+
+    fn load(&self, wasm: &[u8]) -> Module {
+        Module::new(&self.engine, wasm).unwrap()
+    }
+
+    fn validate(&self, wasm: &[u8]) -> Option<()> {
+        Module::validate(&self.engine, wasm).unwrap();
+        Some(())
+    }
+
+    fn instantiate(&self, module: &Module) -> Self::Instance {
+        let mut store = Store::new(&self.engine, ());
+        if self.fuel {
+            store.set_fuel(u64::MAX).unwrap();
+        }
+        let instance = self.linker.instantiate_and_start(&mut store, module).unwrap();
+        (store, instance)
+    }
+
+    fn call(&self, (store, instance): &mut Self::Instance, func: &str, arg: i32) -> i32 {
+        instance.get_typed_func::<i32, i32>(&*store, func).unwrap().call(store, arg).unwrap()
+    }
+
+    fn call_nullary(&self, (store, instance): &mut Self::Instance, func: &str, times: u32) {
+        let func = instance.get_typed_func::<(), ()>(&*store, func).unwrap();
+        for _ in 0..times {
+            func.call(&mut *store, ()).unwrap();
+        }
+    }
+}
