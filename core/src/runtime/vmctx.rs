@@ -101,7 +101,7 @@ pub struct VmInstance {
     pub globals: *const *mut u64,
     /// Tables, imported ones first.
     pub tables: *const *mut VmTable,
-    /// Memories, imported ones first. There is always a first one, if only [`VmMemory::empty`].
+    /// Memories, imported ones first. There is always a first one, if only [`empty_memory`].
     pub memories: *const *mut VmMemory,
     /// Engine-wide ids of the module's types.
     pub types: *const u32,
