@@ -195,6 +195,11 @@ impl<S: Sink> Run<'_, S> {
         (at, count)
     }
 
+    /// Where a branch to the frame leads, if a plain jump will do.
+    fn plain_label(&self, at: usize, count: u32) -> Option<S::Label> {
+        self.t.frames[at].label.filter(|_| self.is_plain(at, count))
+    }
+
     /// Whether a branch to the frame can be a plain jump: all values stand where they are wanted.
     fn is_plain(&self, at: usize, count: u32) -> bool {
         let frame = &self.t.frames[at];
@@ -226,7 +231,7 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         let (_, condition) = self.pop();
         let (at, count) = self.target(depth);
-        match self.t.frames[at].label.filter(|_| self.is_plain(at, count)) {
+        match self.plain_label(at, count) {
             Some(label) => {
                 if count > 0 {
                     self.sink.settle(self.height());
@@ -249,21 +254,26 @@ impl<S: Sink> Run<'_, S> {
         self.t.targets.clear();
         self.t.stubs.clear();
         // Validation has read the table before, without an error.
-        for depth in table.targets().flatten().chain([table.default()]) {
+        let depths = || table.targets().flatten().chain([table.default()]);
+        for depth in depths() {
             let (at, count) = self.target(depth);
-            let plain = self.t.frames[at].label.filter(|_| self.is_plain(at, count));
-            let label = match plain {
-                Some(label) => label,
-                None => match self.t.stubs.binary_search_by_key(&depth, |stub| stub.0) {
-                    Ok(i) => self.t.stubs[i].1,
-                    Err(i) => {
-                        let label = self.sink.label();
-                        self.t.stubs.insert(i, (depth, label));
-                        label
-                    }
-                },
+            if self.plain_label(at, count).is_none() {
+                let label = self.sink.label();
+                self.t.stubs.push((depth, label));
+            }
+        }
+        // One stub for all targets of the same depth; labels that go unused cost nothing.
+        self.t.stubs.sort_by_key(|stub| stub.0);
+        self.t.stubs.dedup_by_key(|stub| stub.0);
+        for depth in depths() {
+            let label = match self.t.stubs.binary_search_by_key(&depth, |stub| stub.0) {
+                Ok(stub) => Some(self.t.stubs[stub].1),
+                Err(_) => {
+                    let (at, count) = self.target(depth);
+                    self.plain_label(at, count)
+                }
             };
-            self.t.targets.push(label);
+            self.t.targets.extend(label);
         }
         self.sink.jump_table(index, &self.t.targets);
         let stubs = core::mem::take(&mut self.t.stubs);

@@ -61,6 +61,11 @@ impl<L, F> Default for Translator<L, F> {
     }
 }
 
+/// Locals that any function may declare.
+const MIN_LOCALS: usize = 2_000;
+/// Locals that a function may declare for every byte of its body, so that translation takes time linear in its size.
+const LOCALS_PER_BYTE: usize = 16;
+
 /// A value of the operand stack.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -107,7 +112,11 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let (declared, mut reader) = body_reader(module, body)?;
         for (count, ty) in declared {
-            self.locals.extend(core::iter::repeat_n(num(ty), count as usize));
+            let locals = self.locals.len() + count as usize;
+            if locals > MIN_LOCALS + LOCALS_PER_BYTE * body.range.len() {
+                return Err(Error::limit("a function declares too many locals for its size"));
+            }
+            self.locals.resize(locals, num(ty));
         }
         self.reads.clear();
         self.reads.resize(self.locals.len(), 0);
