@@ -219,7 +219,7 @@ impl<'a> Export<'a> {
 pub struct InstancePre<T: 'static> {
     module: Module,
     imports: Shared<[Definition]>,
-    _data: PhantomData<fn(T)>,
+    _data: PhantomData<fn(T) -> T>,
 }
 
 impl<T: 'static> InstancePre<T> {

@@ -52,7 +52,7 @@ pub struct Linker<T: 'static> {
     names: Names,
     map: BTreeMap<Key, Definition>,
     allow_shadowing: bool,
-    _data: PhantomData<fn(T)>,
+    _data: PhantomData<fn(T) -> T>,
 }
 
 /// Module and name, as numbers from [`Names`].

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use core::{
     any::Any,
     fmt,
+    marker::PhantomData,
     sync::atomic::{AtomicBool, Ordering},
 };
 use kinglet_core::{Shared, runtime::StoreInner};
@@ -25,6 +26,8 @@ use kinglet_core::{Shared, runtime::StoreInner};
 pub struct Store<T: 'static> {
     inner: Box<StoreInner>,
     data: T,
+    /// Host functions were made for exactly this type of data: a subtype will not do, nor a supertype.
+    _exactly: PhantomData<fn(T) -> T>,
 }
 
 /// A shared borrow of a store.
@@ -58,7 +61,7 @@ impl<T: 'static> Store<T> {
     /// An empty store with the embedder's data.
     pub fn new(engine: &Engine, data: T) -> Store<T> {
         let inner = StoreInner::new(engine.store_options(), Box::new(engine.clone()));
-        Store { inner: Box::new(inner), data }
+        Store { inner: Box::new(inner), data, _exactly: PhantomData }
     }
 
     /// The embedder's data.
@@ -164,9 +167,8 @@ impl<T: 'static> Store<T> {
 ///
 /// # Panics
 /// If it has another type, which nothing in this crate lets happen.
-#[inline]
-pub(crate) fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
-    data.downcast_mut().expect("host functions get the data of their store")
+fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
+    data.downcast_mut().expect("a limiter gets the data of its store")
 }
 
 fn engine(inner: &StoreInner) -> &Engine {

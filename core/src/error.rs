@@ -43,8 +43,8 @@ pub enum ErrorKind {
     Trap(Trap),
     /// A host function, or something else of the embedder's, failed.
     Host,
-    /// The embedder asked for something that cannot be done.
-    Usage,
+    /// Something else, as the message says: the embedder asked for what cannot be done, or made the error itself.
+    Other,
 }
 
 impl Error {
@@ -134,7 +134,7 @@ impl Error {
             Cause::Limit(_) => ErrorKind::Limit,
             Cause::Trap(trap) => ErrorKind::Trap(*trap),
             Cause::Host(_) => ErrorKind::Host,
-            Cause::Message(_) => ErrorKind::Usage,
+            Cause::Message(_) => ErrorKind::Other,
         }
     }
 

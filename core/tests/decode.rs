@@ -447,7 +447,7 @@ fn what_is_declared_but_not_there_costs_nothing() {
     };
     let local = |ty: u8| [&MANY[..], &[ty]].concat();
     let one = func(&[&[1], &local(0x7f)[..], &[0x0b]].concat());
-    assert_eq!(refusal(&one, &all).0, "too many locals: the limit is 10000");
+    assert_eq!(refusal(&one, &all).0, "too many locals: the limit is 50000");
     assert!(refusal(&one, &unlimited).0.contains("too many locals"));
     let two = func(&[&[2], &local(0x7f)[..], &local(0x7e)[..], &[0x0b]].concat());
     assert_eq!(refusal(&two, &all).0, "too many locals: the limit is 50000");
@@ -482,7 +482,7 @@ fn deep_nesting_is_refused_without_recursion() {
     wasm.extend(code);
     assert_eq!(
         refusal(&wasm, &Features::default()),
-        ("too many nested blocks: the limit is 50000".into(), at)
+        ("too many nested blocks: the limit is 10000".into(), at)
     );
 }
 

@@ -36,10 +36,13 @@ impl Target {
     }
 }
 
-/// Loads arbitrary bytes behind the header of a module.
+/// Loads arbitrary bytes behind the header of a module, and as the bodies of functions.
 pub const DECODE: Target = Target {
     name: "decode",
-    make: |data| Some([b"\0asm\x01\0\0\0", data].concat()),
+    make: |data| match data.split_first()? {
+        (0..32, rest) => Some([b"\0asm\x01\0\0\0", rest].concat()),
+        (_, rest) => generate::invalid_module(rest),
+    },
     check: |wasm| {
         load(wasm);
     },

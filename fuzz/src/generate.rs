@@ -17,6 +17,13 @@ pub(crate) fn module(data: &[u8], ending: Ending) -> Option<Vec<u8>> {
     generate(&mut Unstructured::new(data), ending).ok()
 }
 
+/// A module in which function bodies may be anything. `None` if `data` is too short.
+pub(crate) fn invalid_module(data: &[u8]) -> Option<Vec<u8>> {
+    let u = &mut Unstructured::new(data);
+    let config = Config { allow_invalid_funcs: true, ..config(u, Ending::Open).ok()? };
+    Module::new(config, u).ok().map(|module| module.to_bytes())
+}
+
 fn generate(u: &mut Unstructured<'_>, ending: Ending) -> Result<Vec<u8>> {
     let mut module = Module::new(config(u, ending)?, u)?;
     if let Ending::Bounded(fuel) = ending {
@@ -52,7 +59,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         max_exports: 100,
         max_funcs: u.int_in_range(1..=12)?,
         max_globals: u.int_in_range(0..=8)?,
-        max_imports: u.int_in_range(0..=8)?,
+        max_imports: 8,
         max_instructions: u.int_in_range(10..=1000)?,
         max_memories: u.int_in_range(0..=3)?,
         max_memory32_bytes: 8 * page,
@@ -65,6 +72,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         memory64_enabled: u.arbitrary()?,
         memory_offset_choices: MemoryOffsetChoices(70, 20, 10),
         min_funcs: 1,
+        min_imports: u.int_in_range(0..=4)?,
         tail_call_enabled: u.arbitrary()?,
         // Not in this version.
         compact_imports_enabled: false,

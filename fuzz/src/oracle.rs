@@ -1,6 +1,7 @@
 //! Running modules on wasmi, whose results ours are compared with.
 
 use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, Stop, Value, hash};
+use std::collections::BTreeMap;
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, F32, F64, Func, Global,
     Instance, Memory, Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table,
@@ -18,7 +19,7 @@ pub(crate) fn observe(wasm: &[u8]) -> Option<Observation> {
 struct Running {
     store: Store<Data>,
     module: Module,
-    instance: Instance,
+    instances: [Instance; 2],
 }
 
 struct Data {
@@ -42,6 +43,19 @@ impl Running {
             })
             .collect::<Result<_, Error>>()
             .map_err(stop)?;
+        let first = Instance::new(&mut store, module, &imports).map_err(stop)?;
+        let exported: BTreeMap<String, Extern> = first
+            .exports(&store)
+            .map(|export| (export.name().to_string(), export.into_extern()))
+            .collect();
+        let imports: Vec<Extern> = imports
+            .iter()
+            .map(|item| {
+                let ty = item.ty(&store).func().cloned();
+                let same = |found: &&Extern| ty.is_some() && found.ty(&store).func().cloned() == ty;
+                *exported.values().find(same).unwrap_or(item)
+            })
+            .collect();
         let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
         let nullary = module.exports().filter(|export| match export.ty() {
             ExternType::Func(ty) => ty.params().len() + ty.results().len() == 0,
@@ -49,7 +63,7 @@ impl Running {
         });
         let name = nullary.map(|export| export.name().to_string()).min();
         store.data_mut().callback = name.and_then(|name| instance.get_func(&store, &name));
-        Ok(Running { store, module: module.clone(), instance })
+        Ok(Running { store, module: module.clone(), instances: [first, instance] })
     }
 }
 
@@ -65,7 +79,7 @@ impl Guest for Running {
     }
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
-        let func = self.instance.get_func(&self.store, name).expect("it is exported");
+        let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
         let params: Vec<Val> = params.iter().map(|&value| from_value(value)).collect();
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
         func.call(&mut self.store, &params, &mut results).map_err(stop)?;
@@ -74,24 +88,28 @@ impl Guest for Running {
 
     fn items(&mut self) -> Vec<(String, Item)> {
         let store = &self.store;
-        let items = self.instance.exports(store).filter_map(|export| {
-            let name = export.name().to_string();
-            let item = match export.into_extern() {
-                Extern::Global(global) => Item::Global(to_value(&global.get(store))),
-                Extern::Memory(memory) => {
-                    Item::Memory(memory.size(store), hash(memory.data(store)))
-                }
-                Extern::Table(table) => {
-                    let size = table.size(store);
-                    let nulls: Vec<u8> = (0..size)
-                        .map(|i| table.get(store, i).expect("it is that large").is_null().into())
-                        .collect();
-                    Item::Table(size, hash(&nulls))
-                }
-                Extern::Func(_) => return None,
-            };
-            Some((name, item))
-        });
+        let items = self.instances.iter().flat_map(|instance| instance.exports(store)).filter_map(
+            |export| {
+                let name = export.name().to_string();
+                let item = match export.into_extern() {
+                    Extern::Global(global) => Item::Global(to_value(&global.get(store))),
+                    Extern::Memory(memory) => {
+                        Item::Memory(memory.size(store), hash(memory.data(store)))
+                    }
+                    Extern::Table(table) => {
+                        let size = table.size(store);
+                        let nulls: Vec<u8> = (0..size)
+                            .map(|i| {
+                                table.get(store, i).expect("it is that large").is_null().into()
+                            })
+                            .collect();
+                        Item::Table(size, hash(&nulls))
+                    }
+                    Extern::Func(_) => return None,
+                };
+                Some((name, item))
+            },
+        );
         items.collect()
     }
 

@@ -7,6 +7,7 @@ use kinglet::{
     ValType,
 };
 use std::{
+    collections::BTreeMap,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -47,7 +48,8 @@ pub(crate) fn engine(lazy: bool, metered: bool) -> Engine {
 struct Running {
     store: Store<Data>,
     module: Module,
-    instance: Instance,
+    /// One instance that imports from the host, and one that imports functions of the first where they fit.
+    instances: [Instance; 2],
     fuel: Option<u64>,
     sliced: bool,
 }
@@ -76,6 +78,19 @@ impl Running {
             })
             .collect::<Result<_, Error>>()
             .map_err(stop)?;
+        let first = Instance::new(&mut store, module, &imports).map_err(stop)?;
+        let exported: BTreeMap<String, Extern> = first
+            .exports(&store)
+            .map(|export| (export.name().to_string(), export.into_extern()))
+            .collect();
+        let imports: Vec<Extern> = imports
+            .iter()
+            .map(|item| {
+                let ty = item.ty(&store).func().cloned();
+                let same = |found: &&Extern| ty.is_some() && found.ty(&store).func().cloned() == ty;
+                *exported.values().find(same).unwrap_or(item)
+            })
+            .collect();
         let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
         if how.reentrant {
             let nullary = module.exports().filter(|export| match export.ty() {
@@ -86,7 +101,7 @@ impl Running {
             store.data_mut().callback = name.and_then(|name| instance.get_func(&store, &name));
         }
         let (module, fuel, sliced) = (module.clone(), how.fuel, how.sliced);
-        Ok(Running { store, module, instance, fuel, sliced })
+        Ok(Running { store, module, instances: [first, instance], fuel, sliced })
     }
 
     /// Calls a function in slices of fuel that grow only if nothing gets done, with interruptions in between.
@@ -137,7 +152,7 @@ impl Guest for Running {
     }
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
-        let func = self.instance.get_func(&self.store, name).expect("it is exported");
+        let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
         let params: Vec<Val> = params.iter().map(|&value| from_value(value)).collect();
         let results = if self.sliced {
             self.call_sliced(func, &params).map_err(stop)?
@@ -151,7 +166,7 @@ impl Guest for Running {
 
     fn items(&mut self) -> Vec<(String, Item)> {
         let store = &self.store;
-        let exports = self.instance.exports(store);
+        let exports = self.instances.iter().flat_map(|instance| instance.exports(store));
         let items = exports.filter_map(|export| {
             let item = match export.into_extern() {
                 Extern::Global(global) => Item::Global(to_value(&global.get(store))),

@@ -10,30 +10,30 @@ fn run(target: Target, count: u64) {
 
 #[test]
 fn decode() {
-    run(DECODE, 2000);
+    run(DECODE, 3000);
 }
 
 #[test]
 fn execute() {
-    run(EXECUTE, 500);
+    run(EXECUTE, 1000);
 }
 
 #[test]
 fn differential() {
-    run(DIFFERENTIAL, 500);
+    run(DIFFERENTIAL, 1000);
 }
 
 #[test]
 fn mutate() {
-    run(MUTATE, 200);
+    run(MUTATE, 500);
 }
 
 #[test]
 fn resume() {
-    run(RESUME, 500);
+    run(RESUME, 1000);
 }
 
 #[test]
 fn lazy() {
-    run(LAZY, 500);
+    run(LAZY, 1000);
 }

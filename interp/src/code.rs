@@ -82,32 +82,28 @@ impl Code {
     /// If a function exceeds what the bytecode can express. With `lazy`, that is found when the function is called.
     pub fn new(module: &Module, options: Options) -> Result<Code, Error> {
         let mut state = State::default();
-        let mut bytes = Vec::new();
         let mut frame_size = 0;
         #[cfg(feature = "profile")]
         let mut pairs = std::collections::HashMap::new();
         let count = module.funcs.len();
         let imported = module.imported_funcs as usize;
-        if !options.lazy {
-            let wasm: usize = module.bodies.iter().map(|body| body.range.len()).sum();
-            bytes.reserve(ENTRIES + 4 * count + wasm * 2);
-        }
-        bytes.extend_from_slice(&code::STOP.to_le_bytes());
-        bytes.extend_from_slice(&code::CROSS_RETURN.to_le_bytes());
-        bytes.resize(ENTRIES + 4 * count, 0);
+        let wasm: usize = module.bodies.iter().map(|body| body.range.len()).sum();
+        let mut words = Vec::with_capacity(if options.lazy { 2 * count } else { count + wasm / 3 });
+        let mut entries = alloc::vec![0; count];
+        append(&mut words, &[code::STOP.to_le_bytes(), code::CROSS_RETURN.to_le_bytes()].concat())?;
+        words.resize((ENTRIES + 4 * count).div_ceil(8), 0);
         state.missing = alloc::vec![options.lazy; count];
-        for index in imported..count {
+        for (index, entry) in entries.iter_mut().enumerate().skip(imported) {
             let func = FuncIdx(index as u32);
-            let start = offset(bytes.len())?;
             if options.lazy {
                 // A function that asks to be translated.
-                bytes.extend_from_slice(&[0, 0]);
-                bytes.extend_from_slice(&code::LAZY.to_le_bytes());
-                bytes.extend_from_slice(&func.0.to_le_bytes());
+                let lazy = u64::from(code::LAZY) << 16 | u64::from(func.0) << 32;
+                *entry = append(&mut words, &lazy.to_le_bytes())?;
             } else {
                 state.workshop.translate(module, func, options.metered)?;
                 let builder = &state.workshop.builder;
-                bytes.extend_from_slice(&builder.code);
+                let start = append(&mut words, &builder.code)?;
+                *entry = start;
                 frame_size = frame_size.max(builder.frame_size);
                 state.starts.push((start, func));
                 #[cfg(feature = "profile")]
@@ -115,18 +111,16 @@ impl Code {
                     builder.pairs.iter().map(|&(at, first, second)| (start + at, (first, second))),
                 );
             }
-            let entry = ENTRIES + 4 * index;
-            // Entries are read whole, so they are in the order of the host.
-            bytes[entry..entry + 4].copy_from_slice(&start.to_ne_bytes());
         }
-        let region = Region::new(bytes.len())
-            .ok_or_else(|| Error::limit("no memory for the code of the module"))?;
-        // SAFETY: the region is as long, and nobody else has seen it.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), region.base(), bytes.len()) };
+        let region = Region(words.into_iter().map(UnsafeCell::new).collect());
+        for (index, &start) in entries.iter().enumerate() {
+            // SAFETY: there is an entry for every function, aligned to four bytes.
+            unsafe { region.entry(index) }.store(start, Ordering::Release);
+        }
         #[cfg(feature = "profile")]
-        crate::profile::begin(bytes.len(), pairs);
+        crate::profile::begin(region.len(), pairs);
         let base = region.base();
-        state.len = bytes.len();
+        state.len = region.len();
         state.regions.push(region);
         Ok(Code {
             metered: options.metered,
@@ -185,10 +179,10 @@ impl Code {
         state.len = end;
         state.starts.push((start, func));
         state.missing[func.at()] = false;
-        // SAFETY: there is an entry for every function, aligned to four bytes.
-        unsafe {
-            (*base.add(ENTRIES + 4 * func.at()).cast::<AtomicU32>()).store(start, Ordering::Release)
-        };
+        if let Some(region) = state.regions.last() {
+            // SAFETY: there is an entry for every function, aligned to four bytes.
+            unsafe { region.entry(func.at()) }.store(start, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -236,6 +230,19 @@ fn offset(len: usize) -> Result<u32, Error> {
     u32::try_from(len).map_err(|_| Error::limit("the code of a module exceeds 4 GiB"))
 }
 
+/// Appends code, at an offset that is a multiple of 8. Returns the offset.
+fn append(words: &mut Vec<u64>, code: &[u8]) -> Result<u32, Error> {
+    let start = offset(words.len() * 8)?;
+    let (whole, rest) = code.as_chunks::<8>();
+    words.extend(whole.iter().map(|&word| u64::from_ne_bytes(word)));
+    if !rest.is_empty() {
+        let mut word = [0; 8];
+        word[..rest.len()].copy_from_slice(rest);
+        words.push(u64::from_ne_bytes(word));
+    }
+    Ok(start)
+}
+
 /// Memory for code. What is in use of it is never written again, except for entries.
 struct Region(Box<[UnsafeCell<u64>]>);
 
@@ -256,7 +263,17 @@ impl Region {
         UnsafeCell::raw_get(self.0.as_ptr()).cast()
     }
 
+    /// In bytes.
     fn len(&self) -> usize {
         self.0.len() * 8
+    }
+
+    /// Where the code of a function begins.
+    ///
+    /// # Safety
+    /// The region must have an entry for the function.
+    unsafe fn entry(&self, func: usize) -> &AtomicU32 {
+        // SAFETY: as promised; entries are only ever written as atomics once the region is in use.
+        unsafe { &*self.base().add(ENTRIES + 4 * func).cast() }
     }
 }

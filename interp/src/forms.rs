@@ -57,3 +57,69 @@ pub(crate) fn fused(first: u16, second: u16) -> Option<u16> {
 pub(crate) fn pinnable(opcode: u16) -> bool {
     PINNABLE[usize::from(opcode) / 64] >> (opcode % 64) & 1 != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::{control::*, memory::*, moves::*, numeric::*, operand::*, *};
+
+    macro_rules! lengths {
+        ($($number:literal $body:ty,)*) => { [$(<$body as Body>::LEN,)*] };
+    }
+
+    /// Bytes of the operands that a layout describes; the targets of a table are not counted.
+    fn length(layout: &str) -> usize {
+        let bytes = |operand| match operand {
+            'd' | 's' | 'b' | 'w' | 'm' => 2,
+            'i' | 'o' | 'u' | 'j' => 4,
+            'q' => 8,
+            't' | '+' => 0,
+            other => panic!("unknown operand {other:?} in {layout:?}"),
+        };
+        layout.chars().map(bytes).sum()
+    }
+
+    #[test]
+    fn bodies_and_layouts_agree() {
+        let lengths: [usize; COUNT] = for_each_form!(lengths);
+        for (opcode, &len) in lengths.iter().enumerate() {
+            // What stops does not look at its operands; the execution does.
+            let stops = len == 0 && opcode < UNFUSED;
+            assert!(stops || len == length(LAYOUTS[opcode]), "{}", NAMES[opcode]);
+        }
+    }
+
+    #[test]
+    fn destinations_follow_each_other() {
+        for opcode in 0..COUNT {
+            if let Some(name) = NAMES[opcode].strip_suffix(">a") {
+                assert_eq!(NAMES[opcode + 1], alloc::format!("{name}>s"));
+                let pin = NAMES.get(opcode + 2).is_some_and(|n| *n == alloc::format!("{name}>p"));
+                assert_eq!(pinnable(opcode as u16), pin, "{name}");
+            } else {
+                assert!(!pinnable(opcode as u16));
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_are_found() {
+        let by_name = |name: &str| NAMES.iter().position(|n| *n == name).map(|at| at as u16);
+        let mut found = 0;
+        for line in include_str!("../fusion.txt").lines().filter(|l| !l.starts_with('#')) {
+            let (first, second) = line.split_once(" ; ").expect("two ops");
+            if let (Some(first), Some(second)) = (by_name(first), by_name(second))
+                && let Some(both) = fused(first, second)
+            {
+                let expected =
+                    alloc::format!("{}+{}", NAMES[usize::from(first)], NAMES[usize::from(second)]);
+                assert_eq!(NAMES[usize::from(both)], expected);
+                found += 1;
+            }
+        }
+        let single =
+            NAMES.iter().filter(|n| n.contains('+') && !n.ends_with(">s") && !n.ends_with(">p"));
+        assert!(found >= single.count());
+        assert_eq!(fused(code::BR, code::BR), None);
+    }
+}

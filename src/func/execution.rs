@@ -273,7 +273,7 @@ async fn finish_host_call<T: 'static>(
     };
     let call: &AsyncFunc<T> = call.downcast_ref().expect("host functions belong to their store");
     let mut slots = params.to_vec();
-    slots.resize(host.params.max(host.results) as usize, 0);
+    slots.resize(host.slots as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
     (call.0)(caller, &mut slots).await?;
     execution.resume(&slots[..host.results as usize]);

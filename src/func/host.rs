@@ -1,9 +1,9 @@
 //! Host functions: closures of the embedder behind the slots that guests pass.
 
-use super::{Caller, WasmTy, WasmTyList};
+use super::{Caller, WasmTy, WasmTyList, typed::data_of};
 use crate::{
     AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
-    store::{StoreId, downcast},
+    store::StoreId,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -159,7 +159,7 @@ fn erase<T: 'static>(
               data: &mut dyn Any,
               instance: Option<InstanceAddr>,
               slots: &mut [u64]| {
-            let store = StoreContextMut { inner, data: downcast(data) };
+            let store = StoreContextMut { inner, data: data_of(data) };
             func(Caller::new(store, instance), slots)
         },
     )

@@ -2,7 +2,7 @@
 
 use super::{Func, call_slots, call_slots_async};
 use crate::{AsContextMut, Error, ExternRef, Result, StoreContextMut, ValType, store::StoreId};
-use core::{fmt, marker::PhantomData};
+use core::{any::Any, fmt, marker::PhantomData};
 use kinglet_core::types::FuncType;
 
 /// The most parameters, and the most results, that the typed API takes.
@@ -96,6 +96,19 @@ impl<P, R> fmt::Debug for TypedFunc<P, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.func, f)
     }
+}
+
+/// The embedder's data, in its own type, for a host function that was made for stores with data of this type.
+///
+/// Checking the type takes half as long as all else of a short call: identifiers of types are compared through memory.
+#[inline]
+#[allow(unsafe_code, reason = "host functions are called with the data of their store")]
+pub(super) fn data_of<T: 'static>(data: &mut dyn Any) -> &mut T {
+    debug_assert!(data.is::<T>());
+    // SAFETY: a host function for data of type `T` gets into stores with such data only: `Func` takes it together with one,
+    // `Linker` and `InstancePre` for one, and all are invariant in `T`. It is called from there only, since stores refuse the
+    // functions of others, and always with the data that the store was borrowed with.
+    unsafe { &mut *core::ptr::from_mut(data).cast::<T>() }
 }
 
 /// A type of Rust that stands for one of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `Option<Func>` and

@@ -48,12 +48,13 @@ fn execute(options: &Options) -> Result<(), String> {
     for (program, best) in &rows {
         row(program, (0..engines.len()).map(|i| number(ratio(best, i), 2)));
     }
+    // Of what the engine runs.
     let mean = |i| {
-        let logs: Option<Vec<f64>> =
-            rows.iter().map(|(_, best)| Some(ratio(best, i)?.ln())).collect();
-        logs.map(|logs| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+        let logs: Vec<f64> =
+            rows.iter().filter_map(|(_, best)| Some(ratio(best, i)?.ln())).collect();
+        (logs.iter().sum::<f64>() / logs.len() as f64).exp()
     };
-    row("**geometric mean**", (0..engines.len()).map(|i| number(mean(i), 2)));
+    row("**geometric mean**", (0..engines.len()).map(|i| number(Some(mean(i)), 2)));
     Ok(())
 }
 
@@ -119,28 +120,33 @@ fn rounds(
     file: &Path,
     arg: &str,
 ) -> Result<Vec<Vec<f64>>, String> {
-    let mut best = vec![Vec::new(); engines.len()];
+    let mut best: Vec<Option<Vec<f64>>> = vec![None; engines.len()];
     for _ in 0..options.rounds {
         for (best, engine) in best.iter_mut().zip(engines) {
-            let numbers = measure(engine, task, file, arg)?;
-            if best.is_empty() {
-                *best = numbers;
-            } else {
-                best.iter_mut().zip(numbers).for_each(|(best, number)| *best = best.min(number));
+            match best {
+                None => *best = Some(measure(engine, task, file, arg)?),
+                // It cannot do that.
+                Some(best) if best.is_empty() => {}
+                Some(best) => {
+                    let numbers = measure(engine, task, file, arg)?;
+                    best.iter_mut().zip(numbers).for_each(|(best, new)| *best = best.min(new));
+                }
             }
         }
     }
-    Ok(best)
+    Ok(best.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// The numbers that a process of its own measures; none if the engine fails.
+/// The numbers that a process of its own measures; none if the engine fails, which is said on standard error.
 fn measure(engine: &str, task: &str, file: &Path, arg: &str) -> Result<Vec<f64>, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(program).args(["measure", engine, task]).arg(file).arg(arg).output();
-    let output = output.map_err(|error| error.to_string())?;
+    let mut command = Command::new(program);
+    command.args(["measure", engine, task]).arg(file).arg(arg).env("RUST_BACKTRACE", "0");
+    let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
-        eprintln!("{engine} {task} {}: {}", file.display(), message.trim());
+        let name = file.file_name().unwrap_or_default().display();
+        eprintln!("{engine} fails at {task} {name}: {}", message.trim());
         return Ok(Vec::new());
     }
     let text = String::from_utf8_lossy(&output.stdout);

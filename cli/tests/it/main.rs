@@ -1,5 +1,6 @@
 //! The program as a user meets it: processes, their output and their exit codes.
 
+mod guests;
 mod run;
 mod tools;
 mod wasi;

@@ -22,6 +22,8 @@ pub struct HostFunc {
     pub params: u32,
     /// How many slots its results take.
     pub results: u32,
+    /// How many slots a call takes: for its parameters, and then for its results.
+    pub slots: u32,
     /// What it does.
     pub call: HostCall,
     /// The id of `ty` in the engine, kept alive.
@@ -47,9 +49,11 @@ pub type SyncHostCall = Shared<
 impl HostFunc {
     /// A function of this type; `registry` is its engine's.
     pub fn new(registry: &TypeRegistry, ty: FuncType, call: HostCall) -> HostFunc {
+        let (params, results) = (slot_count(ty.params()), slot_count(ty.results()));
         HostFunc {
-            params: slot_count(ty.params()),
-            results: slot_count(ty.results()),
+            params,
+            results,
+            slots: params.max(results),
             type_id: registry.register(core::slice::from_ref(&ty)),
             ty,
             call,

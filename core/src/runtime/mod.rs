@@ -97,12 +97,11 @@ pub struct StoreInner {
     interrupt: Shared<AtomicBool>,
     epoch: Shared<Epoch>,
     epoch_deadline: u64,
-    stacks: Vec<Vec<u64>>,
+    stack: Vec<u64>,
     engine: Box<dyn Any + Send + Sync>,
 }
 
-/// How many value stacks a store keeps for reuse, and how large they may be for that, in slots.
-const KEPT_STACKS: usize = 4;
+/// How large a value stack may be that a store keeps for reuse, in slots.
 const KEPT_STACK_SLOTS: usize = 1 << 16;
 
 impl StoreInner {
@@ -127,7 +126,7 @@ impl StoreInner {
             interrupt: Shared::default(),
             epoch: options.epoch.clone(),
             epoch_deadline: u64::MAX,
-            stacks: Vec::new(),
+            stack: Vec::new(),
             engine,
         }
     }
@@ -222,17 +221,17 @@ impl StoreInner {
         self.epoch_deadline = self.epoch.current().saturating_add(ticks);
     }
 
-    /// An empty value stack, one that has been used before if there is one.
+    /// A value stack: the one that was given back last, or an empty one.
     #[inline]
     pub fn take_stack(&mut self) -> Vec<u64> {
-        self.stacks.pop().unwrap_or_default()
+        core::mem::take(&mut self.stack)
     }
 
     /// Takes a value stack back for reuse.
     #[inline]
     pub fn give_stack(&mut self, stack: Vec<u64>) {
-        if self.stacks.len() < KEPT_STACKS && stack.capacity() <= KEPT_STACK_SLOTS {
-            self.stacks.push(stack);
+        if stack.capacity() <= KEPT_STACK_SLOTS {
+            self.stack = stack;
         }
     }
 

@@ -13,7 +13,9 @@ pub extern "C" fn run(rounds: i32) -> i32 {
         writer.write_all(plain.as_bytes()).expect("compresses");
         drop(writer);
         let mut back = String::new();
-        brotli::Decompressor::new(&packed[..], 4096).read_to_string(&mut back).expect("decompresses");
+        brotli::Decompressor::new(&packed[..], 4096)
+            .read_to_string(&mut back)
+            .expect("decompresses");
         assert_eq!(plain, back);
         sum = fold(sum, &packed);
     }

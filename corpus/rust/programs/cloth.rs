@@ -52,17 +52,25 @@ const SIDE: usize = 24;
 #[unsafe(no_mangle)]
 pub extern "C" fn run(steps: i32) -> i32 {
     let forces: [Box<dyn Force>; 2] = [Box::new(Gravity), Box::new(Wind(4.0))];
-    let mut now: Vec<Vec3> =
-        (0..SIDE * SIDE).map(|i| Vec3 { x: (i % SIDE) as f32 * 0.1, y: 2.0, z: (i / SIDE) as f32 * 0.1 }).collect();
+    let mut now: Vec<Vec3> = (0..SIDE * SIDE)
+        .map(|i| Vec3 { x: (i % SIDE) as f32 * 0.1, y: 2.0, z: (i / SIDE) as f32 * 0.1 })
+        .collect();
     let mut before = now.clone();
     let springs: Vec<(usize, usize)> = (0..SIDE * SIDE)
-        .flat_map(|i| [(i % SIDE + 1 < SIDE).then_some((i, i + 1)), (i / SIDE + 1 < SIDE).then_some((i, i + SIDE))])
+        .flat_map(|i| {
+            [
+                (i % SIDE + 1 < SIDE).then_some((i, i + 1)),
+                (i / SIDE + 1 < SIDE).then_some((i, i + SIDE)),
+            ]
+        })
         .flatten()
         .collect();
     for step in 0..steps {
         let time = step as f32 / 60.0;
         for i in SIDE..now.len() {
-            let force = forces.iter().fold(Vec3 { x: 0.0, y: 0.0, z: 0.0 }, |sum, f| sum.add(f.on(now[i], time)));
+            let force = forces
+                .iter()
+                .fold(Vec3 { x: 0.0, y: 0.0, z: 0.0 }, |sum, f| sum.add(f.on(now[i], time)));
             let next = now[i].add(now[i].sub(before[i]).scale(0.99)).add(force.scale(1.0 / 3600.0));
             before[i] = now[i];
             now[i] = next;

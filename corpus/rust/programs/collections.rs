@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDequ
 #[unsafe(no_mangle)]
 pub extern "C" fn run(rounds: i32) -> i32 {
     let mut rng = Rng::new(41);
-    (0..rounds as u32).fold(0, |sum, round| fold(sum, &[index(round), events(&mut rng), ranges(&mut rng), cache(&mut rng)].concat())) as i32
+    (0..rounds as u32).fold(0, |sum, round| {
+        fold(sum, &[index(round), events(&mut rng), ranges(&mut rng), cache(&mut rng)].concat())
+    }) as i32
 }
 
 fn index(seed: u32) -> Vec<u8> {
@@ -19,13 +21,15 @@ fn index(seed: u32) -> Vec<u8> {
         }
     }
     let both: BTreeSet<_> = lines["river"].intersection(&lines["north"]).collect();
-    let mut common: Vec<_> = lines.iter().map(|(word, lines)| (Reverse(lines.len()), *word)).collect();
+    let mut common: Vec<_> =
+        lines.iter().map(|(word, lines)| (Reverse(lines.len()), *word)).collect();
     common.sort_unstable();
     format!("{both:?}{:?}", &common[..5]).into_bytes()
 }
 
 fn events(rng: &mut Rng) -> Vec<u8> {
-    let mut queue: BinaryHeap<Reverse<(u32, u16)>> = (0..64).map(|id| Reverse((rng.below(1000), id))).collect();
+    let mut queue: BinaryHeap<Reverse<(u32, u16)>> =
+        (0..64).map(|id| Reverse((rng.below(1000), id))).collect();
     let mut out = Vec::new();
     while let Some(Reverse((time, id))) = queue.pop() {
         out.push((time ^ u32::from(id)) as u8);

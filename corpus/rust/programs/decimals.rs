@@ -11,16 +11,19 @@ pub extern "C" fn run(loans: i32) -> i32 {
         let mut balance = Decimal::new(i64::from(100_000 + rng.below(50_000_000)), 2);
         let rate = Decimal::new(i64::from(100 + rng.below(900)), 4) / Decimal::from(12);
         let months = 24 + rng.below(24);
-        let growth = (0..months).fold(Decimal::ONE, |g, _| (g * (Decimal::ONE + rate)).round_dp(20));
+        let growth =
+            (0..months).fold(Decimal::ONE, |g, _| (g * (Decimal::ONE + rate)).round_dp(20));
         let payment = (balance * rate * growth / (growth - Decimal::ONE)).round_dp(2);
         let mut line = String::new();
         for month in 0..months as i32 {
-            let interest = (balance * rate).round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven);
+            let interest =
+                (balance * rate).round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven);
             balance = balance + interest - payment;
             let (y, m, d) = date(19_000 + 30 * month + rng.below(9) as i32);
             line += &format!("{y}-{m:02}-{d:02}{balance:>14}|");
         }
-        let parsed: Decimal = line.split('|').filter_map(|c| c.get(10..)?.trim().parse::<Decimal>().ok()).sum();
+        let parsed: Decimal =
+            line.split('|').filter_map(|c| c.get(10..)?.trim().parse::<Decimal>().ok()).sum();
         sum = fold(fold(sum, line.as_bytes()), parsed.to_string().as_bytes());
     }
     sum as i32

@@ -14,12 +14,20 @@ pub extern "C" fn run(pictures: i32) -> i32 {
         let pixels: Vec<u8> = (0..u32::from(width) * u32::from(height))
             .flat_map(|i| {
                 let (x, y) = (i % 96, i / 96);
-                [(x * y / 24) as u8, (128 + (x as i32 - 48) * 2) as u8, (y * 2 + rng.below(20)) as u8]
+                [
+                    (x * y / 24) as u8,
+                    (128 + (x as i32 - 48) * 2) as u8,
+                    (y * 2 + rng.below(20)) as u8,
+                ]
             })
             .collect();
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, 60 + picture % 40);
-        encoder.set_sampling_factor(if picture % 2 == 0 { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 });
+        encoder.set_sampling_factor(if picture % 2 == 0 {
+            SamplingFactor::F_2_2
+        } else {
+            SamplingFactor::F_1_1
+        });
         encoder.encode(&pixels, width, height, ColorType::Rgb).expect("encodes");
         let back = JpegDecoder::new(ZCursor::new(&file)).decode().expect("decodes");
         sum = fold(fold(sum, &file), &back[..back.len() / 8]);

@@ -26,7 +26,8 @@ pub extern "C" fn run(orders: i32) -> i32 {
     let text = serde_json::to_string(&orders).expect("serialises");
     let typed: Vec<Order> = serde_json::from_str(&text).expect("parses");
     let dynamic: serde_json::Value = serde_json::from_str(&text).expect("parses");
-    let total: f64 = typed.iter().flat_map(|o| &o.lines).map(|l| l.price * f64::from(l.quantity)).sum();
+    let total: f64 =
+        typed.iter().flat_map(|o| &o.lines).map(|l| l.price * f64::from(l.quantity)).sum();
     let paid = dynamic.as_array().expect("an array").iter().filter(|o| o["paid"] == true).count();
     let pretty = serde_json::to_string_pretty(&dynamic).expect("serialises");
     fold(fold(paid as u32, &total.to_le_bytes()), pretty.as_bytes()) as i32

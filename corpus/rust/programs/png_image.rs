@@ -21,9 +21,14 @@ pub extern "C" fn run(pictures: i32) -> i32 {
         encoder.set_color(ColorType::Rgba);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_filter(filters[picture % filters.len()]);
-        encoder.set_compression(if picture % 2 == 0 { Compression::Balanced } else { Compression::Fast });
+        encoder.set_compression(if picture % 2 == 0 {
+            Compression::Balanced
+        } else {
+            Compression::Fast
+        });
         encoder.write_header().and_then(|mut w| w.write_image_data(&pixels)).expect("encodes");
-        let mut reader = Decoder::new(std::io::Cursor::new(&file)).read_info().expect("has a header");
+        let mut reader =
+            Decoder::new(std::io::Cursor::new(&file)).read_info().expect("has a header");
         let mut back = vec![0; reader.output_buffer_size().expect("fits")];
         reader.next_frame(&mut back).expect("decodes");
         assert_eq!(pixels, back);

@@ -68,7 +68,9 @@ impl Parser<'_> {
                 self.at += 1;
                 Expr::Call(word, arguments)
             }
-            _ => Expr::Number(self.take(|c| c.is_ascii_digit() || c == b'.').parse().unwrap_or(0.0)),
+            _ => {
+                Expr::Number(self.take(|c| c.is_ascii_digit() || c == b'.').parse().unwrap_or(0.0))
+            }
         }
     }
 

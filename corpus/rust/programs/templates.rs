@@ -26,7 +26,9 @@ pub extern "C" fn run(pages: i32) -> i32 {
             })
             .collect();
         let template = environment.get_template("page").expect("is there");
-        let html = template.render(context! { title => text(20, page + 1), items, body => text(400, page + 7) }).expect("renders");
+        let html = template
+            .render(context! { title => text(20, page + 1), items, body => text(400, page + 7) })
+            .expect("renders");
         sum = fold(sum, html.as_bytes());
     }
     sum as i32

@@ -31,12 +31,28 @@ fn document(sections: u32) -> String {
     let mut rng = Rng::new(21);
     let mut out = String::new();
     for i in 0..sections {
-        out += &format!("[section-{i}]\ntitle = \"{}\"\nport = {:#x}\n", text(20, i + 1).replace('\n', "\\n"), rng.below(65536));
-        out += &format!("ratio = {:.4}\non = {}\nsince = 2024-02-{:02}T07:32:00Z\n", rng.unit() * 50.0, i % 2 == 0, 1 + rng.below(28));
-        out += &format!("list = [{}, -{}, 1_000, 0b1010]\npath = 'C:\\a'\n", rng.below(99), rng.below(99));
+        out += &format!(
+            "[section-{i}]\ntitle = \"{}\"\nport = {:#x}\n",
+            text(20, i + 1).replace('\n', "\\n"),
+            rng.below(65536)
+        );
+        out += &format!(
+            "ratio = {:.4}\non = {}\nsince = 2024-02-{:02}T07:32:00Z\n",
+            rng.unit() * 50.0,
+            i % 2 == 0,
+            1 + rng.below(28)
+        );
+        out += &format!(
+            "list = [{}, -{}, 1_000, 0b1010]\npath = 'C:\\a'\n",
+            rng.below(99),
+            rng.below(99)
+        );
         out += "inline = { a.b = 1, c = [\"x\", \"y\\u00e9\"] }\n# a comment\n\n";
         for j in 0..2 {
-            out += &format!("[[section-{i}.item]]\nname = \"\"\"\nitem {j}\n\"\"\"\nweight = {}e-3\n\n", rng.below(1000));
+            out += &format!(
+                "[[section-{i}.item]]\nname = \"\"\"\nitem {j}\n\"\"\"\nweight = {}e-3\n\n",
+                rng.below(1000)
+            );
         }
     }
     out

@@ -1,7 +1,10 @@
 //! Fills and strokes curves with gradients and blending into a picture.
 
 use corpus::{Rng, fold};
-use tiny_skia::{Color, FillRule, GradientStop, LinearGradient, Paint, PathBuilder, Pixmap, Point, SpreadMode, Stroke, Transform};
+use tiny_skia::{
+    Color, FillRule, GradientStop, LinearGradient, Paint, PathBuilder, Pixmap, Point, SpreadMode,
+    Stroke, Transform,
+};
 
 #[unsafe(no_mangle)]
 pub extern "C" fn run(shapes: i32) -> i32 {
@@ -21,17 +24,32 @@ pub extern "C" fn run(shapes: i32) -> i32 {
         let colour = Color::from_rgba8(rng.next() as u8, rng.next() as u8, rng.next() as u8, 160);
         paint.set_color(colour);
         match shape % 3 {
-            0 => picture.fill_path(&path, &paint, FillRule::EvenOdd, Transform::from_rotate(shape as f32), None),
+            0 => picture.fill_path(
+                &path,
+                &paint,
+                FillRule::EvenOdd,
+                Transform::from_rotate(shape as f32),
+                None,
+            ),
             1 => {
                 let stroke = Stroke { width: 1.0 + rng.below(6) as f32, ..Stroke::default() };
                 picture.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
             }
             _ => {
-                let stops = vec![GradientStop::new(0.0, colour), GradientStop::new(1.0, Color::BLACK)];
+                let stops =
+                    vec![GradientStop::new(0.0, colour), GradientStop::new(1.0, Color::BLACK)];
                 let (from, to) = (Point::from_xy(ax, ay), Point::from_xy(dx + 1.0, dy + 1.0));
-                if let Some(shader) = LinearGradient::new(from, to, stops, SpreadMode::Reflect, Transform::identity()) {
+                if let Some(shader) =
+                    LinearGradient::new(from, to, stops, SpreadMode::Reflect, Transform::identity())
+                {
                     paint.shader = shader;
-                    picture.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
+                    picture.fill_path(
+                        &path,
+                        &paint,
+                        FillRule::Winding,
+                        Transform::identity(),
+                        None,
+                    );
                 }
             }
         }

@@ -27,12 +27,15 @@ impl Rng {
 
 /// Order-dependent checksum of a result.
 pub fn fold(sum: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(sum, |sum, &byte| sum.rotate_left(5) ^ u32::from(byte).wrapping_mul(0x9e37_79b1))
+    bytes
+        .iter()
+        .fold(sum, |sum, &byte| sum.rotate_left(5) ^ u32::from(byte).wrapping_mul(0x9e37_79b1))
 }
 
 const WORDS: [&str; 24] = [
-    "river", "stone", "a", "under", "light", "the", "carry", "window", "of", "seven", "paper", "to",
-    "quiet", "morning", "and", "harbour", "wheel", "is", "copper", "garden", "in", "letter", "north", "é",
+    "river", "stone", "a", "under", "light", "the", "carry", "window", "of", "seven", "paper",
+    "to", "quiet", "morning", "and", "harbour", "wheel", "is", "copper", "garden", "in", "letter",
+    "north", "é",
 ];
 
 /// About `len` bytes of sentences and paragraphs.

@@ -34,6 +34,7 @@ pub(crate) struct Cx {
     pub(crate) tables: *const *mut VmTable,
     pub(crate) memories: *const *mut VmMemory,
     pub(crate) types: *const u32,
+    pub(crate) imported_funcs: *const u32,
     /// The store's functions.
     pub(crate) funcs: *const VmFunc,
     /// The current instance.
@@ -252,6 +253,7 @@ impl Cx {
             tables: ptr::null(),
             memories: ptr::null(),
             types: ptr::null(),
+            imported_funcs: ptr::null(),
             funcs: ptr::null(),
             instance: 0,
             fuel: 0,

@@ -1,7 +1,6 @@
 //! Calls that leave the current instance.
 
 use super::*;
-use core::ptr;
 use kinglet_core::runtime::func::SyncHostCall;
 
 impl Machine<'_> {
@@ -43,9 +42,8 @@ impl Machine<'_> {
 
     /// An imported function.
     fn import(&self, func: u32) -> FuncAddr {
-        let imported = self.store.instance(InstanceAddr(self.cx.instance)).vm.imported_funcs;
         // SAFETY: INSTANCE.
-        FuncAddr(unsafe { *imported.add(func as usize) })
+        FuncAddr(unsafe { *self.cx.imported_funcs.add(func as usize) })
     }
 
     /// The function that an element of a table refers to, by the operands of the op at hand.
@@ -152,7 +150,7 @@ impl Machine<'_> {
             return Ok(self.stop_at_host(func, base, Then::Continue(self.position())));
         };
         let caller = Some(InstanceAddr(self.cx.instance));
-        self.invoke(call, caller, base, host.params.max(host.results))?;
+        self.invoke(call, caller, base, host.slots)?;
         // Nothing but the store's functions can have moved.
         self.cx.funcs = self.store.funcs.as_ptr();
         self.cx.saved.acc = self.execution.stack[base];
@@ -177,8 +175,7 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         let host = host_func(self.store, func);
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        let (call, slots) = (call.clone(), host.results.max(host.params));
-        let results = host.results as usize;
+        let (call, slots, results) = (call.clone(), host.slots, host.results as usize);
         self.invoke(&call, caller, base, slots)?;
         let then = match then {
             Then::Continue(at) => {

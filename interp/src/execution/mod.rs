@@ -17,11 +17,15 @@ use crate::{
     forms::code,
 };
 use alloc::{string::ToString, vec::Vec};
-use core::{any::Any, sync::atomic::AtomicU32, sync::atomic::Ordering};
+use core::{
+    any::Any,
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use kinglet_core::{
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
-    runtime::{HostCall, StoreInner, func::HostFunc, vmctx::VmFunc},
+    runtime::{HostCall, StoreInner, func::HostFunc, instance::Instance, vmctx::VmFunc},
     trap::Trap,
 };
 
@@ -255,11 +259,14 @@ impl Execution {
     }
 
     /// Makes the value stack at least `slots` long.
+    #[inline]
     fn reserve(&mut self, store: &StoreInner, slots: usize) -> Result<(), Error> {
+        if slots <= self.stack.len() { Ok(()) } else { self.grow(store, slots) }
+    }
+
+    #[cold]
+    fn grow(&mut self, store: &StoreInner, slots: usize) -> Result<(), Error> {
         let len = self.stack.len();
-        if slots <= len {
-            return Ok(());
-        }
         let allowed = store.max_stack.saturating_sub(store.stack_in_use);
         if slots > allowed {
             return Err(Trap::StackOverflow.into());
@@ -299,14 +306,15 @@ impl<'s> Machine<'s> {
     }
 
     /// Puts the frame of the outermost function on the stack, and the registers at its beginning.
+    #[inline]
     fn enter(&mut self, vm: VmFunc, args: &[u64]) -> Result<(), Error> {
-        let addr = InstanceAddr(vm.instance);
-        let ty = self.store.instance(addr).module.func_type(FuncIdx(vm.index));
+        let instance = self.store.instance(InstanceAddr(vm.instance));
+        let ty = instance.module.func_type(FuncIdx(vm.index));
         let (params, results) = (ty.params().len(), ty.results().len());
+        let frame_size = point_at(&mut self.cx, self.store, instance);
         self.execution.results = results;
-        self.execution.reserve(self.store, results.max(params + FRAME_HEADER))?;
-        self.load_instance(addr, 0)?;
-        let stack = &mut self.execution.stack;
+        self.reach(frame_size.max(params + FRAME_HEADER).max(results), 0)?;
+        let stack = &mut self.execution.stack[..];
         copy(&args[..params], stack);
         stack[params..params + FRAME_HEADER].copy_from_slice(&[u64::from(STOP), 0]);
         self.begin(vm.index, 0);
@@ -407,16 +415,7 @@ impl<'s> Machine<'s> {
 
     /// Makes an instance the current one, in the frame at slot `fp`.
     fn load_instance(&mut self, addr: InstanceAddr, fp: usize) -> Result<(), Error> {
-        let instance = self.store.instance(addr);
-        let code = code_of(instance);
-        self.cx.code = code.base();
-        let frame_size = code.frame_size();
-        self.cx.globals = instance.vm.globals;
-        self.cx.tables = instance.vm.tables;
-        self.cx.memories = instance.vm.memories;
-        self.cx.types = instance.vm.types;
-        self.cx.instance = addr.0;
-        self.cx.funcs = self.store.funcs.as_ptr();
+        let frame_size = point_at(&mut self.cx, self.store, self.store.instance(addr));
         self.reach(frame_size, fp)
     }
 
@@ -503,10 +502,11 @@ impl<'s> Machine<'s> {
     }
 
     /// Sets the registers to the beginning of a function of the current instance.
+    #[inline]
     fn begin(&mut self, func: u32, fp: usize) {
-        let (ip, _) = entry(self.cx.code, func);
+        let (ip, pin) = entry(self.cx.code, func);
         self.cx.saved.ip = self.cx.code.wrapping_add(ip as usize);
-        self.load_pin(fp);
+        self.cx.saved.pin = self.execution.stack[fp + usize::from(pin)];
     }
 
     /// The slice of fuel does not suffice for the op at hand.
@@ -530,9 +530,10 @@ impl<'s> Machine<'s> {
     }
 
     /// Gives what is left of the slice back to the store.
+    #[inline]
     fn return_fuel(&mut self) {
-        let left = core::mem::take(&mut self.cx.fuel);
         if self.store.consume_fuel {
+            let left = core::mem::take(&mut self.cx.fuel);
             self.store.fuel = self.store.fuel.saturating_add(left);
         }
     }
@@ -549,17 +550,38 @@ enum Flow {
     State,
 }
 
-/// Copies slots, few as a rule.
+/// Copies slots that have just been written, few as a rule. One at a time, as they were written: a wider load would wait until
+/// the stores have reached the cache.
 #[inline]
 fn copy(from: &[u64], to: &mut [u64]) {
     for (from, to) in from.iter().zip(to) {
-        *to = *from;
+        // SAFETY: it is a reference.
+        *to = unsafe { ptr::from_ref(from).read_volatile() };
     }
 }
 
+/// Lets the context point at an instance. Answers the frame size of its module.
+#[inline]
+fn point_at(cx: &mut Cx, store: &StoreInner, instance: &Instance) -> usize {
+    let (code, vm) = (code_of(instance), &instance.vm);
+    cx.code = code.base();
+    cx.globals = vm.globals;
+    cx.tables = vm.tables;
+    cx.memories = vm.memories;
+    cx.types = vm.types;
+    cx.imported_funcs = vm.imported_funcs;
+    cx.instance = vm.addr;
+    cx.funcs = store.funcs.as_ptr();
+    code.frame_size()
+}
+
 /// The bytecode of an instance.
-fn code_of(instance: &kinglet_core::runtime::instance::Instance) -> &Code {
-    instance.code.as_any().downcast_ref().expect("instances run on the tier that made their code")
+#[inline]
+fn code_of(instance: &Instance) -> &Code {
+    let code = &*instance.code;
+    debug_assert!(code.as_any().is::<Code>());
+    // SAFETY: INSTANCE: this crate has made the code of all instances that run on it.
+    unsafe { &*ptr::from_ref(code).cast::<Code>() }
 }
 
 /// Where the code of a function begins, behind its header, and the slot of its pinned local.

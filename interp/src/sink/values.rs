@@ -323,7 +323,8 @@ impl Builder {
     }
 
     pub(super) fn emit_place(&mut self, ty: Num, value: Operand, to: u32) {
-        if self.staged.is_some_and(|staged| staged.height == value.height) {
+        // The operands of the comparison that waits may stand in the slot of its result, or in the next.
+        if self.staged.is_some_and(|staged| staged.height <= value.height) {
             self.flush();
         }
         if self.code.len() > self.max_code {

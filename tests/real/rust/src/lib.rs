@@ -30,6 +30,8 @@ pub extern "C" fn digest(n: i32) -> i32 {
         }
     }
     let sorted: BTreeMap<_, _> = count.into_iter().collect();
-    let text: Vec<String> = sorted.iter().map(|(c, n)| format!("{}{n}", c.to_uppercase())).collect();
-    text.concat().bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)) as i32
+    let text: Vec<String> =
+        sorted.iter().map(|(c, n)| format!("{}{n}", c.to_uppercase())).collect();
+    text.concat().bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+        as i32
 }

@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("file: {text} {} {:?}", file.metadata()?.len(), file.metadata()?.is_file());
     drop(file);
     fs::rename(&path, format!("{dir}/chick.txt"))?;
-    let names: Vec<_> = fs::read_dir(&dir)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
+    let names: Vec<_> =
+        fs::read_dir(&dir)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
     println!("dir: {names:?} {:?}", fs::read(&path).map_err(|e| e.kind()));
     println!("busy: {}", fs::remove_dir(&dir).is_err());
     fs::remove_file(format!("{dir}/chick.txt"))?;
@@ -44,7 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     thread::sleep(Duration::from_millis(20));
     println!("slept: {}", start.elapsed() >= Duration::from_millis(20));
-    println!("date: {}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() > 1_700_000_000);
+    println!(
+        "date: {}",
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() > 1_700_000_000
+    );
     io::stdout().flush()?;
     eprintln!("to standard error");
     process::exit(9)

@@ -1,0 +1,24 @@
+//! Programs that went wrong once.
+
+use kinglet::{Engine, Instance, Module, Store};
+
+/// Calls the export `run` of a module in the text format.
+fn run(wat: &str, argument: i32) -> i32 {
+    let engine = Engine::default();
+    let module = Module::new(&engine, wat).expect("the module is valid");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("it needs nothing");
+    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").expect("it exports `run`");
+    run.call(&mut store, argument).expect("it does not trap")
+}
+
+/// A comparison that waits for its use, with a constant in the slot where the next operand then goes.
+#[test]
+fn comparison_before_the_slots_of_its_operands_are_written() {
+    let wat = r#"
+        (module
+          (func (export "run") (param i32) (result i32)
+            (i32.eqz (i32.const 0)) (local.get 0) (block) (local.tee 0) (br_table 0 0)))
+    "#;
+    assert_eq!(run(wat, 1), 1);
+}
