@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 fn a_large_frame_that_a_nested_call_translated_fits() {
     let engine = Engine::new(Config::new().compilation_mode(CompilationMode::Lazy)).unwrap();
     let mut locals = String::new();
-    for _ in 0..5_000 {
+    for _ in 0..1_900 {
         _ = write!(locals, " i64");
     }
     let wat = format!(
         r#"(module
             (import "host" "nested" (func $nested))
             (func $large (export "large") (result i64) (local {locals})
-                (local.set 4999 (i64.const 7)) (local.get 4999))
+                (local.set 1899 (i64.const 7)) (local.get 1899))
             (func (export "main") (result i64) (call $nested) (call $large)))"#
     );
     let module = Module::new(&engine, wat).unwrap();

@@ -56,6 +56,8 @@ const SYSTEM_CALLS: &[&str] = &[
     "cap_fs_ext::",
     "env::var",
     "env::args()",
+    "SystemTime::now",
+    "Instant::now",
     "thread::sleep",
     "TcpStream::connect",
     "TcpListener::bind",

@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use crate::Errno;
 use crate::fs::{
     Dir, DirEntry, File, FileType, Fs, FsResult, MAX_PATH, Metadata, Node, OpenOptions, ReadDir,
     SetTime,
 };
+use crate::host;
 
 /// A file system in memory, empty at first. Clones are handles to the same one.
 ///
@@ -153,11 +153,7 @@ impl Data {
 
 impl Tree {
     fn new(capacity: u64) -> Tree {
-        let now = Box::new(|| {
-            let since =
-                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let now = Box::new(host::realtime);
         let data = Data::Dir { entries: BTreeMap::new(), parent: ROOT };
         let root = Entity { data, names: 1, handles: 0, times: [0; 3] };
         Tree { nodes: HashMap::from([(ROOT, root)]), next: ROOT + 1, used: 0, capacity, now }

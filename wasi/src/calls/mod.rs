@@ -68,7 +68,7 @@ impl Waiting {
     }
 
     fn remaining(self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline.map(host::until)
     }
 
     /// Fails if the deadline has passed.

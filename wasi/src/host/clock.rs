@@ -1,6 +1,6 @@
 //! The host's clocks.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Clocks;
 use crate::fs::FsResult;
@@ -16,10 +16,20 @@ impl SystemClocks {
     }
 }
 
+/// Nanoseconds since 1970.
+pub(crate) fn realtime() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The time that is left until `deadline`.
+pub(crate) fn until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
 impl Clocks for SystemClocks {
     fn realtime(&mut self) -> u64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        realtime()
     }
 
     fn monotonic(&mut self) -> u64 {

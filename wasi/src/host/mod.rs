@@ -7,7 +7,7 @@ mod poll;
 mod sock;
 mod stdio;
 
-pub(crate) use clock::SystemClocks;
+pub(crate) use clock::{SystemClocks, realtime, until};
 pub(crate) use dir::HostDir;
 pub use poll::PollHandle;
 pub(crate) use poll::{Interest, Readiness, poll, readable_bytes, sleep};
