@@ -34,10 +34,8 @@ impl Machine<'_> {
         [a, b, c]: [u64; 3],
     ) -> Result<Option<u64>, Error> {
         let addr = InstanceAddr(self.cx.instance);
-        let module = self.store.instance(addr).module.clone();
+        let (wide, wide_y) = self.widths(op, x, y);
         let narrow = |is_64: bool, v: u64| if is_64 { v } else { u64::from(v as u32) };
-        let memory_64 = |i: u32| module.memories[i as usize].is_64;
-        let table_64 = |i: u32| module.tables[i as usize].is_64;
         // What growing answers when it fails: -1 of the type.
         let grown = |is_64: bool, old: Option<u64>| Some(narrow(is_64, old.unwrap_or(u64::MAX)));
         Ok(match op {
@@ -46,15 +44,13 @@ impl Machine<'_> {
                 let len = unsafe {
                     (**self.cx.memories.add(x as usize)).base.sub(MEMORY_LEN).cast::<u64>().read()
                 };
-                Some(len >> module.memories[x as usize].page_size_log2)
+                Some(len >> self.store.instance(addr).module.memories[x as usize].page_size_log2)
             }
             Op::MemoryGrow => {
-                let wide = memory_64(x);
                 let old = self.store.memory_grow(self.data, addr, MemoryIdx(x), narrow(wide, a))?;
                 grown(wide, old)
             }
             Op::MemoryFill => {
-                let wide = memory_64(x);
                 self.store.memory_fill(
                     addr,
                     MemoryIdx(x),
@@ -65,8 +61,8 @@ impl Machine<'_> {
                 None
             }
             Op::MemoryCopy => {
-                let (to, from) = (memory_64(x), memory_64(y));
-                let (dst, src, len) = (narrow(to, a), narrow(from, b), narrow(to && from, c));
+                let (dst, src) = (narrow(wide, a), narrow(wide_y, b));
+                let len = narrow(wide && wide_y, c);
                 self.store.memory_copy(addr, MemoryIdx(x), MemoryIdx(y), dst, src, len)?;
                 None
             }
@@ -76,7 +72,7 @@ impl Machine<'_> {
                     addr,
                     MemoryIdx(x),
                     DataIdx(y),
-                    narrow(memory_64(x), a),
+                    narrow(wide, a),
                     src,
                     len,
                 )?;
@@ -86,9 +82,9 @@ impl Machine<'_> {
                 self.store.data_drop(addr, DataIdx(x));
                 None
             }
-            Op::TableGet => Some(u64::from(*self.table_elem(x, narrow(table_64(x), a))?)),
+            Op::TableGet => Some(u64::from(*self.table_elem(x, narrow(wide, a))?)),
             Op::TableSet => {
-                *self.table_elem(x, narrow(table_64(x), a))? = b as u32;
+                *self.table_elem(x, narrow(wide, a))? = b as u32;
                 None
             }
             Op::TableSize => {
@@ -96,7 +92,6 @@ impl Machine<'_> {
                 Some(unsafe { (**self.cx.tables.add(x as usize)).len as u64 })
             }
             Op::TableGrow => {
-                let wide = table_64(x);
                 let old = self.store.table_grow(
                     self.data,
                     addr,
@@ -107,7 +102,6 @@ impl Machine<'_> {
                 grown(wide, old)
             }
             Op::TableFill => {
-                let wide = table_64(x);
                 self.store.table_fill(
                     addr,
                     TableIdx(x),
@@ -118,21 +112,14 @@ impl Machine<'_> {
                 None
             }
             Op::TableCopy => {
-                let (to, from) = (table_64(x), table_64(y));
-                let (dst, src, len) = (narrow(to, a), narrow(from, b), narrow(to && from, c));
+                let (dst, src) = (narrow(wide, a), narrow(wide_y, b));
+                let len = narrow(wide && wide_y, c);
                 self.store.table_copy(addr, TableIdx(x), TableIdx(y), dst, src, len)?;
                 None
             }
             Op::TableInit => {
                 let (src, len) = (narrow(false, b), narrow(false, c));
-                self.store.table_init(
-                    addr,
-                    TableIdx(x),
-                    ElemIdx(y),
-                    narrow(table_64(x), a),
-                    src,
-                    len,
-                )?;
+                self.store.table_init(addr, TableIdx(x), ElemIdx(y), narrow(wide, a), src, len)?;
                 None
             }
             Op::ElemDrop => {
@@ -147,6 +134,20 @@ impl Machine<'_> {
             }
             other => unreachable!("{other:?} is not of the class `slots`"),
         })
+    }
+
+    /// Whether the memories or tables that an op names are addressed by `i64`.
+    fn widths(&self, op: Op, x: u32, y: u32) -> (bool, bool) {
+        let module = &*self.store.instance(InstanceAddr(self.cx.instance)).module;
+        let memory = |i: u32| module.memories[i as usize].is_64;
+        let table = |i: u32| module.tables[i as usize].is_64;
+        match op {
+            Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryInit => (memory(x), false),
+            Op::MemoryCopy => (memory(x), memory(y)),
+            Op::DataDrop | Op::ElemDrop | Op::RefFunc => (false, false),
+            Op::TableCopy => (table(x), table(y)),
+            _ => (table(x), false),
+        }
     }
 
     /// An element of a table.
