@@ -202,7 +202,6 @@ impl Sink for Builder {
     fn call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
         let mirrored = self.emit_call(callee, ty, base, false);
         self.forget();
-        self.max_height = self.max_height.max(base + ty.results().len() as u32);
         if let (true, [result]) = (mirrored, ty.results()) {
             self.accs[class(kinglet_core::translate::num(*result))].temp = Some(base);
         }
@@ -313,8 +312,10 @@ impl Builder {
         if tail {
             self.restore_pin();
         }
-        let params = ty.params().len() as u32;
+        let (params, results) = (ty.params().len() as u32, ty.results().len() as u32);
         let header = self.home(base + params + FRAME_HEADER as u32) - FRAME_HEADER as u32;
+        // Functions of the host leave their results there, also when they are called in place of this one.
+        self.max_height = self.max_height.max(base + results);
         let opcode = match (callee, tail) {
             (Callee::Func(_), false) => code::CALL,
             (Callee::Func(_), true) => code::TAIL_CALL,
