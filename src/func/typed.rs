@@ -7,6 +7,7 @@ use kinglet_core::types::FuncType;
 
 /// The most parameters, and the most results, that the typed API takes.
 const MAX_VALUES: usize = 16;
+const FEW_VALUES: usize = 4;
 
 /// A function with parameters `P` and results `R`, checked once so that calls need no checks.
 ///
@@ -50,9 +51,23 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     /// If it, or a reference among the parameters, belongs to another store.
     #[inline]
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
-        let StoreContextMut { inner, data } = store.as_context_mut();
+        let store = store.as_context_mut();
+        // Most calls need few slots, which do not take long to clear.
+        if P::LEN.max(R::LEN) <= FEW_VALUES {
+            self.call_in(store, params, &mut [0; FEW_VALUES])
+        } else {
+            self.call_in(store, params, &mut [0; MAX_VALUES])
+        }
+    }
+
+    #[inline]
+    fn call_in<T: 'static>(
+        &self,
+        StoreContextMut { inner, data }: StoreContextMut<'_, T>,
+        params: P,
+        slots: &mut [u64],
+    ) -> Result<R> {
         self.func.store.check(inner);
-        let mut slots = [0; MAX_VALUES];
         let slots = &mut slots[..P::LEN.max(R::LEN)];
         params.write(slots, self.func.store);
         call_slots(inner, data, self.func.addr, slots)?;
