@@ -168,8 +168,9 @@ impl Regs {
         let base = unsafe { (**self.cx().memories.add(usize::from(memory))).base };
         // SAFETY: MEMORY, for a memory that is not the first: the length stands in the header.
         let len = unsafe { base.sub(MEMORY_LEN).cast::<u64>().read() };
-        let end = address.checked_add(offset)?.checked_add(size_of::<M>() as u64)?;
-        (end <= len).then(|| base.wrapping_add(end as usize - size_of::<M>()).cast())
+        let at = address.checked_add(offset)?;
+        let left = len.checked_sub(at)?;
+        (left >= size_of::<M>() as u64).then(|| base.wrapping_add(at as usize).cast())
     }
 
     /// Opens the frame of a callee whose first argument is in slot `base` and whose header is in slot `header`.
