@@ -1,11 +1,11 @@
 #!/bin/bash
-# build.sh [NAME...]   builds the profile corpus (all of it, or the programs named) into corpus/work/NAME.wasm
+# build.sh [NAME...]   builds the profile corpus (all of it, or the programs named) into corpus/built/NAME.wasm
 #
 # Needs Debian's clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (C) and rustc-web cargo-web rust-web-src (Rust).
 # Third-party source comes from crates.io through cargo; nothing of it is kept here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-work=$here/work
+work=$here/built
 mkdir -p "$work"
 wanted=" $* "
 

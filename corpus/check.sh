@@ -11,7 +11,7 @@ if [ $# -eq 0 ]; then engine=("$here/../target/release/kinglet" run); fi
 passed=0 failed=0
 while read -r name wasm argument fold expected; do
     case $name in '' | '#'*) continue ;; esac
-    result=$("${engine[@]}" --invoke run "$here/work/$wasm" "$argument") || result="exit code $?"
+    result=$("${engine[@]}" --invoke run "$here/built/$wasm" "$argument") || result="exit code $?"
     if [ -n "$bless" ] && [ "${result#exit}" = "$result" ]; then
         line=$(printf '%-15s %-20s %10s %3s %12s' "$name" "$wasm" "$argument" "$fold" "$result")
         sed -i "s/^$name .*/$line/" "$here/programs.txt"

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if without.is_some_and(|f| f == fold) {
             continue;
         }
-        let (total, counted) = run(&root.join("work").join(wasm), argument.parse()?, result.parse()?)?;
+        let (total, counted) = run(&root.join("built").join(wasm), argument.parse()?, result.parse()?)?;
         eprintln!("{name}: {total} ops");
         programs += 1;
         for pair in counted {

@@ -13,7 +13,7 @@ done
 # The small programs of the profile corpus: pure computation behind `run(i32) -> i32`.
 computing=(fft raytrace life sudoku sort bigint linear paths chess alloc jpeg)
 ../../corpus/build.sh "${computing[@]}"
-for name in "${computing[@]}"; do cp "../../corpus/work/$name.wasm" .; done
+for name in "${computing[@]}"; do cp "../../corpus/built/$name.wasm" .; done
 
-../real/rust/build.sh ../real/work/rust
-for name in rust-command rust-library; do llvm-strip-19 -o "$name.wasm" "../real/work/rust/$name.wasm"; done
+../real/rust/build.sh ../real/built/rust
+for name in rust-command rust-library; do llvm-strip-19 -o "$name.wasm" "../real/built/rust/$name.wasm"; done

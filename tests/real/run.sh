@@ -3,11 +3,11 @@
 #
 # PROGRAM: esbuild boolector go sqlite rust lua python; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
-# Everything fetched and built goes to tests/real/work and is used again. Needs npm, pip, cargo, and Debian's
+# Everything fetched and built goes to tests/real/built and is used again. Needs npm, pip, cargo, and Debian's
 # clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-work=$here/work
+work=$here/built
 engine=("$here/../../target/release/kinglet" run)
 if [ "${1:-}" = --engine ]; then
     read -ra engine <<<"$2"
