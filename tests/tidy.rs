@@ -253,7 +253,7 @@ fn repository(extensions: &[&str]) -> BTreeMap<String, String> {
         for entry in entries.map(|entry| entry.expect("directories can be listed")) {
             let name = entry.file_name().into_string().expect("names are UTF-8");
             let path = dir.join(&name);
-            let skipped = name.starts_with('.') || name.starts_with("target") || name == "work";
+            let skipped = name.starts_with('.') || name.starts_with("target") || name == "built";
             let kind = entry.file_type().expect("files have a type");
             let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
             if kind.is_dir() && !skipped {
