@@ -303,7 +303,7 @@ fn row_forms(list: &mut List, row: &Row) {
     let (name, op) = (row.name, row.variant);
     match row.class {
         Class::un | Class::un_trap => {
-            for &k in &KINDS[..unary_kinds(row)] {
+            for &k in &kinds::KINDS[..unary_kinds(row)] {
                 let (c, k, layout) = kind(k);
                 list.dests(
                     &format!("{name}.{c}"),
@@ -327,7 +327,7 @@ fn row_forms(list: &mut List, row: &Row) {
         }
         Class::load => {
             let count = destinations(row);
-            for &k in &KINDS[..kinds::ADDRESS] {
+            for &k in &kinds::KINDS[..kinds::ADDRESS] {
                 let (c, k, layout) = kind(k);
                 list.dests(
                     &format!("{name}.{c}"),
@@ -339,8 +339,8 @@ fn row_forms(list: &mut List, row: &Row) {
             list.dests(&format!("{name}.wide"), &format!("LoadWide<{op}, $D>"), "smq", count);
         }
         Class::store => {
-            for &a in &KINDS[..kinds::ADDRESS] {
-                for &v in value_kinds(num(row.from)) {
+            for &a in &kinds::KINDS[..kinds::ADDRESS] {
+                for &v in kinds::value_kinds(num(row.from)) {
                     let ((ac, a, al), (vc, v, vl)) = (kind(a), kind(v));
                     list.push(
                         format!("{name}.{ac}{vc}"),
@@ -400,7 +400,7 @@ fn own_forms(list: &mut List) {
     for (ty, name) in [("u64", "INT"), ("f32", "F32"), ("f64", "F64")] {
         let count = if name == "F32" { 2 } else { 3 };
         list.consts.push((format!("SELECT_{name}"), list.forms.len()));
-        for &k in &KINDS[..kinds::CONDITION] {
+        for &k in &kinds::KINDS[..kinds::CONDITION] {
             let (c, k, layout) = kind(k);
             let lower = name.to_lowercase();
             list.dests(
@@ -426,7 +426,7 @@ fn own_forms(list: &mut List) {
     ] {
         for (family, body, prefix) in [("GLOBAL_SET", "GlobalSet", "u"), ("RET", "RetOne", "w")] {
             list.consts.push((format!("{family}_{name}"), list.forms.len()));
-            for &k in value_kinds(num) {
+            for &k in kinds::value_kinds(num) {
                 let (c, k, layout) = kind(k);
                 let lower = format!("{family}_{name}").to_lowercase();
                 list.push(
@@ -450,7 +450,7 @@ fn own_forms(list: &mut List) {
     ] {
         list.consts.push((name.into(), list.forms.len()));
         // The driver reads the operands of tail calls from slots.
-        for &k in &KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::CONDITION }] {
+        for &k in &kinds::KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::CONDITION }] {
             let (c, k, l) = kind(k);
             list.push(
                 format!("{}.{c}", name.to_lowercase()),
@@ -483,15 +483,7 @@ fn destination_count(to: Num, rare: bool) -> usize {
     if rare || to == Num::f32 { 2 } else { 3 }
 }
 
-/// The kinds of a single operand, in the order of its forms. Most ops have forms for the first few.
-const KINDS: [Kind; 4] = [Kind::Slot, Kind::Acc, Kind::Pin, Kind::Imm];
-
-/// How many of `KINDS` the operand of a one-operand form has.
+/// How many of `kinds::KINDS` the operand of a one-operand form has.
 fn unary_kinds(row: &Row) -> usize {
     if row.rare || row.from == Some(Num::f32) { 2 } else { 3 }
-}
-
-/// The kinds of a value of type `ty` that is stored or returned: all there are.
-fn value_kinds(ty: Num) -> &'static [Kind] {
-    if ty == Num::f32 { &[Kind::Slot, Kind::Acc, Kind::Imm] } else { &KINDS }
 }

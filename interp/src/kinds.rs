@@ -1,6 +1,8 @@
 // Which operand kinds every op has forms for. Shared between the build script, which makes opcodes and handlers of them,
 // and the sink, which chooses among them.
 
+use kinglet_core::op::Num;
+
 /// Where an operand of a form is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -70,3 +72,11 @@ pub(crate) const ADDRESS: usize = 4;
 
 /// How many kinds a condition or index has.
 pub(crate) const CONDITION: usize = 3;
+
+/// The kinds of a single operand, in the order of its forms. Most ops have forms for the first few.
+pub(crate) const KINDS: [Kind; 4] = [S, A, P, I];
+
+/// The kinds of a value of type `ty` that is stored or returned: all there are.
+pub(crate) fn value_kinds(ty: Num) -> &'static [Kind] {
+    if ty == Num::f32 { &[S, A, I] } else { &KINDS }
+}

@@ -97,23 +97,25 @@ impl Builder {
 
     /// If the accumulator has a result of a height below `height` that is nowhere else, has its op write the slot as well.
     pub(super) fn store_pending(&mut self, class: usize, height: u32) {
-        if let Some(producer) = &mut self.accs[class].producer
+        if let Some(producer) = self.accs[class].producer
             && producer.pending
             && producer.height < height
         {
-            producer.pending = false;
-            let at = producer.at;
             self.accs[class].producer = None;
-            self.set_opcode(at, self.opcode_at(at) + 1);
+            self.set_opcode(producer.at, self.opcode_at(producer.at) + 1);
         }
+    }
+
+    /// The last op, if it made the operand at `height`, and that is nowhere but in the accumulator.
+    fn last_producer(&self, class: usize, height: u32) -> Option<Producer> {
+        let producer = self.accs[class].producer?;
+        let last = self.last == Some(producer.at);
+        (last && producer.pending && producer.height == height).then_some(producer)
     }
 
     /// If the last op made the operand at `height`, which is nowhere but in the accumulator, has it write `slot` instead of its own.
     pub(super) fn retarget(&mut self, class: usize, height: u32, slot: u32) -> bool {
-        let Some(producer) = self.accs[class].producer else { return false };
-        if !producer.pending || producer.height != height || self.last != Some(producer.at) {
-            return false;
-        }
+        let Some(producer) = self.last_producer(class, height) else { return false };
         self.set_opcode(producer.at, self.opcode_at(producer.at) + 1);
         self.set_slot(producer.dst, slot);
         self.accs[class].producer = None;
@@ -122,13 +124,9 @@ impl Builder {
 
     /// The same for the pinned local: then the accumulator keeps what it mirrored before.
     pub(super) fn retarget_to_pin(&mut self, class: usize, height: u32) -> bool {
-        let Some(producer) = self.accs[class].producer else { return false };
+        let Some(producer) = self.last_producer(class, height) else { return false };
         let opcode = self.opcode_at(producer.at);
-        if !producer.pending
-            || producer.height != height
-            || self.last != Some(producer.at)
-            || !pinnable(opcode)
-        {
+        if !pinnable(opcode) {
             return false;
         }
         self.set_opcode(producer.at, opcode + 2);

@@ -3,7 +3,7 @@
 use super::{Arg, Builder, Comparison, class};
 use crate::{
     forms::{RowForms, code, row},
-    kinds::{ADDRESS, CONDITION, Kind, NO_PAIR, PAIRS},
+    kinds::{ADDRESS, CONDITION, Kind, NO_PAIR, PAIRS, value_kinds},
 };
 use kinglet_core::{
     index::GlobalIdx,
@@ -47,33 +47,26 @@ impl Builder {
     fn demote(&mut self, ty: Num, operand: Operand, arg: Arg) -> Arg {
         let class = class(ty);
         match (arg, operand.loc) {
-            (Arg::Slot(_), _) => arg,
-            (_, Loc::Const(bits)) => {
-                let slot = self.home(operand.height);
-                self.constant_to_slot(bits, slot);
-                Arg::Slot(slot)
-            }
-            (Arg::Acc, Loc::Local(local)) => Arg::Slot(self.local_slot(local)),
-            (Arg::Acc, _) => {
-                let slot = self.home(operand.height);
-                if let Some(producer) = &mut self.accs[class].producer
-                    && producer.height == operand.height
-                {
-                    if producer.fixed {
-                        self.move_to_slot(class, Arg::Acc, slot);
-                    } else {
-                        producer.pending = true;
-                        self.store_pending(class, u32::MAX);
-                    }
-                }
-                Arg::Slot(slot)
-            }
-            (pin, _) => {
-                let slot = self.home(operand.height);
-                self.move_to_slot(class, pin, slot);
-                Arg::Slot(slot)
+            (Arg::Slot(_), _) => return arg,
+            (Arg::Acc, Loc::Local(local)) => return Arg::Slot(self.local_slot(local)),
+            _ => {}
+        }
+        let slot = self.home(operand.height);
+        if let Loc::Const(bits) = operand.loc {
+            self.constant_to_slot(bits, slot);
+        } else if arg == Arg::Pin {
+            self.move_to_slot(class, arg, slot);
+        } else if let Some(producer) = &mut self.accs[class].producer
+            && producer.height == operand.height
+        {
+            if producer.fixed {
+                self.move_to_slot(class, arg, slot);
+            } else {
+                producer.pending = true;
+                self.store_pending(class, u32::MAX);
             }
         }
+        Arg::Slot(slot)
     }
 
     /// The operand, in a slot.
@@ -201,7 +194,7 @@ impl Builder {
     pub(super) fn emit_store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg) {
         self.flush();
         let &RowForms { forms, from, .. } = row(op);
-        let values = if from == Num::f32 { 3 } else { 4 };
+        let values = value_kinds(from).len() as u16;
         if let Some(offset) = near(at) {
             let (a, address) = self.take_kind(Num::u32, address, ADDRESS);
             let (v, value) = self.take_value(from, value);
