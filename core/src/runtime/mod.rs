@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
+//! | [`exception`] | tags and exceptions |
 //! | [`instance`] | instances, and how they come to be |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | ids of function types |
 
 pub mod bulk;
+pub mod exception;
 pub mod func;
 pub mod instance;
 pub mod limits;
@@ -24,6 +26,7 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+use exception::{Exception, Tag};
 use func::HostFunc;
 use instance::{Instance, InstanceEntry};
 use limits::Limiter;
@@ -89,6 +92,9 @@ pub struct StoreInner {
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
+    tags: Vec<Tag>,
+    exceptions: Vec<Exception>,
+    pending_exception: Option<u32>,
     instances: Vec<InstanceEntry>,
     externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
@@ -118,6 +124,9 @@ impl StoreInner {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            exceptions: Vec::new(),
+            pending_exception: None,
             instances: Vec::new(),
             externs: Vec::new(),
             limiter: None,
