@@ -27,6 +27,8 @@ macro_rules! for_each_feature {
             memory64, wasm_memory64, MEMORY64, "memory64", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
             exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
+            /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
+            wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
         }
     };
 }
@@ -48,7 +50,6 @@ macro_rules! for_each_unsupported {
             MEMORY_CONTROL "memory control";
             CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
-            WIDE_ARITHMETIC "wide arithmetic";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";
             MULTIBYTE_ARRAY_ACCESS "multibyte array access";
