@@ -106,7 +106,8 @@ pub use linker::Linker;
 pub use module::Module;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
 pub use types::{
-    ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, TableType, TagType,
+    ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,
+    TableType, TagType,
 };
 pub use values::{ExternRef, Ref, V128, Val};
 
