@@ -25,6 +25,8 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
+            wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
         }
     };
 }
@@ -47,7 +49,6 @@ macro_rules! for_each_unsupported {
             MEMORY_CONTROL "memory control";
             CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
-            WIDE_ARITHMETIC "wide arithmetic";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";
             MULTIBYTE_ARRAY_ACCESS "multibyte array access";

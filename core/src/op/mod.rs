@@ -50,6 +50,8 @@ pub enum Class {
     load,
     /// Writes memory.
     store,
+    /// Operands and results in consecutive slots, computed from nothing else.
+    multi,
     /// Operands and results in consecutive slots.
     slots,
 }
@@ -65,9 +67,9 @@ pub struct Row {
     pub variant: &'static str,
     /// How it takes operands.
     pub class: Class,
-    /// Type of the operands; of what is in memory for a load. `None` for the class `slots`.
+    /// Type of the operands; of what is in memory for a load. `None` for the classes `multi` and `slots`.
     pub from: Option<Num>,
-    /// Type of the result; of what is in memory for a store. `None` for the class `slots`.
+    /// Type of the result; of what is in memory for a store. `None` for the classes `multi` and `slots`.
     pub to: Option<Num>,
     /// Whether operands may be exchanged.
     pub commutes: bool,
@@ -88,6 +90,9 @@ macro_rules! num {
     (3) => {
         None
     };
+    (4) => {
+        None
+    };
     ($ty:ident) => {
         Some(Num::$ty)
     };
@@ -102,6 +107,9 @@ macro_rules! result {
     };
     (1) => {
         Num::u32
+    };
+    (2) => {
+        Num::u64
     };
     ($ty:ident) => {
         Num::$ty

@@ -11,6 +11,7 @@
 ///   * `un_trap`, `bin_trap`: the same, may trap;
 ///   * `cmp(T -> bool)`: two operands of type `T`, the result is an `i32`, and branches may test it directly;
 ///   * `load(M -> T)`: reads an `M` from memory and widens it to `T`; `store(T -> M)`: narrows a `T` to an `M` and writes it;
+///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
@@ -194,6 +195,11 @@ macro_rules! for_each_op {
         i64_store8 = I64Store8, store(u64 -> u8), [];
         i64_store16 = I64Store16, store(u64 -> u16), [];
         i64_store32 = I64Store32, store(u64 -> u32), [];
+
+        i64_add128 = I64Add128, multi(4 -> 2), [];
+        i64_sub128 = I64Sub128, multi(4 -> 2), [];
+        i64_mul_wide_s = I64MulWideS, multi(2 -> 2), [];
+        i64_mul_wide_u = I64MulWideU, multi(2 -> 2), [];
 
         memory_size = MemorySize, slots(0 -> 1), [];
         memory_grow = MemoryGrow, slots(1 -> 1), [];

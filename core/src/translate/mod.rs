@@ -285,6 +285,16 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
+    /// An op of the class `multi`.
+    fn multi(&mut self, op: Op, operands: usize, results: usize) {
+        let base = self.place_top(operands);
+        self.truncate(base);
+        self.sink.multi(op, operands as u32, base);
+        for _ in 0..results {
+            self.push_temp(op.result());
+        }
+    }
+
     fn local_set(&mut self, local: u32) -> Num {
         let (ty, value) = self.pop();
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);

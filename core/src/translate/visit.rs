@@ -44,6 +44,14 @@ macro_rules! method {
     (@tail_call $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@reference_types TypedSelectMulti $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
     (@reference_types $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@wide_arithmetic $op:ident {} $visit:ident (arity $operands:literal -> $results:literal)) => {
+        fn $visit(&mut self) -> Self::Output {
+            if self.dead == 0 {
+                self.multi(Op::$op, $operands, $results);
+            }
+            Ok(())
+        }
+    };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
     (numeric $op:ident $visit:ident) => {
