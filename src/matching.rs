@@ -118,6 +118,7 @@ fn table_fits(actual: &TableType, wanted: &TableType) -> bool {
 fn memory_fits(actual: &MemoryType, wanted: &MemoryType) -> bool {
     actual.is_64 == wanted.is_64
         && actual.page_size_log2 == wanted.page_size_log2
+        && actual.shared == wanted.shared
         && sizes_fit((actual.minimum, actual.maximum), (wanted.minimum, wanted.maximum))
 }
 

@@ -488,9 +488,14 @@ pub struct MemoryType {
     pub maximum: Option<u64>,
     /// Base-two logarithm of the page size in bytes: 16, or 0 with custom page sizes.
     pub page_size_log2: u8,
+    /// Whether several threads may use the memory at the same time. Such a memory has a maximum.
+    pub shared: bool,
 }
 
 impl MemoryType {
+    /// The base-two logarithm of the page size without custom page sizes.
+    pub const DEFAULT_PAGE_SIZE_LOG2: u8 = 16;
+
     /// Bytes per page.
     pub const fn page_size(&self) -> u64 {
         1 << self.page_size_log2
@@ -498,12 +503,12 @@ impl MemoryType {
 
     /// The most pages that a memory of this type can have, by its own maximum and by its address type.
     pub fn limit(&self) -> u64 {
-        let address_space = if self.is_64 {
-            1 << (63 - self.page_size_log2)
-        } else {
-            (1 << 32) >> self.page_size_log2
-        };
-        self.maximum.unwrap_or(u64::MAX).min(address_space)
+        self.maximum.unwrap_or(u64::MAX).min(self.address_space())
+    }
+
+    /// The most pages that addresses of this type can reach.
+    pub const fn address_space(&self) -> u64 {
+        if self.is_64 { 1 << (63 - self.page_size_log2) } else { (1 << 32) >> self.page_size_log2 }
     }
 }
 

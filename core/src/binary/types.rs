@@ -137,6 +137,7 @@ pub(super) fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
         minimum: ty.initial,
         maximum: ty.maximum,
         page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
+        shared: ty.shared,
     }
 }
 
