@@ -85,12 +85,17 @@ const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 fn everything_is_where_it_belongs() {
     let module = decode(&wasm(EVERYTHING)).expect("valid");
 
-    assert_eq!(module.types[0].to_string(), "[i32 i64] -> [f64]");
+    assert_eq!(module.signature(kinglet_core::index::TypeIdx(0)).to_string(), "[i32 i64] -> [f64]");
     let names: Vec<_> = module.imports.iter().map(|i| (&*i.module, &*i.name)).collect();
     assert_eq!(names, [("env", "f"), ("env", "g"), ("other", "m"), ("other", "t")]);
     assert!(matches!(module.imports[0].ty, ImportType::Func(TypeIdx(0))));
-    let memory =
-        |minimum, maximum, is_64| MemoryType { is_64, minimum, maximum, page_size_log2: 16 };
+    let memory = |minimum, maximum, is_64| MemoryType {
+        is_64,
+        minimum,
+        maximum,
+        page_size_log2: 16,
+        shared: false,
+    };
     assert_eq!(*module.memories, [memory(1, Some(2), false), memory(3, None, true)]);
     let table = |element, is_64, minimum, maximum| TableType { element, is_64, minimum, maximum };
     assert_eq!(

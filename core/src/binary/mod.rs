@@ -10,6 +10,7 @@ mod types;
 
 pub(crate) use decode::decode;
 pub(crate) use names::{func_name, module_name};
+pub(crate) use types::{heap_type, val_type};
 
 use crate::{
     error::Error,
@@ -21,7 +22,6 @@ use crate::{
     types::ValType,
 };
 use alloc::{format, string::ToString};
-use types::val_type;
 use wasmparser::{BinaryReader, FunctionBody, WasmFeatures};
 
 /// Reads `body`, which validation has seen: the declarations of its locals (how many, of which type; without parameters)
@@ -37,7 +37,7 @@ pub(crate) fn body_reader<'m>(
     // The operators come after them, so they have been read before.
     let locals = declarations.map_while(move |declaration| {
         let (count, ty) = declaration.ok()?;
-        Some((count, val_type(ty, offset).ok()?))
+        Some((count, val_type(ty, &module.types, offset).ok()?))
     });
     Ok((locals, operators))
 }

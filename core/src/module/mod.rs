@@ -6,7 +6,9 @@ pub mod features;
 use crate::{
     Shared,
     index::*,
-    types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType},
+    types::{
+        CompositeType, ExternType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType,
+    },
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
@@ -21,8 +23,10 @@ use {crate::error::Error, features::Features};
 pub struct Module {
     /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
     pub wasm: Box<[u8]>,
-    /// Function types, by [`TypeIdx`].
-    pub types: Box<[FuncType]>,
+    /// Defined types, by [`TypeIdx`]. They name each other by index.
+    pub types: Box<[SubType]>,
+    /// The index behind the last type of each recursion group, in order.
+    pub rec_groups: Box<[u32]>,
     /// Imports, in order.
     pub imports: Box<[Import]>,
     /// Exports, in order.
@@ -195,7 +199,19 @@ impl Module {
     /// The type of function `func`.
     #[inline]
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
-        &self.types[self.funcs[func.at()].at()]
+        self.signature(self.funcs[func.at()])
+    }
+
+    /// A type of the module that is a function type.
+    ///
+    /// # Panics
+    /// If it is none. Validation has made sure that the types of functions, calls, blocks and tags are.
+    #[inline]
+    pub fn signature(&self, ty: TypeIdx) -> &FuncType {
+        match &self.types[ty.at()].composite {
+            CompositeType::Func(ty) => ty,
+            _ => panic!("type {} is no function type", ty.0),
+        }
     }
 
     /// The body of function `func`, `None` if it is imported.
@@ -222,7 +238,7 @@ impl Module {
     /// The type of an import.
     pub fn import_type(&self, import: &Import) -> ExternType {
         match import.ty {
-            ImportType::Func(ty) => ExternType::Func(self.types[ty.at()].clone()),
+            ImportType::Func(ty) => ExternType::Func(self.signature(ty).clone()),
             ImportType::Table(ty) => ExternType::Table(ty),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(ty),
