@@ -67,9 +67,7 @@ impl<'a> From<&'a types::ExternType> for Found<'a> {
 /// Fails unless `found` is what `import` wants.
 pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found)) => {
-            import.module.types[ty.at()] == *found
-        }
+        (module::ImportType::Func(ty), Found::Func(found)) => import.module.signature(ty) == found,
         (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
         (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
@@ -111,9 +109,7 @@ fn global_fits(actual: &GlobalType, wanted: &GlobalType) -> bool {
 
 fn val_type_fits(actual: ValType, wanted: ValType) -> bool {
     match (actual, wanted) {
-        (ValType::Ref(actual), ValType::Ref(wanted)) => {
-            actual.heap == wanted.heap && (wanted.nullable || !actual.nullable)
-        }
+        (ValType::Ref(actual), ValType::Ref(wanted)) => actual.matches(wanted, |_, _| false),
         _ => actual == wanted,
     }
 }
