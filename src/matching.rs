@@ -71,7 +71,7 @@ pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
         (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
         (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
-        (module::ImportType::Tag(ty), Found::Tag(found)) => import.module.types[ty.at()] == *found,
+        (module::ImportType::Tag(ty), Found::Tag(found)) => import.module.signature(ty) == found,
         _ => false,
     };
     if fits { Ok(()) } else { Err(incompatible(import, found.to_type().into())) }

@@ -224,7 +224,7 @@ impl Module {
 
     /// The type of tag `tag`.
     pub fn tag_type(&self, tag: TagIdx) -> &FuncType {
-        &self.types[self.tags[tag.at()].at()]
+        self.signature(self.tags[tag.at()])
     }
 
     /// The body of function `func`, `None` if it is imported.
@@ -255,7 +255,7 @@ impl Module {
             ImportType::Table(ty) => ExternType::Table(ty),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(ty),
-            ImportType::Tag(ty) => ExternType::Tag(self.types[ty.at()].clone()),
+            ImportType::Tag(ty) => ExternType::Tag(self.signature(ty).clone()),
         }
     }
 

@@ -148,7 +148,7 @@ impl StoreInner {
             space.memories.push(self.create_memory(data, *ty)?.0);
         }
         for ty in &module.tags[module.imported_tags as usize..] {
-            space.tags.push(self.add_tag(module.types[ty.at()].clone(), program.types[ty.at()]).0);
+            space.tags.push(self.add_tag(module.signature(*ty).clone(), program.types[ty.at()]).0);
         }
         // From here on nothing fails before the instance exists: functions may be referred to.
         let mut funcs = LocalFuncs::default();
