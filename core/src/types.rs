@@ -110,11 +110,11 @@ impl HeapType {
     /// Whether every value of this type is one of `other`; `is_subtype` says so of defined types, by their numbers.
     pub fn matches(self, other: HeapType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
         use HeapType::*;
-        match (self, other) {
-            (Concrete(a), Concrete(b)) => {
-                a.kind == b.kind && (a.index == b.index || is_subtype(a.index, b.index))
-            }
-            (Concrete(a), b) => HeapType::from(a.kind).matches(b, |_, _| false),
+        if let (Concrete(a), Concrete(b)) = (self, other) {
+            return a.kind == b.kind && (a.index == b.index || is_subtype(a.index, b.index));
+        }
+        let declared = if let Concrete(ty) = self { ty.kind.into() } else { self };
+        match (declared, other) {
             (a, b) if a == b => true,
             (NoFunc | NoExtern | None | NoExn, b) => self.top() == b.top(),
             (I31 | Struct | Array, Eq | Any) | (Eq, Any) => true,

@@ -1,6 +1,6 @@
 //! Modules from their binary form, validated in the same pass.
 
-use super::{error, flags, profile::Profile, types::*};
+use super::{error, flags, hints::Hints, profile::Profile, types::*};
 use crate::{
     Shared,
     error::Error,
@@ -26,12 +26,14 @@ pub(crate) fn decode(wasm: &[u8], features: &Features) -> Result<Module, Error> 
         allocations: FuncValidatorAllocations::default(),
         profile: Profile::new(features.limits.max_nesting),
         bodies: Vec::new(),
+        hints: Hints::default(),
         module: Module::default(),
     };
     for payload in parser.parse_all(wasm) {
         decoder.payload(payload.map_err(error)?)?;
     }
     decoder.module.bodies = decoder.bodies.into();
+    decoder.module.branch_hints = decoder.hints.finish()?;
     Ok(decoder.module)
 }
 
@@ -42,6 +44,7 @@ struct Decoder<'f> {
     allocations: FuncValidatorAllocations,
     profile: Profile,
     bodies: Vec<Body>,
+    hints: Hints,
     module: Module,
 }
 
@@ -91,6 +94,9 @@ impl Decoder<'_> {
             Payload::DataSection(section) => module.datas = collect(section, data)?,
             Payload::CustomSection(section) if section.name() == "name" => {
                 module.names.get_or_insert(range(section.data_range()));
+            }
+            Payload::CustomSection(section) if self.features.branch_hinting => {
+                self.hints.section(&section, module)?;
             }
             _ => {}
         }
@@ -227,6 +233,8 @@ impl Decoder<'_> {
             "bytes in a function body",
             body.range().start,
         )?;
+
+        self.hints.check(func.index, body)?;
 
         let flags = func.features;
         let mut validator = func.into_validator(core::mem::take(&mut self.allocations));

@@ -27,6 +27,11 @@ macro_rules! for_each_feature {
             memory64, wasm_memory64, MEMORY64, "memory64", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
+            /// Import sections that name a module, or a module and a type, once for many imports.
+            compact_imports, wasm_compact_imports, COMPACT_IMPORTS, "compact-imports", false;
+            /// The custom section `metadata.code.branch_hint`. It changes nothing but the speed of compiled code; where this is
+            /// off it is not looked at.
+            branch_hinting, wasm_branch_hinting, BRANCH_HINTING, "branch-hinting", false;
         }
     };
 }

@@ -61,6 +61,8 @@ pub struct Module {
     pub datas: Box<[Data]>,
     /// The start function.
     pub start: Option<FuncIdx>,
+    /// Hints at which way branches go, ordered by where the branches are. Empty unless the proposal is enabled.
+    pub branch_hints: Box<[BranchHint]>,
     /// The contents of the name section, if there is one, as a range of the binary.
     pub names: Option<Range<usize>>,
 }
@@ -120,6 +122,17 @@ pub struct Body {
     pub pinned_int: Option<u16>,
     /// The `f64` local that the interpreter keeps in a register, if any pays.
     pub pinned_f64: Option<u16>,
+}
+
+/// A hint at which way an `if` or `br_if` goes ([branch hinting]).
+///
+/// [branch hinting]: https://github.com/WebAssembly/branch-hinting
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BranchHint {
+    /// Where the operator is in the binary.
+    pub offset: u32,
+    /// Whether its condition is likely to hold.
+    pub taken: bool,
 }
 
 /// How a segment comes to be used.
@@ -204,6 +217,13 @@ impl Module {
     /// The body of function `func`, `None` if it is imported.
     pub fn body(&self, func: FuncIdx) -> Option<&Body> {
         self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
+    }
+
+    /// Whether the condition of the `if` or `br_if` at this offset of the binary is likely to hold, if there is a hint.
+    pub fn branch_hint(&self, offset: usize) -> Option<bool> {
+        let hints = &self.branch_hints;
+        let at = hints.binary_search_by_key(&offset, |hint| hint.offset as usize).ok()?;
+        Some(hints[at].taken)
     }
 
     /// The export called `name`.
