@@ -137,6 +137,8 @@ pub struct Limits {
     pub max_table_elements: u64,
     /// Bytes of a memory, when it is created and when it grows.
     pub max_memory_bytes: u64,
+    /// Bytes of the managed heap of a store.
+    pub max_heap_bytes: u64,
 }
 
 impl Default for Limits {
@@ -159,6 +161,7 @@ impl Default for Limits {
             max_nesting: 10_000,
             max_table_elements: 10_000_000,
             max_memory_bytes: u64::MAX,
+            max_heap_bytes: u64::MAX,
         }
     }
 }
@@ -189,6 +192,7 @@ impl Limits {
             max_nesting: 200,
             max_table_elements: 100_000,
             max_memory_bytes: 1 << 30,
+            max_heap_bytes: 1 << 30,
         }
     }
 }
