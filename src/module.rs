@@ -41,7 +41,7 @@ impl Module {
         let options =
             Options { metered: config.metered(), lazy: config.mode == CompilationMode::Lazy };
         let code = Shared::new(Code::new(&module, options)?);
-        let types = engine.types().register(&module.types);
+        let types = engine.types().register(&module.types, &module.rec_groups);
         let program = Program::new(module, code, types);
         Ok(Module(Shared::new(ModuleInner { engine: engine.clone(), program })))
     }

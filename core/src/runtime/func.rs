@@ -54,7 +54,7 @@ impl HostFunc {
             params,
             results,
             slots: params.max(results),
-            type_id: registry.register(&[ty.clone().into()]),
+            type_id: registry.register_one(ty.clone().into()),
             ty,
             call,
         }
