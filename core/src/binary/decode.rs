@@ -1,6 +1,6 @@
 //! Modules from their binary form, validated in the same pass.
 
-use super::{error, flags, profile::Profile, types::*};
+use super::{error, flags, hints::Hints, profile::Profile, types::*};
 use crate::{
     Shared,
     error::Error,
@@ -26,12 +26,14 @@ pub(crate) fn decode(wasm: &[u8], features: &Features) -> Result<Module, Error> 
         allocations: FuncValidatorAllocations::default(),
         profile: Profile::new(features.limits.max_nesting),
         bodies: Vec::new(),
+        hints: Hints::default(),
         module: Module::default(),
     };
     for payload in parser.parse_all(wasm) {
         decoder.payload(payload.map_err(error)?)?;
     }
     decoder.module.bodies = decoder.bodies.into();
+    decoder.module.branch_hints = decoder.hints.finish()?;
     Ok(decoder.module)
 }
 
@@ -42,6 +44,7 @@ struct Decoder<'f> {
     allocations: FuncValidatorAllocations,
     profile: Profile,
     bodies: Vec<Body>,
+    hints: Hints,
     module: Module,
 }
 
@@ -77,6 +80,9 @@ impl Decoder<'_> {
                     global_type(global.ty, types, at)
                 })?;
             }
+            Payload::TagSection(section) => {
+                append(&mut module.tags, section, |tag, _| Ok(TypeIdx(tag.func_type_idx)))?;
+            }
             Payload::ExportSection(section) => {
                 module.exports = collect(section, export)?;
                 let mut by_name: Box<[u32]> = (0..module.exports.len() as u32).collect();
@@ -91,6 +97,9 @@ impl Decoder<'_> {
             Payload::DataSection(section) => module.datas = collect(section, data)?,
             Payload::CustomSection(section) if section.name() == "name" => {
                 module.names.get_or_insert(range(section.data_range()));
+            }
+            Payload::CustomSection(section) if self.features.branch_hinting => {
+                self.hints.section(&section, module)?;
             }
             _ => {}
         }
@@ -116,6 +125,9 @@ impl Decoder<'_> {
             }
             Payload::GlobalSection(section) => {
                 check_section(section, module.globals.len(), limits.max_globals, "globals")
+            }
+            Payload::TagSection(section) => {
+                check_section(section, module.tags.len(), limits.max_tags, "tags")
             }
             Payload::ExportSection(section) => {
                 check_section(section, 0, limits.max_exports, "exports")
@@ -161,7 +173,7 @@ impl Decoder<'_> {
         let offset = section.range().start;
         let mut imports: Vec<Import> = Vec::new();
         let (mut funcs, mut tables) = (Vec::new(), Vec::new());
-        let (mut memories, mut globals) = (Vec::new(), Vec::new());
+        let (mut memories, mut globals, mut tags) = (Vec::new(), Vec::new(), Vec::new());
         for import in section.into_imports_with_offsets() {
             let (at, import) = import.map_err(error)?;
             let ty = match import.ty {
@@ -184,7 +196,11 @@ impl Decoder<'_> {
                     globals.push(ty);
                     ImportType::Global(ty)
                 }
-                wasmparser::TypeRef::Tag(_) | wasmparser::TypeRef::FuncExact(_) => {
+                wasmparser::TypeRef::Tag(ty) => {
+                    tags.push(TypeIdx(ty.func_type_idx));
+                    ImportType::Tag(TypeIdx(ty.func_type_idx))
+                }
+                wasmparser::TypeRef::FuncExact(_) => {
                     return Err(unsupported(format_args!("this kind of import"), at));
                 }
             };
@@ -202,14 +218,17 @@ impl Decoder<'_> {
         check(tables.len() as u64, limits.max_tables, "tables", offset)?;
         check(memories.len() as u64, limits.max_memories, "memories", offset)?;
         check(globals.len() as u64, limits.max_globals, "globals", offset)?;
+        check(tags.len() as u64, limits.max_tags, "tags", offset)?;
         self.module.imported_funcs = funcs.len() as u32;
         self.module.imported_tables = tables.len() as u32;
         self.module.imported_memories = memories.len() as u32;
         self.module.imported_globals = globals.len() as u32;
+        self.module.imported_tags = tags.len() as u32;
         self.module.funcs = funcs.into();
         self.module.tables = tables.into();
         self.module.memories = memories.into();
         self.module.globals = globals.into();
+        self.module.tags = tags.into();
         self.module.imports = imports.into();
         Ok(())
     }
@@ -227,6 +246,8 @@ impl Decoder<'_> {
             "bytes in a function body",
             body.range().start,
         )?;
+
+        self.hints.check(func.index, body)?;
 
         let flags = func.features;
         let mut validator = func.into_validator(core::mem::take(&mut self.allocations));
@@ -293,7 +314,8 @@ fn export(export: wasmparser::Export<'_>, offset: u64) -> Result<Export, Error> 
         wasmparser::ExternalKind::Table => ExportItem::Table(TableIdx(export.index)),
         wasmparser::ExternalKind::Memory => ExportItem::Memory(MemoryIdx(export.index)),
         wasmparser::ExternalKind::Global => ExportItem::Global(GlobalIdx(export.index)),
-        wasmparser::ExternalKind::Tag | wasmparser::ExternalKind::FuncExact => {
+        wasmparser::ExternalKind::Tag => ExportItem::Tag(TagIdx(export.index)),
+        wasmparser::ExternalKind::FuncExact => {
             return Err(unsupported(format_args!("this kind of export"), offset));
         }
     };
