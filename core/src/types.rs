@@ -508,6 +508,14 @@ pub struct GlobalType {
     pub mutability: Mutability,
 }
 
+impl GlobalType {
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> GlobalType {
+        GlobalType { content: self.content.map(number), ..self }
+    }
+}
+
 /// The type of a table: elements and size in elements (spec, 2.3.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
@@ -519,6 +527,14 @@ pub struct TableType {
     pub minimum: u64,
     /// Largest number of elements it may grow to.
     pub maximum: Option<u64>,
+}
+
+impl TableType {
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> TableType {
+        TableType { element: self.element.map(number), ..self }
+    }
 }
 
 /// The type of a memory: size in pages (spec, 2.3.12).
