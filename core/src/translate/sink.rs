@@ -1,5 +1,6 @@
 //! What a tier offers to the translator.
 
+use super::Live;
 use crate::{
     error::Error,
     index::*,
@@ -94,6 +95,10 @@ pub trait Sink {
     fn end(&mut self) -> Result<(), Error>;
     /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
     fn position(&mut self, offset: usize) -> Result<(), Error>;
+
+    /// What collectors of garbage need to know about the op that comes next, which stops or calls: the references on the operand
+    /// stack. Only called if the translator takes notes.
+    fn live(&mut self, refs: Live);
 
     /// An op of the classes `un` and `un_trap`.
     fn unary(&mut self, op: Op, a: Operand, to: u32);
