@@ -9,12 +9,14 @@
 //! never looked at again at the entry of an inner one.
 
 mod control;
+#[cfg(feature = "gc")]
+mod objects;
 mod refs;
 mod sink;
 mod visit;
 
 pub use refs::{Live, Refs};
-pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -52,6 +54,9 @@ pub struct Translator<L, F> {
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
     notes: Option<Notes>,
+    /// Offsets of the fields of the structs of the module that the last function has met.
+    #[cfg(feature = "gc")]
+    layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -64,6 +69,8 @@ impl<L, F> Default for Translator<L, F> {
             targets: Vec::new(),
             stubs: Vec::new(),
             notes: None,
+            #[cfg(feature = "gc")]
+            layouts: Default::default(),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod backtrace;
 mod calls;
+#[cfg(feature = "gc")]
+mod objects;
 mod roots;
 mod slots;
 
@@ -389,7 +391,11 @@ impl<'s> Machine<'s> {
     fn run_code(&mut self) -> Result<Option<Exit>, Error> {
         loop {
             // SAFETY: `load` and everything below leave the context as CODE, FRAME and INSTANCE want it.
-            let stop = unsafe { dispatch::run(&mut self.cx) };
+            let stop = unsafe {
+                // Whatever came before may have made the heap grow.
+                self.cx.heap = self.store.heap.base();
+                dispatch::run(&mut self.cx)
+            };
             match stop {
                 exit::DONE => {
                     self.execution.state = State::Over;

@@ -10,7 +10,7 @@ use kinglet_core::{
     error::Error,
     index::GlobalIdx,
     op::{Num, Op},
-    translate::{Callee, Live, Loc, MemArg, Operand, Shape, Sink},
+    translate::{Access, Callee, Live, Loc, MemArg, Operand, Shape, Sink},
     types::FuncType,
 };
 
@@ -89,6 +89,31 @@ impl Sink for Builder {
         immediates.into_iter().for_each(|immediate| self.u32(immediate));
         self.slot(slot - 2);
         self.forget();
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32) {
+        self.emit_struct_get(access, offset, object, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand) {
+        self.emit_struct_set(access, offset, object, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32) {
+        self.emit_array_get(access, array, index, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand) {
+        self.emit_array_set(access, array, index, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32) {
+        self.emit_array_len(array, to);
     }
 
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32) {

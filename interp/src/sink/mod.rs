@@ -9,6 +9,8 @@
 
 mod control;
 mod emit;
+#[cfg(feature = "gc")]
+mod objects;
 mod values;
 
 use crate::{
