@@ -473,8 +473,7 @@ fn own_forms(list: &mut List) {
 fn object_forms(list: &mut List) {
     let references = &kinds::KINDS[..kinds::REFERENCE];
     let indices = &kinds::KINDS[..kinds::CONDITION];
-    for (constant, kinds, prefix) in
-        [("STRUCT_GET", references, "o"), ("ARRAY_GET", indices, "s")]
+    for (constant, kinds, prefix) in [("STRUCT_GET", references, "o"), ("ARRAY_GET", indices, "s")]
     {
         list.consts.push((constant.into(), list.forms.len()));
         for (stored, value) in kinds::GETS {
@@ -489,8 +488,7 @@ fn object_forms(list: &mut List) {
             }
         }
     }
-    for (constant, kinds, prefix) in
-        [("STRUCT_SET", references, "o"), ("ARRAY_SET", indices, "s")]
+    for (constant, kinds, prefix) in [("STRUCT_SET", references, "o"), ("ARRAY_SET", indices, "s")]
     {
         list.consts.push((constant.into(), list.forms.len()));
         for (stored, value) in kinds::SETS {

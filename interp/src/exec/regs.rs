@@ -38,7 +38,10 @@ pub(crate) struct Cx {
     pub(crate) types: *const u32,
     pub(crate) imported_funcs: *const u32,
     /// The store's heap.
-    #[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "nothing but ops on objects looks there"))]
+    #[cfg_attr(
+        not(feature = "gc"),
+        allow(dead_code, reason = "nothing but ops on objects looks there")
+    )]
     pub(crate) heap: *mut u8,
     /// The store's functions.
     pub(crate) funcs: *const VmFunc,

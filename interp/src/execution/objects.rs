@@ -13,8 +13,7 @@ impl Machine<'_> {
     /// An op of the class `slots` on objects, whose operands stand from slot `base` on, as do its results.
     pub(super) fn object_op(&mut self, op: Op, x: u32, y: u32, base: usize) -> Result<(), Error> {
         let instance = InstanceAddr(self.cx.instance);
-        let slot = |at: usize| self.execution.stack[base + at];
-        let [a, b, c] = [0, 1, 2].map(|at| slot(at) as u32);
+        let [a, b, c] = [0, 1, 2].map(|at| self.execution.stack[base + at] as u32);
         let object = match op {
             Op::StructNew => self.struct_new(x, base)?,
             Op::StructNewDefault => {
@@ -25,7 +24,7 @@ impl Machine<'_> {
                 let ty = self.defined(x);
                 // The element stands first, in as many slots as it takes.
                 let slots = self.element_slots(ty);
-                let (element, len) = (self.bits(base, slots), slot(slots) as u32);
+                let (element, len) = (self.bits(base, slots), self.bits(base + slots, 1)[0] as u32);
                 let array = self.collecting(|store, data| store.new_array(data, ty, len))?;
                 if element != [0; 2] {
                     self.store.heap.fill_array(array, 0, element, len)?;
@@ -69,13 +68,7 @@ impl Machine<'_> {
     }
 
     /// An op on an object, or on two, that are there.
-    fn access_op(
-        &mut self,
-        op: Op,
-        y: u32,
-        base: usize,
-        [a, b, c]: [u32; 3],
-    ) -> Result<(), Error> {
+    fn access_op(&mut self, op: Op, y: u32, base: usize, [a, b, c]: [u32; 3]) -> Result<(), Error> {
         let instance = InstanceAddr(self.cx.instance);
         let slot = |at: usize| self.execution.stack[base + at] as u32;
         let structure = matches!(op, Op::StructGet | Op::StructSet);

@@ -84,11 +84,7 @@ impl Builder {
     pub(super) fn emit_array_len(&mut self, array: Operand, to: u32) {
         self.flush();
         let (kind, array) = self.take_kind(Num::u32, array, REFERENCE);
-        self.op_with_result(
-            code::ARRAY_LEN + kind * destinations(Num::u32) as u16,
-            Num::u32,
-            to,
-        );
+        self.op_with_result(code::ARRAY_LEN + kind * destinations(Num::u32) as u16, Num::u32, to);
         self.arg(array);
     }
 }
