@@ -460,10 +460,66 @@ fn own_forms(list: &mut List) {
             );
         }
     }
+    if env::var_os("CARGO_FEATURE_GC").is_some() {
+        object_forms(list);
+    }
     list.own("CALL", "Call", "ubb");
     list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
     list.own("TAIL_CALL", "TailCall", "ubbw");
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
+}
+
+/// Ops on structs and arrays.
+fn object_forms(list: &mut List) {
+    let references = &kinds::KINDS[..kinds::REFERENCE];
+    let indices = &kinds::KINDS[..kinds::CONDITION];
+    for (constant, kinds, prefix) in [("STRUCT_GET", references, "o"), ("ARRAY_GET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::GETS {
+            for &k in kinds {
+                let (c, k, layout) = kind(k);
+                list.dests(
+                    &format!("{}_{stored:?}_{value:?}.{c}", constant.to_lowercase()),
+                    &format!("{}<As<{stored:?}, {value:?}>, {k}, $D>", camel(constant)),
+                    &format!("{prefix}{layout}"),
+                    kinds::destinations(value),
+                );
+            }
+        }
+    }
+    for (constant, kinds, prefix) in [("STRUCT_SET", references, "o"), ("ARRAY_SET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::SETS {
+            for &k in kinds {
+                for &v in kinds::value_kinds(value) {
+                    let ((kc, k, kl), (vc, v, vl)) = (kind(k), kind(v));
+                    list.push(
+                        format!("{}_{stored:?}_{value:?}.{kc}{vc}", constant.to_lowercase()),
+                        format!("{}<As<{stored:?}, {value:?}>, {k}, {v}>", camel(constant)),
+                        &format!("{prefix}{kl}{vl}"),
+                    );
+                }
+            }
+        }
+    }
+    list.consts.push(("ARRAY_LEN".into(), list.forms.len()));
+    for &k in references {
+        let (c, k, layout) = kind(k);
+        list.dests(
+            &format!("array_len.{c}"),
+            &format!("ArrayLen<{k}, $D>"),
+            layout,
+            kinds::destinations(Num::u32),
+        );
+    }
+}
+
+/// `STRUCT_GET` as `StructGet`.
+fn camel(constant: &str) -> String {
+    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
+    constant.split('_').map(word).collect()
 }
 
 /// The number in `LISTS` of the pairs that the op of a row has forms for.

@@ -61,6 +61,8 @@ pub(crate) fn pinnable(opcode: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "gc")]
+    use crate::exec::objects::*;
     use crate::exec::{control::*, memory::*, moves::*, numeric::*, operand::*, *};
 
     macro_rules! lengths {

@@ -12,7 +12,8 @@
 ///   * `cmp(T -> bool)`: two operands of type `T`, the result is an `i32`, and branches may test it directly;
 ///   * `load(M -> T)`: reads an `M` from memory and widens it to `T`; `store(T -> M)`: narrows a `T` to an `M` and writes it;
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
-///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
+///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates. Ops
+///     on objects of the heap may have more operands than they say here.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
 ///
@@ -216,5 +217,21 @@ macro_rules! for_each_op {
         table_init = TableInit, slots(3 -> 0), [];
         elem_drop = ElemDrop, slots(0 -> 0), [];
         ref_func = RefFunc, slots(0 -> 1), [];
+
+        struct_new = StructNew, slots(0 -> 1), [];
+        struct_new_default = StructNewDefault, slots(0 -> 1), [];
+        struct_get = StructGet, slots(1 -> 2), [];
+        struct_set = StructSet, slots(3 -> 0), [];
+        array_new = ArrayNew, slots(2 -> 1), [];
+        array_new_default = ArrayNewDefault, slots(1 -> 1), [];
+        array_new_fixed = ArrayNewFixed, slots(0 -> 1), [];
+        array_new_data = ArrayNewData, slots(2 -> 1), [];
+        array_new_elem = ArrayNewElem, slots(2 -> 1), [];
+        array_get = ArrayGet, slots(2 -> 2), [];
+        array_set = ArraySet, slots(3 -> 0), [];
+        array_fill = ArrayFill, slots(3 -> 0), [];
+        array_copy = ArrayCopy, slots(3 -> 0), [];
+        array_init_data = ArrayInitData, slots(3 -> 0), [];
+        array_init_elem = ArrayInitElem, slots(3 -> 0), [];
     } };
 }

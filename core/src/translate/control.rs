@@ -1,6 +1,6 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Loc, Num, Operand, Run, Sink};
+use super::{Callee, Live, Loc, Num, Operand, Run, Sink};
 use crate::{
     index::*,
     module::Module,
@@ -24,6 +24,8 @@ pub(super) struct Frame<L, F> {
     operators: u32,
     /// Jumps back to the loop, the cost of which is known at its end.
     fuel: Vec<F>,
+    /// The references that are live at the head of a loop, if there are notes.
+    live: Live,
 }
 
 /// The type of a block, without allocation.
@@ -65,8 +67,10 @@ impl<S: Sink> Run<'_, S> {
             otherwise: None,
             operators: 0,
             fuel: Vec::new(),
+            live: Live::default(),
         });
         if self.metered {
+            self.note_live(0);
             self.entry_fuel = Some(self.sink.fuel());
         }
     }
@@ -86,8 +90,8 @@ impl<S: Sink> Run<'_, S> {
         self.settle_reads();
         if kind != FrameKind::Block {
             let base = self.place_top(params as usize);
-            for entry in &mut self.t.stack[base as usize..] {
-                entry.loc = Loc::Temp;
+            for height in base..self.height() {
+                self.in_slot(height);
             }
         }
         self.sink.settle(self.height());
@@ -98,6 +102,10 @@ impl<S: Sink> Run<'_, S> {
         });
         let label =
             Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
+        let live = match &self.t.notes {
+            Some(notes) => notes.live(self.height()),
+            None => Live::default(),
+        };
         self.t.frames.push(Frame {
             kind,
             height: self.height() - params,
@@ -106,6 +114,7 @@ impl<S: Sink> Run<'_, S> {
             otherwise,
             operators: self.operators,
             fuel: Vec::new(),
+            live,
         });
     }
 
@@ -215,8 +224,12 @@ impl<S: Sink> Run<'_, S> {
     fn branch(&mut self, at: usize, count: u32) {
         let frame = &self.t.frames[at];
         let (height, metered) = (frame.height, self.metered && frame.kind == FrameKind::Loop);
+        let live = frame.live;
         let Some(label) = frame.label else { return self.emit_return() };
         self.place_results(height, count);
+        if metered && self.t.notes.is_some() {
+            self.sink.live(live);
+        }
         if let Some(point) = self.sink.jump(label, metered) {
             self.t.frames[at].fuel.push(point);
         }
@@ -338,6 +351,7 @@ impl<S: Sink> Run<'_, S> {
     fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = self.module.signature(ty);
         let base = self.place_top(ty.params().len());
+        self.note_live(base);
         self.sink.call(callee, ty, base);
         self.truncate(base);
         self.push_types(ty.results());

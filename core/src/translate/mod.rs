@@ -9,10 +9,14 @@
 //! never looked at again at the entry of an inner one.
 
 mod control;
+#[cfg(feature = "gc")]
+mod objects;
+mod refs;
 mod sink;
 mod visit;
 
-pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
+pub use refs::{Live, Refs};
+pub use sink::{Access, Callee, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -24,12 +28,15 @@ use crate::{
 };
 use alloc::vec::Vec;
 use control::Frame;
+use refs::Notes;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Place fuel points at function entries and at jumps back to loops.
     pub metered: bool,
+    /// Take notes of where managed references are: see [`Translator::take_refs`].
+    pub refs: bool,
 }
 
 /// Translates functions; reuse it to reuse its allocations.
@@ -46,6 +53,10 @@ pub struct Translator<L, F> {
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
+    notes: Option<Notes>,
+    /// Offsets of the fields of the structs of the module that the last function has met.
+    #[cfg(feature = "gc")]
+    layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -57,6 +68,9 @@ impl<L, F> Default for Translator<L, F> {
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
+            notes: None,
+            #[cfg(feature = "gc")]
+            layouts: Default::default(),
         }
     }
 }
@@ -118,6 +132,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             }
             self.locals.resize(locals, num(ty));
         }
+        self.notes = options.refs.then(Notes::default);
         self.reads.clear();
         self.reads.resize(self.locals.len(), 0);
         sink.begin(&Shape {
@@ -141,13 +156,22 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         while !run.t.frames.is_empty() {
-            run.sink.position(reader.original_position() as usize)?;
+            let offset = reader.original_position() as usize;
+            run.sink.position(offset)?;
+            if let Some(notes) = &mut run.t.notes {
+                notes.offset = offset as u32;
+            }
             run.operators += 1;
             reader
                 .visit_operator(&mut run)
                 .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
         run.sink.end()
+    }
+
+    /// Where managed references are on the operand stack of the last function, if it was translated with notes.
+    pub fn take_refs(&mut self) -> Refs {
+        self.notes.take().unwrap_or_default().finish()
     }
 }
 
@@ -163,6 +187,11 @@ impl<S: Sink> Run<'_, S> {
                 &mut self.t.reads[local as usize],
                 self.t.stack.len() as u32 + 1,
             );
+        }
+        if ty == Num::handle
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.push(self.t.stack.len() as u32, loc == Loc::Temp);
         }
         self.t.stack.push(Entry { loc, ty, below });
     }
@@ -183,6 +212,11 @@ impl<S: Sink> Run<'_, S> {
             self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
+        }
+        if entry.ty == Num::handle
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.pop();
         }
         self.settled = self.settled.min(self.t.stack.len());
         (entry.ty, Operand { loc: entry.loc, height: self.t.stack.len() as u32 })
@@ -205,11 +239,30 @@ impl<S: Sink> Run<'_, S> {
         for height in self.settled..self.t.stack.len() {
             if let Loc::Local(local) = self.t.stack[height].loc {
                 self.place(height as u32, height as u32);
-                self.t.stack[height].loc = Loc::Temp;
+                self.in_slot(height as u32);
                 self.t.reads[local as usize] = 0;
             }
         }
         self.settled = self.t.stack.len();
+    }
+
+    /// The operand at `height` has been moved to its slot, for good.
+    fn in_slot(&mut self, height: u32) {
+        let entry = &mut self.t.stack[height as usize];
+        entry.loc = Loc::Temp;
+        if entry.ty == Num::handle
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.settle(height);
+        }
+    }
+
+    /// Tells the sink which references below `height` are live at the op that comes next, if somebody wants to know. To be
+    /// called in front of every op during which garbage can be collected.
+    fn note_live(&mut self, height: u32) {
+        if let Some(notes) = &self.t.notes {
+            self.sink.live(notes.live(height));
+        }
     }
 
     /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
@@ -278,6 +331,7 @@ impl<S: Sink> Run<'_, S> {
     /// An op of the class `slots` with `operands` operands and results of type `results`.
     fn slots(&mut self, op: Op, immediates: [u32; 2], operands: usize, result: Option<Num>) {
         let base = self.place_top(operands);
+        self.note_live(self.height());
         self.truncate(base);
         self.sink.slots(op, immediates, base);
         if let Some(ty) = result {
@@ -300,9 +354,8 @@ impl<S: Sink> Run<'_, S> {
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);
         while let Some(height) = read.checked_sub(1) {
             self.place(height, height);
-            let entry = &mut self.t.stack[height as usize];
-            entry.loc = Loc::Temp;
-            read = entry.below;
+            self.in_slot(height);
+            read = self.t.stack[height as usize].below;
         }
         self.sink.local_set(local, ty, value);
         ty

@@ -1,5 +1,6 @@
 //! What a tier offers to the translator.
 
+use super::Live;
 use crate::{
     error::Error,
     index::*,
@@ -57,6 +58,15 @@ pub struct MemArg {
     pub offset: u64,
 }
 
+/// How a field or element is read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// How it is kept: one of the types that only memory has, `u32` for a reference, or the value's own type.
+    pub stored: Num,
+    /// The type of the value.
+    pub value: Num,
+}
+
 /// What a call calls.
 #[derive(Clone, Copy, Debug)]
 pub enum Callee {
@@ -95,6 +105,10 @@ pub trait Sink {
     /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
     fn position(&mut self, offset: usize) -> Result<(), Error>;
 
+    /// What collectors of garbage need to know about the op that comes next, which stops or calls: the references on the operand
+    /// stack. Only called if the translator takes notes.
+    fn live(&mut self, refs: Live);
+
     /// An op of the classes `un` and `un_trap`.
     fn unary(&mut self, op: Op, a: Operand, to: u32);
     /// An op of the classes `bin`, `bin_trap` and `cmp`.
@@ -107,6 +121,21 @@ pub trait Sink {
     fn multi(&mut self, op: Op, operands: u32, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// Reads the field of a struct that is `offset` bytes behind its beginning.
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32);
+    /// Writes such a field.
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand);
+    /// Reads an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32);
+    /// Writes an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand);
+    /// Reads how many elements an array has.
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32);
     /// `condition ? a : b`
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32);
     /// Assigns a local. No operand reads the old value any more.

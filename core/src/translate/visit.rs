@@ -52,8 +52,34 @@ macro_rules! method {
             Ok(())
         }
     };
+    (@gc StructNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructSet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewFixed $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArraySet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayLen $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayFill $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayCopy $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
+    (gc $visit:ident $args:tt) => {
+        #[cfg(feature = "gc")]
+        method!(own $visit $args);
+        #[cfg(not(feature = "gc"))]
+        method!(unsupported $visit $args);
+    };
     (numeric $op:ident $visit:ident) => {
         fn $visit(&mut self) -> Self::Output {
             if self.dead == 0 {

@@ -11,6 +11,8 @@ pub(crate) mod control;
 pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod numeric;
+#[cfg(feature = "gc")]
+pub(crate) mod objects;
 pub(crate) mod operand;
 pub(crate) mod regs;
 

@@ -10,7 +10,7 @@ use kinglet_core::{
     error::Error,
     index::GlobalIdx,
     op::{Num, Op},
-    translate::{Callee, Loc, MemArg, Operand, Shape, Sink},
+    translate::{Access, Callee, Live, Loc, MemArg, Operand, Shape, Sink},
     types::FuncType,
 };
 
@@ -52,6 +52,12 @@ impl Sink for Builder {
         self.check_size()
     }
 
+    fn live(&mut self, refs: Live) {
+        if let Some(safepoints) = &mut self.safepoints {
+            safepoints.live = Some(refs);
+        }
+    }
+
     fn unary(&mut self, op: Op, a: Operand, to: u32) {
         self.emit_unary(op, a, to);
     }
@@ -79,10 +85,35 @@ impl Sink for Builder {
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        self.op(row(op).forms);
+        self.safepoint(row(op).forms);
         immediates.into_iter().for_each(|immediate| self.u32(immediate));
         self.slot(slot - 2);
         self.forget();
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32) {
+        self.emit_struct_get(access, offset, object, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand) {
+        self.emit_struct_set(access, offset, object, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32) {
+        self.emit_array_get(access, array, index, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand) {
+        self.emit_array_set(access, array, index, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32) {
+        self.emit_array_len(array, to);
     }
 
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32) {
@@ -155,7 +186,7 @@ impl Sink for Builder {
     fn jump(&mut self, to: u32, metered: bool) -> Option<usize> {
         self.flush();
         if metered {
-            self.op(code::BR_FUEL);
+            self.safepoint(code::BR_FUEL);
             self.distance(to);
             self.u32(0);
             self.last = None;
@@ -197,7 +228,7 @@ impl Sink for Builder {
     }
 
     fn fuel(&mut self) -> usize {
-        self.op(code::FUEL);
+        self.safepoint(code::FUEL);
         self.u32(0);
         self.last = None;
         self.code.len() - 4
@@ -334,7 +365,7 @@ impl Builder {
             (Callee::Table { is_64: false, .. }, true) => code::TAIL_CALL_INDIRECT,
             (Callee::Table { is_64: true, .. }, true) => code::TAIL_CALL_INDIRECT64,
         };
-        self.op(opcode + index.map_or(0, |(kind, _)| kind));
+        self.safepoint(opcode + index.map_or(0, |(kind, _)| kind));
         match callee {
             Callee::Func(func) | Callee::Import(func) => self.u32(func.0),
             Callee::Table { table, ty, .. } => {
