@@ -25,6 +25,10 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// References to functions of a given type, `call_ref`.
+            function_references, wasm_function_references, FUNCTION_REFERENCES, "function-references", true;
+            /// Structures, arrays, casts and small integers as references.
+            gc, wasm_gc, GC, "gc", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
             exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
@@ -49,8 +53,6 @@ macro_rules! for_each_unsupported {
             THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             LEGACY_EXCEPTIONS "legacy exception handling";
-            FUNCTION_REFERENCES "typed function references";
-            GC "garbage collection";
             COMPONENT_MODEL "component model";
             MEMORY_CONTROL "memory control";
             CUSTOM_PAGE_SIZES "custom page sizes";

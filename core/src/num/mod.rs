@@ -32,10 +32,12 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
+mod reference;
 
 pub use convert::*;
 pub use float::*;
 pub use int::*;
+pub use reference::*;
 
 /// What the bodies of 32-bit operators call their types and constants.
 mod width32 {

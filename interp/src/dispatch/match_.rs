@@ -2,7 +2,7 @@
 
 use super::{save, step};
 #[cfg(feature = "gc")]
-use crate::exec::objects::*;
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::for_each_form,

@@ -5,7 +5,7 @@
 
 use super::save;
 #[cfg(feature = "gc")]
-use crate::exec::objects::*;
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{
         control::*,
