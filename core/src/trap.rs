@@ -56,6 +56,8 @@ traps! {
     NullReference = 13, "null reference";
     /// A growth that the store's limits refuse, where they ask for a trap.
     GrowthLimited = 14, "growth operation limited";
+    /// `memory.atomic.wait` on a memory that is not shared: nobody could end it.
+    AtomicWaitNonSharedMemory = 24, "expected shared memory";
 }
 
 impl core::fmt::Display for Trap {

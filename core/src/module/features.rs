@@ -25,6 +25,10 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// Atomic accesses, and memories that several threads share.
+            threads, wasm_threads, THREADS, "threads", true;
+            /// Memories whose pages have one byte.
+            custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
         }
@@ -39,7 +43,6 @@ macro_rules! for_each_unsupported {
         $consumer! {
             SIMD "SIMD";
             RELAXED_SIMD "relaxed SIMD";
-            THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             EXCEPTIONS "exception handling";
             LEGACY_EXCEPTIONS "legacy exception handling";
@@ -47,7 +50,6 @@ macro_rules! for_each_unsupported {
             GC "garbage collection";
             COMPONENT_MODEL "component model";
             MEMORY_CONTROL "memory control";
-            CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";

@@ -62,6 +62,8 @@ impl Epoch {
 pub struct StoreOptions {
     /// Whether code consumes fuel.
     pub consume_fuel: bool,
+    /// Whether code can be interrupted.
+    pub interruptible: bool,
     /// See [`StoreInner::max_stack`].
     pub max_stack: usize,
     /// The most elements that a table may have.
@@ -80,6 +82,8 @@ pub struct StoreInner {
     pub fuel: u64,
     /// Whether code consumes fuel.
     pub consume_fuel: bool,
+    /// Whether code can be interrupted.
+    pub interruptible: bool,
     /// Slots of 8 bytes that all executions nested in each other may use together.
     pub max_stack: usize,
     /// Slots used by the executions below the running one.
@@ -111,6 +115,7 @@ impl StoreInner {
             funcs: Vec::new(),
             fuel: 0,
             consume_fuel: options.consume_fuel,
+            interruptible: options.interruptible,
             max_stack: options.max_stack,
             stack_in_use: 0,
             id: next_store_id(),

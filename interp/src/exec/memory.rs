@@ -5,6 +5,8 @@ use super::{
     operand::{Dest, SLOT, Slot, Source, Value},
     regs::Regs,
 };
+#[cfg(feature = "threads")]
+pub(crate) use super::shared::{LoadShared, LoadWideShared, StoreShared, StoreWideShared};
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;
 
