@@ -22,8 +22,8 @@ impl<'a> Found<'a> {
     ///
     /// # Panics
     /// If it belongs to another store.
-    pub(crate) fn of(store: &'a StoreInner, item: Extern) -> Found<'a> {
-        item.store_id().check(store);
+    pub(crate) fn of(store: &'a StoreInner, item: &Extern) -> Found<'a> {
+        item.check(store);
         match item {
             Extern::Func(func) => Found::Func(store.func_type(func.addr)),
             Extern::Global(global) => Found::Global(*store.global(global.addr).ty()),
@@ -35,6 +35,11 @@ impl<'a> Found<'a> {
             Extern::Memory(memory) => {
                 let memory = store.memory(memory.addr);
                 Found::Memory(MemoryType { minimum: memory.size(), ..*memory.ty() })
+            }
+            #[cfg(feature = "threads")]
+            Extern::SharedMemory(memory) => {
+                let minimum = memory.size();
+                Found::Memory(MemoryType { minimum, ..memory.ty().0 })
             }
         }
     }

@@ -88,7 +88,7 @@ impl Running {
             .map(|item| {
                 let ty = item.ty(&store).func().cloned();
                 let same = |found: &&Extern| ty.is_some() && found.ty(&store).func().cloned() == ty;
-                *exported.values().find(same).unwrap_or(item)
+                exported.values().find(same).unwrap_or(item).clone()
             })
             .collect();
         let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
@@ -168,6 +168,7 @@ impl Guest for Running {
         let store = &self.store;
         let exports = self.instances.iter().flat_map(|instance| instance.exports(store));
         let items = exports.filter_map(|export| {
+            let name = export.name().to_string();
             let item = match export.into_extern() {
                 Extern::Global(global) => Item::Global(to_value(&global.get(store))),
                 Extern::Memory(memory) => {
@@ -182,7 +183,7 @@ impl Guest for Running {
                 }
                 _ => return None,
             };
-            Some((export.name().to_string(), item))
+            Some((name, item))
         });
         items.collect()
     }

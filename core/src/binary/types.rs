@@ -52,7 +52,8 @@ pub(super) fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<Table
 
 pub(super) fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType, Error> {
     if ty.shared && cfg!(not(feature = "threads")) {
-        let message = "a shared memory: the threads proposal is supported with the feature `threads` only";
+        let message =
+            "a shared memory: the threads proposal is supported with the feature `threads` only";
         return Err(Error::unsupported(message, offset as usize));
     }
     Ok(MemoryType {

@@ -2,6 +2,8 @@
 //!
 //! What executing code asks for names objects by their index in the instance that runs.
 
+#[cfg(feature = "threads")]
+use super::memory::SharedMemory;
 use super::{
     StoreInner,
     limits::ResourceLimiter,
@@ -77,6 +79,19 @@ impl StoreInner {
     pub fn add_memory(&mut self, data: &mut dyn Any, ty: MemoryType) -> Result<MemoryAddr, Error> {
         self.check_counts(data, 0, 0, 1)?;
         self.create_memory(data, ty)
+    }
+
+    /// A memory of the store that is the given shared one.
+    #[cfg(feature = "threads")]
+    pub fn add_shared_memory(&mut self, shared: &crate::Shared<SharedMemory>) -> MemoryAddr {
+        let same = |memory: &Memory| {
+            memory.as_shared().is_some_and(|other| crate::Shared::ptr_eq(other, shared))
+        };
+        let at = self.memories.iter().position(same).unwrap_or_else(|| {
+            self.memories.push(Memory::from_shared(shared.clone()));
+            self.memories.len() - 1
+        });
+        MemoryAddr(at as u32)
     }
 
     /// Adds a table for the host, with all elements `init`.

@@ -1,12 +1,12 @@
 //! Loads and stores.
 
+#[cfg(feature = "threads")]
+pub(crate) use super::shared::{LoadShared, LoadWideShared, StoreShared, StoreWideShared};
 use super::{
     Body, Stop,
     operand::{Dest, SLOT, Slot, Source, Value},
     regs::Regs,
 };
-#[cfg(feature = "threads")]
-pub(crate) use super::shared::{LoadShared, LoadWideShared, StoreShared, StoreWideShared};
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;
 

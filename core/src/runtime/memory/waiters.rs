@@ -56,9 +56,10 @@ impl Waiters {
             }
             let nap = interrupted.map(|_| LOOK).into_iter().chain(left).min();
             lots = match nap {
-                Some(nap) => waiter.wait_timeout(lots, nap).map(|(lots, _)| lots).unwrap_or_else(
-                    |poisoned| poisoned.into_inner().0,
-                ),
+                Some(nap) => waiter
+                    .wait_timeout(lots, nap)
+                    .map(|(lots, _)| lots)
+                    .unwrap_or_else(|poisoned| poisoned.into_inner().0),
                 None => waiter.wait(lots).unwrap_or_else(PoisonError::into_inner),
             };
             if !waits(&lots, address, &waiter) {
