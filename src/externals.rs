@@ -1,10 +1,10 @@
-//! What can be imported and exported besides functions: memories, tables and globals.
+//! What can be imported and exported besides functions: memories, tables and globals. Tags are in `exceptions`.
 
 #[cfg(feature = "threads")]
 use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Val, ValType, store::StoreId,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, ValType, store::StoreId,
 };
 use core::fmt;
 use kinglet_core::{
@@ -27,6 +27,8 @@ pub enum Extern {
     /// A memory that several threads share.
     #[cfg(feature = "threads")]
     SharedMemory(SharedMemory),
+    /// A tag.
+    Tag(Tag),
 }
 
 macro_rules! externs {
@@ -103,6 +105,7 @@ externs! {
     Global into_global "global";
     Table into_table "table";
     Memory into_memory "memory";
+    Tag into_tag "tag";
 }
 
 #[cfg(feature = "threads")]

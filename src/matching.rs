@@ -15,6 +15,7 @@ pub(crate) enum Found<'a> {
     Global(GlobalType),
     Table(TableType),
     Memory(MemoryType),
+    Tag(&'a FuncType),
 }
 
 impl<'a> Found<'a> {
@@ -41,6 +42,7 @@ impl<'a> Found<'a> {
                 let minimum = memory.size();
                 Found::Memory(MemoryType { minimum, ..memory.ty().0 })
             }
+            Extern::Tag(tag) => Found::Tag(store.tag(tag.addr).ty()),
         }
     }
 
@@ -50,6 +52,7 @@ impl<'a> Found<'a> {
             Found::Global(ty) => types::ExternType::Global(ty),
             Found::Table(ty) => types::ExternType::Table(ty),
             Found::Memory(ty) => types::ExternType::Memory(ty),
+            Found::Tag(ty) => types::ExternType::Tag(ty.clone()),
         }
     }
 }
@@ -61,6 +64,7 @@ impl<'a> From<&'a types::ExternType> for Found<'a> {
             types::ExternType::Global(ty) => Found::Global(*ty),
             types::ExternType::Table(ty) => Found::Table(*ty),
             types::ExternType::Memory(ty) => Found::Memory(*ty),
+            types::ExternType::Tag(ty) => Found::Tag(ty),
         }
     }
 }
@@ -68,12 +72,11 @@ impl<'a> From<&'a types::ExternType> for Found<'a> {
 /// Fails unless `found` is what `import` wants.
 pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found)) => {
-            import.module.types[ty.at()] == *found
-        }
+        (module::ImportType::Func(ty), Found::Func(found)) => import.module.signature(ty) == found,
         (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
         (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
+        (module::ImportType::Tag(ty), Found::Tag(found)) => import.module.signature(ty) == found,
         _ => false,
     };
     if fits { Ok(()) } else { Err(incompatible(import, found.to_type().into())) }
@@ -111,9 +114,7 @@ fn global_fits(actual: &GlobalType, wanted: &GlobalType) -> bool {
 
 fn val_type_fits(actual: ValType, wanted: ValType) -> bool {
     match (actual, wanted) {
-        (ValType::Ref(actual), ValType::Ref(wanted)) => {
-            actual.heap == wanted.heap && (wanted.nullable || !actual.nullable)
-        }
+        (ValType::Ref(actual), ValType::Ref(wanted)) => actual.matches(wanted, |_, _| false),
         _ => actual == wanted,
     }
 }

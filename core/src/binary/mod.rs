@@ -3,12 +3,14 @@
 //! `wasmparser` reads and validates. Its types stay below this module and the translator.
 
 mod decode;
+mod hints;
 mod names;
 mod profile;
 mod types;
 
 pub(crate) use decode::decode;
 pub(crate) use names::{func_name, module_name};
+pub(crate) use types::{heap_type, val_type};
 
 use crate::{
     error::Error,
@@ -20,7 +22,6 @@ use crate::{
     types::ValType,
 };
 use alloc::{format, string::ToString};
-use types::val_type;
 use wasmparser::{BinaryReader, FunctionBody, WasmFeatures};
 
 /// Reads `body`, which validation has seen: the declarations of its locals (how many, of which type; without parameters)
@@ -36,15 +37,23 @@ pub(crate) fn body_reader<'m>(
     // The operators come after them, so they have been read before.
     let locals = declarations.map_while(move |declaration| {
         let (count, ty) = declaration.ok()?;
-        Some((count, val_type(ty, offset).ok()?))
+        Some((count, val_type(ty, &module.types, offset).ok()?))
     });
     Ok((locals, operators))
 }
 
+/// Flags for proposals that the validator has none for.
+trait OwnFlags {
+    /// The validator does not look into custom sections.
+    const BRANCH_HINTING: WasmFeatures = WasmFeatures::empty();
+}
+
+impl OwnFlags for WasmFeatures {}
+
 /// The validator's flags for `features`.
 fn flags(features: &Features) -> WasmFeatures {
     // Floats, and `externref` where reference types are enabled, are not up for choice.
-    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES | WasmFeatures::COMPACT_IMPORTS;
+    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
     macro_rules! set {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             $( flags.set(WasmFeatures::$flag, features.$field); )*
@@ -58,7 +67,12 @@ fn flags(features: &Features) -> WasmFeatures {
 #[cold]
 fn error(error: wasmparser::Error) -> Error {
     let offset = error.offset() as usize;
-    let missing = error.missing_wasm_feature();
+    // Of these it only says what there is too much of.
+    let missing = error.missing_wasm_feature().or(match error.message() {
+        "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
+        "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
+        _ => None,
+    });
     macro_rules! disabled {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             // Some proposals have parts with flags of their own.

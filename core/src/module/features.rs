@@ -29,8 +29,15 @@ macro_rules! for_each_feature {
             threads, wasm_threads, THREADS, "threads", true;
             /// Memories whose pages have one byte.
             custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
+            /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
+            exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
+            /// Import sections that name a module, or a module and a type, once for many imports.
+            compact_imports, wasm_compact_imports, COMPACT_IMPORTS, "compact-imports", false;
+            /// The custom section `metadata.code.branch_hint`. It changes nothing but the speed of compiled code; where this is
+            /// off it is not looked at.
+            branch_hinting, wasm_branch_hinting, BRANCH_HINTING, "branch-hinting", false;
         }
     };
 }
@@ -44,7 +51,6 @@ macro_rules! for_each_unsupported {
             SIMD "SIMD";
             RELAXED_SIMD "relaxed SIMD";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
-            EXCEPTIONS "exception handling";
             LEGACY_EXCEPTIONS "legacy exception handling";
             FUNCTION_REFERENCES "typed function references";
             GC "garbage collection";
@@ -113,6 +119,8 @@ pub struct Limits {
     pub max_memories: u32,
     /// Globals, imported ones included.
     pub max_globals: u32,
+    /// Tags, imported ones included.
+    pub max_tags: u32,
     /// Element segments.
     pub max_element_segments: u32,
     /// Data segments.
@@ -131,6 +139,8 @@ pub struct Limits {
     pub max_table_elements: u64,
     /// Bytes of a memory, when it is created and when it grows.
     pub max_memory_bytes: u64,
+    /// Bytes of the managed heap of a store.
+    pub max_heap_bytes: u64,
 }
 
 impl Default for Limits {
@@ -143,6 +153,7 @@ impl Default for Limits {
             max_tables: 100,
             max_memories: 100,
             max_globals: 1_000_000,
+            max_tags: 1_000_000,
             max_element_segments: 100_000,
             max_data_segments: 100_000,
             max_params: 1_000,
@@ -152,6 +163,7 @@ impl Default for Limits {
             max_nesting: 10_000,
             max_table_elements: 10_000_000,
             max_memory_bytes: u64::MAX,
+            max_heap_bytes: u64::MAX,
         }
     }
 }
@@ -172,6 +184,7 @@ impl Limits {
             max_tables: 10,
             max_memories: 10,
             max_globals: 1_000,
+            max_tags: 1_000,
             max_element_segments: 1_000,
             max_data_segments: 1_000,
             max_params: 32,
@@ -181,6 +194,7 @@ impl Limits {
             max_nesting: 200,
             max_table_elements: 100_000,
             max_memory_bytes: 1 << 30,
+            max_heap_bytes: 1 << 30,
         }
     }
 }

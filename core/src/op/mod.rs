@@ -22,6 +22,8 @@ pub enum Num {
     u32,
     /// `i64`
     u64,
+    /// A reference that the collector has to know of: any but one to a function. In a slot like a `u64`.
+    handle,
     /// `f32`
     f32,
     /// `f64`

@@ -4,13 +4,17 @@
 //! |---|---|
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
+//! | [`exception`] | tags and exceptions |
 //! | [`instance`] | instances, and how they come to be |
+//! | [`gc`] | the managed heap |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | ids of function types |
 
 pub mod bulk;
+pub mod exception;
 pub mod func;
+pub mod gc;
 pub mod instance;
 pub mod limits;
 pub mod memory;
@@ -24,7 +28,9 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+use exception::{Exception, Tag};
 use func::HostFunc;
+use gc::Heap;
 use instance::{Instance, InstanceEntry};
 use limits::Limiter;
 use memory::Memory;
@@ -70,6 +76,8 @@ pub struct StoreOptions {
     pub max_table_elements: u64,
     /// The most bytes that a memory may have.
     pub max_memory_bytes: u64,
+    /// The most bytes that the managed heap may have.
+    pub max_heap_bytes: usize,
     /// The counter of its engine.
     pub epoch: Shared<Epoch>,
 }
@@ -88,11 +96,16 @@ pub struct StoreInner {
     pub max_stack: usize,
     /// Slots used by the executions below the running one.
     pub stack_in_use: usize,
+    /// The managed heap.
+    pub heap: Heap,
     id: usize,
     host_funcs: Vec<Shared<HostFunc>>,
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
+    tags: Vec<Tag>,
+    exceptions: Vec<Exception>,
+    pending_exception: Option<u32>,
     instances: Vec<InstanceEntry>,
     externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
@@ -118,11 +131,15 @@ impl StoreInner {
             interruptible: options.interruptible,
             max_stack: options.max_stack,
             stack_in_use: 0,
+            heap: Heap::new(options.max_heap_bytes),
             id: next_store_id(),
             host_funcs: Vec::new(),
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            exceptions: Vec::new(),
+            pending_exception: None,
             instances: Vec::new(),
             externs: Vec::new(),
             limiter: None,

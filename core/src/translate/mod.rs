@@ -15,7 +15,7 @@ mod visit;
 pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
-    binary::body_reader,
+    binary::{body_reader, val_type},
     error::Error,
     index::*,
     module::Module,
@@ -235,6 +235,12 @@ impl<S: Sink> Run<'_, S> {
         self.push_temp(to);
     }
 
+    /// The type of a slot that holds a value of the validator's type `ty`.
+    fn num(&self, ty: wasmparser::ValType) -> Num {
+        // Whatever validation let pass can be converted.
+        val_type(ty, &self.module.types, 0).map_or(Num::u64, num)
+    }
+
     /// An op of one of the numeric classes, as its row describes it.
     fn numeric(&mut self, op: Op) {
         match op.class() {
@@ -327,10 +333,12 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
-/// The type of a slot that holds a value of type `ty`. References are handles.
+/// The type of a slot that holds a value of type `ty`. References are handles; the collector has no business with those to
+/// functions.
 pub fn num(ty: ValType) -> Num {
     match ty {
         ValType::I32 => Num::u32,
+        ValType::Ref(_) if ty.is_managed() => Num::handle,
         ValType::I64 | ValType::V128 | ValType::Ref(_) => Num::u64,
         ValType::F32 => Num::f32,
         ValType::F64 => Num::f64,
