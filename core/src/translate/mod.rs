@@ -9,6 +9,7 @@
 //! never looked at again at the entry of an inner one.
 
 mod control;
+mod exceptions;
 #[cfg(feature = "gc")]
 mod objects;
 mod refs;
@@ -16,7 +17,7 @@ mod sink;
 mod visit;
 
 pub use refs::{Live, Refs};
-pub use sink::{Access, Callee, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -57,6 +58,10 @@ pub struct Translator<L, F> {
     /// Offsets of the fields of the structs of the module that the last function has met.
     #[cfg(feature = "gc")]
     layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
+    clauses: Vec<Catch<L>>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs, what is
+    /// live at its head.
+    pads: Vec<(L, L, u32, Live)>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -71,6 +76,8 @@ impl<L, F> Default for Translator<L, F> {
             notes: None,
             #[cfg(feature = "gc")]
             layouts: Default::default(),
+            clauses: Vec::new(),
+            pads: Vec::new(),
         }
     }
 }
@@ -99,6 +106,8 @@ struct Run<'t, S: Sink> {
     settled: usize,
     /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
     dead: u32,
+    /// How many `try_table`s are open.
+    tries: u32,
     /// Operators seen so far.
     operators: u32,
     entry_fuel: Option<S::FuelPoint>,
@@ -122,6 +131,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         let ty = module.func_type(func);
         self.stack.clear();
         self.frames.clear();
+        self.pads.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let (declared, mut reader) = body_reader(module, body)?;
@@ -151,6 +161,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             metered: options.metered,
             settled: 0,
             dead: 0,
+            tries: 0,
             operators: 0,
             entry_fuel: None,
         };
@@ -265,6 +276,13 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
+    /// The same, with what is live at the head of a loop, before a jump there.
+    fn say_live(&mut self, live: Live) {
+        if self.t.notes.is_some() {
+            self.sink.live(live);
+        }
+    }
+
     /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
     /// Returns the height of the first.
     fn place_top(&mut self, count: usize) -> u32 {
@@ -311,8 +329,9 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let is_64 = self.module.memories[memory as usize].is_64;
-        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
+        let ty = &self.module.memories[memory as usize];
+        let (memory, offset) = (MemoryIdx(memory), arg.offset);
+        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
     }
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
@@ -325,6 +344,16 @@ impl<S: Sink> Run<'_, S> {
             let (_, value) = self.pop();
             let (_, address) = self.pop();
             self.sink.store(op, address, value, at);
+        }
+    }
+
+    /// An op of one of the atomic classes.
+    fn atomic(&mut self, op: Op, arg: wasmparser::MemArg) {
+        let base = self.place_top(op.class().atomic_operands().unwrap_or_default());
+        self.truncate(base);
+        self.sink.atomic(op, self.memarg(arg), base);
+        if op.class() != Class::atomic_store {
+            self.push_temp(op.result());
         }
     }
 
