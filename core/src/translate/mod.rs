@@ -11,6 +11,7 @@
 #[cfg(feature = "gc")]
 mod casts;
 mod control;
+mod exceptions;
 #[cfg(feature = "gc")]
 mod objects;
 mod refs;
@@ -18,7 +19,7 @@ mod sink;
 mod visit;
 
 pub use refs::{Live, Refs};
-pub use sink::{Access, Callee, CastTarget, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -59,6 +60,10 @@ pub struct Translator<L, F> {
     /// Offsets of the fields of the structs of the module that the last function has met.
     #[cfg(feature = "gc")]
     layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
+    clauses: Vec<Catch<L>>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs, what is
+    /// live at its head.
+    pads: Vec<(L, L, u32, Live)>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -73,6 +78,8 @@ impl<L, F> Default for Translator<L, F> {
             notes: None,
             #[cfg(feature = "gc")]
             layouts: Default::default(),
+            clauses: Vec::new(),
+            pads: Vec::new(),
         }
     }
 }
@@ -101,6 +108,8 @@ struct Run<'t, S: Sink> {
     settled: usize,
     /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
     dead: u32,
+    /// How many `try_table`s are open.
+    tries: u32,
     /// Operators seen so far.
     operators: u32,
     entry_fuel: Option<S::FuelPoint>,
@@ -124,6 +133,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         let ty = module.func_type(func);
         self.stack.clear();
         self.frames.clear();
+        self.pads.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let (declared, mut reader) = body_reader(module, body)?;
@@ -153,6 +163,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             metered: options.metered,
             settled: 0,
             dead: 0,
+            tries: 0,
             operators: 0,
             entry_fuel: None,
         };
@@ -267,6 +278,13 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
+    /// The same, with what is live at the head of a loop, before a jump there.
+    fn say_live(&mut self, live: Live) {
+        if self.t.notes.is_some() {
+            self.sink.live(live);
+        }
+    }
+
     /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
     /// Returns the height of the first.
     fn place_top(&mut self, count: usize) -> u32 {
@@ -324,8 +342,9 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let is_64 = self.module.memories[memory as usize].is_64;
-        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
+        let ty = &self.module.memories[memory as usize];
+        let (memory, offset) = (MemoryIdx(memory), arg.offset);
+        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
     }
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
@@ -338,6 +357,16 @@ impl<S: Sink> Run<'_, S> {
             let (_, value) = self.pop();
             let (_, address) = self.pop();
             self.sink.store(op, address, value, at);
+        }
+    }
+
+    /// An op of one of the atomic classes.
+    fn atomic(&mut self, op: Op, arg: wasmparser::MemArg) {
+        let base = self.place_top(op.class().atomic_operands().unwrap_or_default());
+        self.truncate(base);
+        self.sink.atomic(op, self.memarg(arg), base);
+        if op.class() != Class::atomic_store {
+            self.push_temp(op.result());
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) mod numeric;
 pub(crate) mod objects;
 pub(crate) mod operand;
 pub(crate) mod regs;
+#[cfg(feature = "threads")]
+pub(crate) mod shared;
 
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;
@@ -39,6 +41,8 @@ pub(crate) mod exit {
     pub(crate) const FUEL: u32 = 0x104;
     /// An op of the class `slots`.
     pub(crate) const SLOTS: u32 = 0x105;
+    /// An op of one of the atomic classes.
+    pub(crate) const ATOMIC: u32 = 0x120;
     /// A call of an imported function.
     pub(crate) const CALL_IMPORT: u32 = 0x106;
     /// A call through a table that is not to this instance, or traps.
@@ -48,11 +52,15 @@ pub(crate) mod exit {
     /// A tail call through a table.
     pub(crate) const TAIL_CALL_INDIRECT: u32 = 0x109;
     /// A call of a reference to a function that is not of this instance.
-    pub(crate) const CALL_REF: u32 = 0x10a;
+    pub(crate) const CALL_REF: u32 = 0x10c;
     /// A tail call of a reference to a function.
-    pub(crate) const TAIL_CALL_REF: u32 = 0x10b;
+    pub(crate) const TAIL_CALL_REF: u32 = 0x10d;
     /// A cast or its test, where one look at the object does not suffice.
-    pub(crate) const CAST: u32 = 0x10c;
+    pub(crate) const CAST: u32 = 0x10e;
+    /// A `throw`.
+    pub(crate) const THROW: u32 = 0x10a;
+    /// A `throw_ref`.
+    pub(crate) const THROW_REF: u32 = 0x10b;
 }
 
 /// A code to stop with: a trap's, or one of [`exit`].
