@@ -70,6 +70,10 @@ pub(crate) const NO_PAIR: u8 = u8::MAX;
 /// How many kinds, in their order, the address of a load or store has.
 pub(crate) const ADDRESS: usize = 4;
 
+/// How many kinds a scalar has that becomes a lane of a vector.
+#[cfg_attr(not(feature = "simd"), allow(dead_code, reason = "there are no vectors"))]
+pub(crate) const SCALAR: usize = 2;
+
 /// How many kinds a condition or index has.
 pub(crate) const CONDITION: usize = 3;
 

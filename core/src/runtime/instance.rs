@@ -2,7 +2,7 @@
 
 use super::{
     Code, StoreInner,
-    func::{LocalFuncs, slot_count},
+    func::LocalFuncs,
     registry::TypeIds,
     vmctx::{VmFunc, VmInstance, VmPointers, empty_memory},
 };
@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     index::*,
     module::{ElemItems, ExportItem, Module, SegmentMode, const_expr::ConstExpr},
+    types::slot_count,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;

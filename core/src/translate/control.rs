@@ -1,10 +1,10 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Loc, Num, Operand, Run, Sink, num};
+use super::{Callee, Entry, Loc, Num, Operand, Run, Sink, num};
 use crate::{
     index::*,
     module::Module,
-    types::{FuncType, ValType},
+    types::{FuncType, ValType, slot_count},
 };
 use alloc::vec::Vec;
 use wasmparser::{BlockType, FrameKind};
@@ -46,11 +46,17 @@ impl FrameType {
         self.func(module).map_or(&[], FuncType::params)
     }
 
-    fn result_count(self, module: &Module) -> u32 {
+    /// How many slots the parameters take.
+    fn param_slots(self, module: &Module) -> u32 {
+        slot_count(self.params(module))
+    }
+
+    /// How many slots the results take.
+    fn result_slots(self, module: &Module) -> u32 {
         match self {
             FrameType::Empty => 0,
-            FrameType::Result(_) => 1,
-            FrameType::Type(ty) => module.types[ty.at()].results().len() as u32,
+            FrameType::Result(ty) => ty.slots(),
+            FrameType::Type(ty) => slot_count(module.types[ty.at()].results()),
         }
     }
 }
@@ -82,10 +88,10 @@ impl<S: Sink> Run<'_, S> {
             BlockType::FuncType(ty) => FrameType::Type(TypeIdx(ty)),
         };
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
-        let params = ty.params(self.module).len() as u32;
+        let params = ty.param_slots(self.module);
         self.settle_reads();
         if kind != FrameKind::Block {
-            let base = self.place_top(params as usize);
+            let base = self.place_top(params);
             for entry in &mut self.t.stack[base as usize..] {
                 entry.loc = Loc::Temp;
             }
@@ -118,7 +124,7 @@ impl<S: Sink> Run<'_, S> {
             (frame.height, frame.ty, frame.label, frame.otherwise.take());
         frame.kind = FrameKind::Else;
         if self.dead == 0 {
-            self.place_results(height, ty.result_count(self.module));
+            self.place_results(height, ty.result_slots(self.module));
             if let Some(label) = label {
                 self.sink.jump(label, false);
             }
@@ -149,7 +155,7 @@ impl<S: Sink> Run<'_, S> {
         }
         let Some(frame) = self.t.frames.pop() else { return };
         if reachable {
-            self.place_results(frame.height, frame.ty.result_count(self.module));
+            self.place_results(frame.height, frame.ty.result_slots(self.module));
         }
         self.dead = 0;
         self.truncate(frame.height);
@@ -175,7 +181,7 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// Moves the topmost `count` operands to the slots from height `to`, in order, so that none is overwritten before it is read.
+    /// Moves the operands of the `count` topmost slots to those from height `to`, in order, so that none is overwritten before it is read.
     fn place_results(&mut self, to: u32, count: u32) {
         let base = self.height() - count;
         for i in 0..count {
@@ -183,14 +189,14 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// The frame that a branch leads to, and how many values it takes along.
+    /// The frame that a branch leads to, and how many slots the values take that it takes along.
     fn target(&self, depth: u32) -> (usize, u32) {
         let at = self.t.frames.len() - 1 - depth as usize;
         let frame = &self.t.frames[at];
         let count = if frame.kind == FrameKind::Loop {
-            frame.ty.params(self.module).len() as u32
+            frame.ty.param_slots(self.module)
         } else {
-            frame.ty.result_count(self.module)
+            frame.ty.result_slots(self.module)
         };
         (at, count)
     }
@@ -292,16 +298,15 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn emit_return(&mut self) {
-        let count = self.t.frames[0].ty.result_count(self.module);
+        let count = self.t.frames[0].ty.result_slots(self.module);
         let base = self.height() - count;
-        match count {
-            0 => self.sink.ret(None),
-            1 => {
-                let entry = self.t.stack[base as usize];
-                self.sink.ret(Some((entry.ty, Operand { loc: entry.loc, height: base })));
+        match self.t.stack.get(base as usize) {
+            None => self.sink.ret(None),
+            Some(&Entry { loc, ty: Some(ty), .. }) if count == ty.slots() => {
+                self.sink.ret(Some((ty, Operand { loc, height: base })));
             }
             _ => {
-                self.place_top(count as usize);
+                self.place_top(count);
                 self.sink.ret_many(base, count);
             }
         }
@@ -337,7 +342,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = &self.module.types[ty.at()];
-        let base = self.place_top(ty.params().len());
+        let base = self.place_top(slot_count(ty.params()));
         self.sink.call(callee, ty, base);
         self.truncate(base);
         self.push_types(ty.results());
@@ -345,7 +350,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn tail_call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = &self.module.types[ty.at()];
-        let base = self.place_top(ty.params().len());
+        let base = self.place_top(slot_count(ty.params()));
         self.sink.tail_call(callee, ty, base);
         self.die();
     }
@@ -376,6 +381,7 @@ fn value_num(ty: wasmparser::ValType) -> Num {
         wasmparser::ValType::I32 => Num::u32,
         wasmparser::ValType::F32 => Num::f32,
         wasmparser::ValType::F64 => Num::f64,
+        wasmparser::ValType::V128 => Num::v128,
         _ => num(ValType::I64),
     }
 }

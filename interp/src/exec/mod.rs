@@ -13,6 +13,8 @@ pub(crate) mod moves;
 pub(crate) mod numeric;
 pub(crate) mod operand;
 pub(crate) mod regs;
+#[cfg(feature = "simd")]
+pub(crate) mod vector;
 
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;

@@ -10,6 +10,8 @@
 mod control;
 mod emit;
 mod values;
+#[cfg(feature = "simd")]
+mod vectors;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
@@ -47,6 +49,8 @@ pub(crate) struct Builder {
     /// The last op, while it may be fused with the next or changed: where its opcode stands.
     last: Option<usize>,
     staged: Option<Comparison>,
+    #[cfg(feature = "simd")]
+    vector: Option<vectors::VectorProducer>,
     labels: Vec<Label>,
     fixups: Vec<Fixup>,
     /// The highest operand stack so far.
@@ -168,6 +172,10 @@ impl Builder {
         self.max_code =
             shape.body_len.saturating_mul(64).saturating_add(1 << 16).min(i32::MAX as usize);
         self.staged = None;
+        #[cfg(feature = "simd")]
+        {
+            self.vector = None;
+        }
         self.forget();
     }
 
