@@ -289,7 +289,7 @@ fn num(num: Option<Num>) -> Num {
 /// How many destinations the forms of a row have.
 fn destinations(row: &Row) -> usize {
     match row.class {
-        Class::store | Class::slots => 0,
+        Class::store | Class::multi | Class::slots => 0,
         // A comparison as a value is rare enough to go without a destination of its own.
         Class::cmp => destination_count(Num::u32, true),
         Class::load => destination_count(num(row.to), false),
@@ -353,6 +353,7 @@ fn row_forms(list: &mut List, row: &Row) {
             }
             list.push(format!("{name}.wide"), format!("StoreWide<{op}>"), "smqs");
         }
+        Class::multi => list.push(name.into(), format!("Multi<{op}>"), "b"),
         Class::slots => list.push(name.into(), "Exit<{ exit::SLOTS }>".into(), "uub"),
         _ => vector_forms(list, row),
     }

@@ -100,10 +100,7 @@ impl Memory {
     /// The type makes no sense, the store's limiter refuses, or there is no room.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        check_limits("memory", ty.minimum(), ty.maximum())?;
-        if ty.maximum().unwrap_or(ty.minimum()) > address_space(&ty) {
-            return Err(Error::msg("memory size is more than its addresses can reach"));
-        }
+        ty.check()?;
         Ok(Memory { store: StoreId::of(inner), addr: inner.add_memory(data, ty.0)? })
     }
 
@@ -211,20 +208,6 @@ impl Memory {
     }
 }
 
-/// The most pages that addresses of a memory of this type can reach.
-fn address_space(ty: &MemoryType) -> u64 {
-    kinglet_core::types::MemoryType { maximum: None, ..ty.0 }.limit()
-}
-
-fn check_limits(what: &str, minimum: u64, maximum: Option<u64>) -> Result<()> {
-    match maximum {
-        Some(maximum) if maximum < minimum => Err(Error::msg(alloc::format!(
-            "maximum size of a {what} is less than its minimum: {maximum} < {minimum}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// An access outside of a memory, by [`Memory::read`] or [`Memory::write`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryAccessError(());
@@ -273,7 +256,12 @@ impl Table {
     /// `init` is not of the type of the elements, the store's limiter refuses, or there is no room.
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        check_limits("table", ty.minimum(), ty.maximum())?;
+        if let Some(maximum) = ty.maximum().filter(|&maximum| maximum < ty.minimum()) {
+            crate::bail!(
+                "maximum size of a table is less than its minimum: {maximum} < {}",
+                ty.minimum()
+            );
+        }
         check_elem(init, &ty)?;
         let id = StoreId::of(inner);
         Ok(Table { store: id, addr: inner.add_table(data, ty.0, init.handle(id))? })

@@ -103,7 +103,10 @@ pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
 pub use module::Module;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
-pub use types::{ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, TableType};
+pub use types::{
+    ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,
+    TableType,
+};
 pub use values::{ExternRef, Ref, V128, Val};
 
 pub use kinglet_core::{

@@ -63,9 +63,7 @@ impl<'a> From<&'a types::ExternType> for Found<'a> {
 /// Fails unless `found` is what `import` wants.
 pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found)) => {
-            import.module.types[ty.at()] == *found
-        }
+        (module::ImportType::Func(ty), Found::Func(found)) => import.module.signature(ty) == found,
         (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
         (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
@@ -106,9 +104,7 @@ fn global_fits(actual: &GlobalType, wanted: &GlobalType) -> bool {
 
 fn val_type_fits(actual: ValType, wanted: ValType) -> bool {
     match (actual, wanted) {
-        (ValType::Ref(actual), ValType::Ref(wanted)) => {
-            actual.heap == wanted.heap && (wanted.nullable || !actual.nullable)
-        }
+        (ValType::Ref(actual), ValType::Ref(wanted)) => actual.matches(wanted, |_, _| false),
         _ => actual == wanted,
     }
 }
@@ -122,6 +118,7 @@ fn table_fits(actual: &TableType, wanted: &TableType) -> bool {
 fn memory_fits(actual: &MemoryType, wanted: &MemoryType) -> bool {
     actual.is_64 == wanted.is_64
         && actual.page_size_log2 == wanted.page_size_log2
+        && actual.shared == wanted.shared
         && sizes_fit((actual.minimum, actual.maximum), (wanted.minimum, wanted.maximum))
 }
 

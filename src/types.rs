@@ -1,6 +1,6 @@
 //! Types of what modules import and export.
 
-use crate::{Engine, Mutability, RefType, ValType};
+use crate::{Engine, Mutability, RefType, Result, ValType};
 use core::fmt;
 use kinglet_core::{
     module::{self, Import},
@@ -155,13 +155,18 @@ pub struct MemoryType(pub(crate) types::MemoryType);
 impl MemoryType {
     /// The type of memories of such sizes.
     pub fn new(minimum: u32, maximum: Option<u32>) -> MemoryType {
-        let (minimum, maximum) = (minimum.into(), maximum.map(u64::from));
-        MemoryType(types::MemoryType { is_64: false, minimum, maximum, page_size_log2: 16 })
+        MemoryTypeBuilder::new().min(minimum.into()).max(maximum.map(u64::from)).ty.clone()
     }
 
     /// The type of memories of such sizes that are addressed by `i64`.
     pub fn new64(minimum: u64, maximum: Option<u64>) -> MemoryType {
-        MemoryType(types::MemoryType { is_64: true, minimum, maximum, page_size_log2: 16 })
+        MemoryTypeBuilder::new().memory64(true).min(minimum).max(maximum).ty.clone()
+    }
+
+    /// The type of memories of such sizes that several threads may use at the same time.
+    pub fn shared(minimum: u32, maximum: u32) -> MemoryType {
+        let maximum = Some(maximum.into());
+        MemoryTypeBuilder::new().shared(true).min(minimum.into()).max(maximum).ty.clone()
     }
 
     /// The smallest size.
@@ -179,9 +184,121 @@ impl MemoryType {
         self.0.is_64
     }
 
+    /// Whether several threads may use the memory at the same time: then it is a [`SharedMemory`](crate::SharedMemory).
+    pub fn is_shared(&self) -> bool {
+        self.0.shared
+    }
+
     /// Bytes per page.
     pub fn page_size(&self) -> u64 {
         self.0.page_size()
+    }
+
+    /// The base-two logarithm of the number of bytes per page.
+    pub fn page_size_log2(&self) -> u8 {
+        self.0.page_size_log2
+    }
+}
+
+/// Builds a [`MemoryType`].
+///
+/// ```
+/// use kinglet::MemoryTypeBuilder;
+///
+/// let ty = MemoryTypeBuilder::new().min(100).max(Some(1000)).page_size_log2(0).build()?;
+/// assert_eq!((ty.minimum(), ty.page_size()), (100, 1));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MemoryTypeBuilder {
+    ty: MemoryType,
+}
+
+impl Default for MemoryTypeBuilder {
+    fn default() -> MemoryTypeBuilder {
+        MemoryTypeBuilder {
+            ty: MemoryType(types::MemoryType {
+                is_64: false,
+                minimum: 0,
+                maximum: None,
+                page_size_log2: types::MemoryType::DEFAULT_PAGE_SIZE_LOG2,
+                shared: false,
+            }),
+        }
+    }
+}
+
+impl MemoryTypeBuilder {
+    /// A type with no smallest or largest size, 32-bit addresses, pages of 64 KiB, for one thread.
+    pub fn new() -> MemoryTypeBuilder {
+        MemoryTypeBuilder::default()
+    }
+
+    /// The smallest size, in pages.
+    pub fn min(&mut self, pages: u64) -> &mut MemoryTypeBuilder {
+        self.ty.0.minimum = pages;
+        self
+    }
+
+    /// The largest size, in pages.
+    pub fn max(&mut self, pages: Option<u64>) -> &mut MemoryTypeBuilder {
+        self.ty.0.maximum = pages;
+        self
+    }
+
+    /// Whether the memory is addressed by `i64`.
+    pub fn memory64(&mut self, is_64: bool) -> &mut MemoryTypeBuilder {
+        self.ty.0.is_64 = is_64;
+        self
+    }
+
+    /// Whether several threads may use the memory at the same time.
+    pub fn shared(&mut self, shared: bool) -> &mut MemoryTypeBuilder {
+        self.ty.0.shared = shared;
+        self
+    }
+
+    /// The base-two logarithm of the number of bytes per page: 16, or 0.
+    pub fn page_size_log2(&mut self, log2: u8) -> &mut MemoryTypeBuilder {
+        self.ty.0.page_size_log2 = log2;
+        self
+    }
+
+    /// The type.
+    ///
+    /// # Errors
+    /// It makes no sense: the largest size is less than the smallest, or more than addresses can reach; a page has another number of
+    /// bytes than 1 or 65,536; or the memory is shared and has no largest size.
+    pub fn build(&self) -> Result<MemoryType> {
+        self.ty.check()?;
+        Ok(self.ty.clone())
+    }
+}
+
+impl MemoryType {
+    /// Checks what validation checks of the types in modules (spec, 3.2.9).
+    pub(crate) fn check(&self) -> Result<()> {
+        let ty = &self.0;
+        if ty.maximum.is_some_and(|maximum| maximum < ty.minimum) {
+            crate::bail!(
+                "maximum size of a memory is less than its minimum: {} < {}",
+                ty.maximum.unwrap_or_default(),
+                ty.minimum
+            );
+        }
+        if !matches!(ty.page_size_log2, 0 | types::MemoryType::DEFAULT_PAGE_SIZE_LOG2) {
+            crate::bail!(
+                "pages of 2^{} bytes; there are pages of 1 and of 65,536",
+                ty.page_size_log2
+            );
+        }
+        if ty.shared && ty.maximum.is_none() {
+            crate::bail!("a shared memory must have a maximum size");
+        }
+        if ty.maximum.unwrap_or(ty.minimum) > ty.address_space() {
+            crate::bail!("memory size is more than its addresses can reach");
+        }
+        Ok(())
     }
 }
 
@@ -194,6 +311,9 @@ impl fmt::Display for MemoryType {
         }
         if self.0.page_size_log2 != 16 {
             write!(f, " (pagesize {:#x})", self.page_size())?;
+        }
+        if self.0.shared {
+            f.write_str(" shared")?;
         }
         f.write_str(")")
     }

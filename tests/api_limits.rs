@@ -307,34 +307,6 @@ fn modules_that_exceed_limits_are_refused() {
 }
 
 #[test]
-fn proposals_can_be_switched_off() {
-    for (name, wat) in [
-        ("mutable-global", r#"(module (global (export "g") (mut i32) (i32.const 0)))"#),
-        ("sign-extension", "(module (func (drop (i32.extend8_s (i32.const 0)))))"),
-        ("saturating-float-to-int", "(module (func (drop (i32.trunc_sat_f32_s (f32.const 0)))))"),
-        ("multi-value", "(module (func (result i32 i32) unreachable))"),
-        (
-            "bulk-memory",
-            "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
-        ),
-        ("reference-types", "(module (func (param externref)))"),
-        ("tail-call", "(module (func (return_call 0)))"),
-        ("extended-const", "(module (global i32 (i32.add (i32.const 0) (i32.const 0))))"),
-        ("multi-memory", "(module (memory 1) (memory 1))"),
-        ("memory64", "(module (memory i64 1))"),
-    ] {
-        assert!(Config::wasm_feature_names().contains(&name));
-        Module::new(&Engine::default(), wat).unwrap();
-        let mut config = Config::new();
-        config.wasm_feature(name, false).unwrap();
-        let engine = Engine::new(&config).unwrap();
-        assert!(Module::new(&engine, wat).is_err(), "{name}");
-        assert!(Module::validate(&engine, wat.as_bytes()).is_err(), "{name}");
-    }
-    assert!(Config::new().wasm_feature("teleportation", true).is_err());
-}
-
-#[test]
 fn pre_instantiated_modules_obey_the_store() {
     let engine = Engine::default();
     let module = Module::new(&engine, GROWS).unwrap();

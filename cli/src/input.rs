@@ -9,6 +9,7 @@ use kinglet::{CompilationMode, Config, Engine, Module};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::proposals::ProposalArgs;
 
 /// Longer modules are refused, so that an endless file does not fill the memory: 1 GiB, what the web's engines allow.
 const MAX_SIZE: u64 = 1 << 30;
@@ -40,8 +41,10 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
 }
 
 /// An engine for which loading a module is validating it.
-pub(crate) fn lazy_engine() -> Result<Engine, Failure> {
-    Engine::new(Config::new().compilation_mode(CompilationMode::Lazy))
+pub(crate) fn lazy_engine(proposals: &ProposalArgs) -> Result<Engine, Failure> {
+    let mut config = Config::new();
+    proposals.apply(&mut config);
+    Engine::new(config.compilation_mode(CompilationMode::Lazy))
         .map_err(|error| Failure::new(format!("{error:#}")))
 }
 

@@ -7,6 +7,7 @@ mod failure;
 mod input;
 mod listing;
 mod progress;
+mod proposals;
 mod units;
 mod values;
 mod wasi;

@@ -56,6 +56,14 @@ traps! {
     NullReference = 13, "null reference";
     /// A growth that the store's limits refuse, where they ask for a trap.
     GrowthLimited = 14, "growth operation limited";
+    /// An access to a field of the null reference.
+    NullStructReference = 40, "null structure reference";
+    /// An access to an element of the null reference, or its length.
+    NullArrayReference = 41, "null array reference";
+    /// An access outside of an array.
+    ArrayOutOfBounds = 42, "out of bounds array access";
+    /// An object that is larger than any heap could be.
+    AllocationTooLarge = 43, "allocation size too large";
 }
 
 impl core::fmt::Display for Trap {

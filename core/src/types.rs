@@ -4,13 +4,143 @@ use alloc::boxed::Box;
 use core::fmt;
 
 /// What a reference may point to (spec, 2.3.3).
+///
+/// Function references, external references, references to data (`any`) and exceptions are hierarchies of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HeapType {
     /// Any function.
     Func,
-    /// Any value of the host.
+    /// No function.
+    NoFunc,
+    /// Any external value: of the host, or of the guest and passed through `extern.convert_any`.
     Extern,
+    /// No external value.
+    NoExtern,
+    /// Any data of the guest, and what has passed through `any.convert_extern`.
+    Any,
+    /// Whatever `ref.eq` compares.
+    Eq,
+    /// An integer of 31 bits.
+    I31,
+    /// Any structure.
+    Struct,
+    /// Any array.
+    Array,
+    /// No data.
+    None,
+    /// Any exception.
+    Exn,
+    /// No exception.
+    NoExn,
+    /// Values of a defined type.
+    Concrete(ConcreteType),
+}
+
+/// A defined type, by its number: its index in a decoded module, its [`TypeId`](crate::index::TypeId) at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConcreteType {
+    /// What it describes, so that its hierarchy is known without a look at it.
+    pub kind: TypeKind,
+    /// Which type.
+    pub index: u32,
+}
+
+/// What a defined type describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TypeKind {
+    /// Functions.
+    Func,
+    /// Structures.
+    Struct,
+    /// Arrays.
+    Array,
+}
+
+impl From<TypeKind> for HeapType {
+    /// The abstract type of all values of that kind.
+    fn from(kind: TypeKind) -> HeapType {
+        match kind {
+            TypeKind::Func => HeapType::Func,
+            TypeKind::Struct => HeapType::Struct,
+            TypeKind::Array => HeapType::Array,
+        }
+    }
+}
+
+impl HeapType {
+    /// The largest type of its hierarchy: `func`, `extern`, `any` or `exn`.
+    pub const fn top(self) -> HeapType {
+        use HeapType::*;
+        match self {
+            Func | NoFunc | Concrete(ConcreteType { kind: TypeKind::Func, .. }) => Func,
+            Extern | NoExtern => Extern,
+            Exn | NoExn => Exn,
+            Any | Eq | I31 | Struct | Array | None | Concrete(_) => Any,
+        }
+    }
+
+    /// The smallest type of its hierarchy: only null belongs to it.
+    pub const fn bottom(self) -> HeapType {
+        use HeapType::*;
+        match self.top() {
+            Func => NoFunc,
+            Extern => NoExtern,
+            Exn => NoExn,
+            _ => None,
+        }
+    }
+
+    /// Whether references of the type are to functions. All others are managed.
+    pub const fn is_func(self) -> bool {
+        matches!(self.top(), HeapType::Func)
+    }
+
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> HeapType {
+        match self {
+            HeapType::Concrete(ConcreteType { kind, index }) => {
+                HeapType::Concrete(ConcreteType { kind, index: number(index) })
+            }
+            other => other,
+        }
+    }
+
+    /// Whether every value of this type is one of `other`; `is_subtype` says so of defined types, by their numbers.
+    pub fn matches(self, other: HeapType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
+        use HeapType::*;
+        if let (Concrete(a), Concrete(b)) = (self, other) {
+            return a.kind == b.kind && (a.index == b.index || is_subtype(a.index, b.index));
+        }
+        let declared = if let Concrete(ty) = self { ty.kind.into() } else { self };
+        match (declared, other) {
+            (a, b) if a == b => true,
+            (NoFunc | NoExtern | None | NoExn, b) => self.top() == b.top(),
+            (I31 | Struct | Array, Eq | Any) | (Eq, Any) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for HeapType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HeapType::Func => "func",
+            HeapType::NoFunc => "nofunc",
+            HeapType::Extern => "extern",
+            HeapType::NoExtern => "noextern",
+            HeapType::Any => "any",
+            HeapType::Eq => "eq",
+            HeapType::I31 => "i31",
+            HeapType::Struct => "struct",
+            HeapType::Array => "array",
+            HeapType::None => "none",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
+            HeapType::Concrete(ty) => return write!(f, "{}", ty.index),
+        })
+    }
 }
 
 /// A reference type (spec, 2.3.4).
@@ -27,16 +157,32 @@ impl RefType {
     pub const FUNCREF: RefType = RefType { nullable: true, heap: HeapType::Func };
     /// `(ref null extern)`.
     pub const EXTERNREF: RefType = RefType { nullable: true, heap: HeapType::Extern };
+    /// `(ref null exn)`.
+    pub const EXNREF: RefType = RefType { nullable: true, heap: HeapType::Exn };
+
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> RefType {
+        RefType { heap: self.heap.map(number), ..self }
+    }
+
+    /// Whether every value of this type is one of `other`; `is_subtype` says so of defined types, by their numbers.
+    pub fn matches(self, other: RefType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
+        (other.nullable || !self.nullable) && self.heap.matches(other.heap, is_subtype)
+    }
 }
 
 impl fmt::Display for RefType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.nullable, self.heap) {
-            (true, HeapType::Func) => "funcref",
-            (true, HeapType::Extern) => "externref",
-            (false, HeapType::Func) => "(ref func)",
-            (false, HeapType::Extern) => "(ref extern)",
-        })
+        match (self.nullable, self.heap) {
+            (true, HeapType::Concrete(ty)) => write!(f, "(ref null {})", ty.index),
+            (true, HeapType::None) => f.write_str("nullref"),
+            (true, HeapType::NoFunc) => f.write_str("nullfuncref"),
+            (true, HeapType::NoExtern) => f.write_str("nullexternref"),
+            (true, HeapType::NoExn) => f.write_str("nullexnref"),
+            (true, heap) => write!(f, "{heap}ref"),
+            (false, heap) => write!(f, "(ref {heap})"),
+        }
     }
 }
 
@@ -62,10 +208,34 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// `externref`.
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+    /// `exnref`.
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXNREF);
 
     /// Whether values of the type are references.
     pub const fn is_ref(&self) -> bool {
         matches!(self, ValType::Ref(_))
+    }
+
+    /// Whether values of the type are references that the collector has to know of: to anything but functions.
+    pub const fn is_managed(&self) -> bool {
+        matches!(self, ValType::Ref(ty) if !ty.heap.is_func())
+    }
+
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> ValType {
+        match self {
+            ValType::Ref(ty) => ValType::Ref(ty.map(number)),
+            other => other,
+        }
+    }
+
+    /// Whether every value of this type is one of `other`; `is_subtype` says so of defined types, by their numbers.
+    pub fn matches(self, other: ValType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
+        match (self, other) {
+            (ValType::Ref(a), ValType::Ref(b)) => a.matches(b, is_subtype),
+            (a, b) => a == b,
+        }
     }
 }
 
@@ -141,8 +311,148 @@ impl fmt::Debug for FuncType {
     }
 }
 
-/// Whether a global can be assigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a field or element holds (spec, 2.3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StorageType {
+    /// The low 8 bits of an `i32`.
+    I8,
+    /// The low 16 bits of an `i32`.
+    I16,
+    /// A value.
+    Val(ValType),
+}
+
+impl StorageType {
+    /// The type of values that are written and read.
+    pub const fn unpack(self) -> ValType {
+        match self {
+            StorageType::I8 | StorageType::I16 => ValType::I32,
+            StorageType::Val(ty) => ty,
+        }
+    }
+
+    /// Bytes that such a field takes: a reference takes the 4 of a handle.
+    pub const fn size(self) -> u32 {
+        match self {
+            StorageType::I8 => 1,
+            StorageType::I16 => 2,
+            StorageType::Val(ValType::I32 | ValType::F32 | ValType::Ref(_)) => 4,
+            StorageType::Val(ValType::I64 | ValType::F64) => 8,
+            StorageType::Val(ValType::V128) => 16,
+        }
+    }
+}
+
+impl fmt::Display for StorageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorageType::I8 => f.write_str("i8"),
+            StorageType::I16 => f.write_str("i16"),
+            StorageType::Val(ty) => ty.fmt(f),
+        }
+    }
+}
+
+/// The type of a field of a structure, or of the elements of an array (spec, 2.3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldType {
+    /// What it holds.
+    pub storage: StorageType,
+    /// Whether it can be assigned.
+    pub mutability: Mutability,
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mutability {
+            Mutability::Const => self.storage.fmt(f),
+            Mutability::Var => write!(f, "(mut {})", self.storage),
+        }
+    }
+}
+
+/// The type of a structure: its fields, in order (spec, 2.3.8).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StructType {
+    /// Types of the fields.
+    pub fields: Box<[FieldType]>,
+}
+
+/// The type of an array (spec, 2.3.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArrayType {
+    /// Type of the elements.
+    pub element: FieldType,
+}
+
+/// What a defined type describes, and how it is made up (spec, 2.3.10).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CompositeType {
+    /// Functions.
+    Func(FuncType),
+    /// Structures.
+    Struct(StructType),
+    /// Arrays.
+    Array(ArrayType),
+}
+
+impl CompositeType {
+    /// What it describes.
+    pub const fn kind(&self) -> TypeKind {
+        match self {
+            CompositeType::Func(_) => TypeKind::Func,
+            CompositeType::Struct(_) => TypeKind::Struct,
+            CompositeType::Array(_) => TypeKind::Array,
+        }
+    }
+}
+
+/// A defined type, and where it stands among others (spec, 2.3.11).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubType {
+    /// Whether no other type can have it as its supertype.
+    pub is_final: bool,
+    /// The number of the type that it is declared to be a subtype of.
+    pub supertype: Option<u32>,
+    /// How it is made up.
+    pub composite: CompositeType,
+}
+
+impl SubType {
+    /// The function type, if it is one.
+    pub const fn as_func(&self) -> Option<&FuncType> {
+        match &self.composite {
+            CompositeType::Func(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The structure type, if it is one.
+    pub const fn as_struct(&self) -> Option<&StructType> {
+        match &self.composite {
+            CompositeType::Struct(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The array type, if it is one.
+    pub const fn as_array(&self) -> Option<&ArrayType> {
+        match &self.composite {
+            CompositeType::Array(ty) => Some(ty),
+            _ => None,
+        }
+    }
+}
+
+impl From<FuncType> for SubType {
+    /// The final type without a supertype that such functions have if nothing else is said.
+    fn from(ty: FuncType) -> SubType {
+        SubType { is_final: true, supertype: None, composite: CompositeType::Func(ty) }
+    }
+}
+
+/// Whether a global, field or element can be assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mutability {
     /// The value never changes.
     Const,
@@ -183,9 +493,14 @@ pub struct MemoryType {
     pub maximum: Option<u64>,
     /// Base-two logarithm of the page size in bytes: 16, or 0 with custom page sizes.
     pub page_size_log2: u8,
+    /// Whether several threads may use the memory at the same time. Such a memory has a maximum.
+    pub shared: bool,
 }
 
 impl MemoryType {
+    /// The base-two logarithm of the page size without custom page sizes.
+    pub const DEFAULT_PAGE_SIZE_LOG2: u8 = 16;
+
     /// Bytes per page.
     pub const fn page_size(&self) -> u64 {
         1 << self.page_size_log2
@@ -193,12 +508,12 @@ impl MemoryType {
 
     /// The most pages that a memory of this type can have, by its own maximum and by its address type.
     pub fn limit(&self) -> u64 {
-        let address_space = if self.is_64 {
-            1 << (63 - self.page_size_log2)
-        } else {
-            (1 << 32) >> self.page_size_log2
-        };
-        self.maximum.unwrap_or(u64::MAX).min(address_space)
+        self.maximum.unwrap_or(u64::MAX).min(self.address_space())
+    }
+
+    /// The most pages that addresses of this type can reach.
+    pub const fn address_space(&self) -> u64 {
+        if self.is_64 { 1 << (63 - self.page_size_log2) } else { (1 << 32) >> self.page_size_log2 }
     }
 }
 

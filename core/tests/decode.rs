@@ -85,12 +85,17 @@ const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 fn everything_is_where_it_belongs() {
     let module = decode(&wasm(EVERYTHING)).expect("valid");
 
-    assert_eq!(module.types[0].to_string(), "[i32 i64] -> [f64]");
+    assert_eq!(module.signature(kinglet_core::index::TypeIdx(0)).to_string(), "[i32 i64] -> [f64]");
     let names: Vec<_> = module.imports.iter().map(|i| (&*i.module, &*i.name)).collect();
     assert_eq!(names, [("env", "f"), ("env", "g"), ("other", "m"), ("other", "t")]);
     assert!(matches!(module.imports[0].ty, ImportType::Func(TypeIdx(0))));
-    let memory =
-        |minimum, maximum, is_64| MemoryType { is_64, minimum, maximum, page_size_log2: 16 };
+    let memory = |minimum, maximum, is_64| MemoryType {
+        is_64,
+        minimum,
+        maximum,
+        page_size_log2: 16,
+        shared: false,
+    };
     assert_eq!(*module.memories, [memory(1, Some(2), false), memory(3, None, true)]);
     let table = |element, is_64, minimum, maximum| TableType { element, is_64, minimum, maximum };
     assert_eq!(
@@ -234,85 +239,6 @@ fn refusals_say_what_and_where() {
     let mut invalid = valid;
     invalid[at] = 0x20; // local.get 1
     assert_eq!(refusal(&invalid, &all), ("unknown local 1: local index out of bounds".into(), at));
-}
-
-#[test]
-fn unsupported_proposals_are_named() {
-    let all = Features::default();
-    for (proposal, text) in [
-        ("SIMD", "(func (param v128))"),
-        ("SIMD", "(func (drop (v128.const i64x2 0 0)))"),
-        ("relaxed SIMD", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
-        ("threads", "(memory 1 1 shared)"),
-        ("threads", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
-        ("exception handling", "(tag)"),
-        ("legacy exception handling", "(func try catch_all end)"),
-        ("typed function references", "(func (param (ref func)))"),
-        ("garbage collection", "(type (struct))"),
-        ("garbage collection", "(rec (type (func)) (type (func)))"),
-        ("custom page sizes", "(memory 1 (pagesize 1))"),
-        (
-            "wide arithmetic",
-            "(func (i64.add128 (unreachable) (unreachable) (unreachable) (unreachable)) unreachable)",
-        ),
-    ] {
-        let (message, _) = refusal(&wasm(&format!("(module {text})")), &all);
-        let expected = format!("the {proposal} proposal is not supported by this version: ");
-        assert!(message.starts_with(&expected), "{text}: {message}");
-    }
-    let (message, _) = refusal(&wasm("(component)"), &all);
-    assert!(message.starts_with("the component model proposal is not supported"), "{message}");
-}
-
-#[test]
-fn proposals_can_be_turned_off() {
-    let off = |set: fn(&mut Features)| {
-        let mut features = Features::default();
-        set(&mut features);
-        features
-    };
-    for (name, features, text) in [
-        ("multi-value", off(|f| f.multi_value = false), "(func (result i32 i32) unreachable)"),
-        ("reference-types", off(|f| f.reference_types = false), "(table 1 externref)"),
-        (
-            "bulk-memory",
-            off(|f| f.bulk_memory = false),
-            "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
-        ),
-        ("tail-call", off(|f| f.tail_call = false), "(func $f return_call $f)"),
-        ("memory64", off(|f| f.memory64 = false), "(memory i64 1)"),
-        (
-            "extended-const",
-            off(|f| f.extended_const = false),
-            "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
-        ),
-        (
-            "mutable-global",
-            off(|f| f.mutable_global = false),
-            "(global (export \"g\") (mut i32) (i32.const 0))",
-        ),
-        (
-            "sign-extension",
-            off(|f| f.sign_extension = false),
-            "(func (drop (i32.extend8_s (i32.const 1))))",
-        ),
-        (
-            "saturating-float-to-int",
-            off(|f| f.saturating_float_to_int = false),
-            "(func (drop (i32.trunc_sat_f32_s (f32.const 1))))",
-        ),
-    ] {
-        let wasm = wasm(&format!("(module {text})"));
-        assert!(decode(&wasm).is_ok(), "{text}");
-        let (message, _) = refusal(&wasm, &features);
-        assert!(
-            message.starts_with(&format!("the {name} proposal is not enabled: ")),
-            "{text}: {message}"
-        );
-    }
-    let two = wasm("(module (memory 1) (memory 1))");
-    assert!(decode(&two).is_ok());
-    assert_eq!(refusal(&two, &off(|f| f.multi_memory = false)).0, "multiple memories");
 }
 
 #[test]
@@ -525,6 +451,65 @@ fn changed_bits_do_no_harm() {
         }
     }
     assert!(refused > whole.len(), "most changes make a module invalid");
+}
+
+#[test]
+fn branch_hints_are_found_by_the_offsets_of_branches() {
+    let wasm = wasm(
+        r#"(module
+            (import "" "" (func))
+            (func)
+            (func (param i32)
+                (block
+                    (@metadata.code.branch_hint "\00") (br_if 0 (local.get 0))
+                    (br_if 0 (local.get 0))
+                    (@metadata.code.branch_hint "\01") (if (local.get 0) (then)))))"#,
+    );
+    let hinted = Features { branch_hinting: true, ..Features::default() };
+    let module = Module::decode(wasm.clone(), &hinted).expect("it is valid");
+    let branches: Vec<_> = (0..wasm.len())
+        .filter_map(|at| module.branch_hint(at).map(|taken| (wasm[at], taken)))
+        .collect();
+    assert_eq!(branches, [(0x0d, false), (0x04, true)]);
+    assert!(decode(&wasm).expect("it is valid").branch_hints.is_empty());
+}
+
+#[test]
+fn bad_branch_hints_are_refused_where_they_count() {
+    // (func (block (br_if 0 (i32.const 1)))), whose `br_if` is at 5.
+    let code: (u8, &[u8]) = (10, b"\x01\x09\0\x02\x40\x41\x01\x0d\0\x0b\x0b");
+    let module = |hints: &[&[u8]], behind: &[&[u8]]| {
+        let custom = |hints: &[u8]| [b"\x19metadata.code.branch_hint", hints].concat();
+        let hints: Vec<_> = hints.iter().map(|hints| custom(hints)).collect();
+        let behind: Vec<_> = behind.iter().map(|hints| custom(hints)).collect();
+        let mut all: Vec<(u8, &[u8])> = vec![(1, b"\x01\x60\0\0"), (3, b"\x01\0")];
+        all.extend(hints.iter().map(|hints| (0, &hints[..])));
+        all.push(code);
+        all.extend(behind.iter().map(|hints| (0, &hints[..])));
+        sections(&all)
+    };
+    let hinted = Features { branch_hinting: true, ..Features::default() };
+    let good: &[u8] = b"\x01\0\x01\x05\x01\x01";
+    Module::validate(&module(&[good], &[]), &hinted).expect("a good hint");
+    for (expected, wasm) in [
+        ("a second section", module(&[good, good], &[])),
+        ("behind the code section", module(&[], &[good])),
+        ("no such function", module(&[b"\x01\x01\x01\x05\x01\x01"], &[])),
+        ("functions out of order", module(&[b"\x02\0\x01\x05\x01\x01\0\x01\x05\x01\x01"], &[])),
+        ("hints out of order", module(&[b"\x01\0\x02\x05\x01\x01\x05\x01\x01"], &[])),
+        ("invalid target", module(&[b"\x01\0\x01\x03\x01\x01"], &[])),
+        ("invalid target", module(&[b"\x01\0\x01\x06\x01\x01"], &[])),
+        ("invalid target", module(&[b"\x01\0\x01\x7f\x01\x01"], &[])),
+    ] {
+        let (message, _) = refusal(&wasm, &hinted);
+        assert_eq!(message, format!("@metadata.code.branch_hint annotation: {expected}"));
+        decode(&wasm).expect("custom sections cannot make a module invalid");
+    }
+    for cut in 0..good.len() {
+        let wasm = module(&[&good[..cut]], &[]);
+        Module::validate(&wasm, &hinted).expect_err("a section that ends early");
+        decode(&wasm).expect("custom sections cannot make a module invalid");
+    }
 }
 
 #[test]

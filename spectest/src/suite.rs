@@ -23,9 +23,13 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// Runs on engines of the default configuration.
+    /// Runs on engines of the default configuration, with all proposals.
     pub fn new(skips: Skips) -> Suite {
-        Suite { config: Config::new(), skips }
+        let mut config = Config::new();
+        for name in Config::wasm_feature_names() {
+            config.wasm_feature(name, true).expect("it is one of the names");
+        }
+        Suite { config, skips }
     }
 
     /// Runs on engines of the given configuration.

@@ -9,6 +9,7 @@ use kinglet::{ExternType, FuncType, Module, Mutability, inspect};
 use crate::failure::Failure;
 use crate::input;
 use crate::listing::Listing;
+use crate::proposals::ProposalArgs;
 
 /// Show what a module consists of.
 ///
@@ -31,12 +32,15 @@ pub(crate) struct Args {
     /// of FUNC, a name or an index.
     #[arg(long, value_name = "FUNC")]
     bytecode: Option<Option<String>>,
+
+    #[command(flatten)]
+    proposals: ProposalArgs,
 }
 
 impl Args {
     /// The file, and which bytecode to show of it.
-    fn split(self) -> Result<(OsString, Option<Option<String>>), Failure> {
-        match (self.file, self.bytecode) {
+    fn split(&self) -> Result<(OsString, Option<Option<String>>), Failure> {
+        match (self.file.clone(), self.bytecode.clone()) {
             (Some(file), bytecode) => Ok((file, bytecode)),
             // In `--bytecode FILE` clap takes the file for the function.
             (None, Some(Some(file))) => Ok((file.into(), Some(None))),
@@ -48,7 +52,7 @@ impl Args {
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let (file, bytecode) = args.split()?;
     let bytes = input::read(&file)?;
-    let engine = input::lazy_engine()?;
+    let engine = input::lazy_engine(&args.proposals)?;
     let module = input::compile(&engine, &file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     match bytecode {

@@ -14,6 +14,7 @@ use kinglet::{
 use kinglet_wasi::WasiCtx;
 
 use crate::failure::Failure;
+use crate::proposals::ProposalArgs;
 use crate::wasi::WasiArgs;
 use crate::{input, units, values};
 
@@ -37,6 +38,9 @@ Exit codes: the guest's own; 134 for a trap, or the end of --fuel or of --timeou
 pub(crate) struct Args {
     #[command(flatten)]
     wasi: WasiArgs,
+
+    #[command(flatten)]
+    proposals: ProposalArgs,
 
     /// Call the exported function F with ARGS and print its results, one per line.
     #[arg(long, value_name = "F")]
@@ -77,6 +81,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
     // A program seldom calls all that it consists of.
     config.compilation_mode(CompilationMode::Lazy);
+    args.proposals.apply(&mut config);
     let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
     let module = input::compile(&engine, file, &bytes)?;
     let entry = Entry::find(&module, file, args.invoke.as_deref())?;

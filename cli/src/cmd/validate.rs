@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use crate::failure::Failure;
 use crate::input;
+use crate::proposals::ProposalArgs;
 use clap::ValueHint;
 
 /// Check that modules are valid.
@@ -16,13 +17,16 @@ use clap::ValueHint;
 
 Exit codes: 0 if all are valid, else 1.")]
 pub(crate) struct Args {
+    #[command(flatten)]
+    proposals: ProposalArgs,
+
     /// Modules, binary or text; `-` is standard input.
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<OsString>,
 }
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
-    let engine = input::lazy_engine()?;
+    let engine = input::lazy_engine(&args.proposals)?;
     let mut code = 0;
     for file in &args.files {
         if let Err(failure) =

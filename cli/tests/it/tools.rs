@@ -92,6 +92,27 @@ fn validate_names_each_bad_file() {
     assert!(lines[0].contains("0x"), "the offset is missing: {outcome:?}");
 }
 
+#[test]
+fn proposals_are_switched_by_wasmtimes_option() {
+    let folder = folder("proposals");
+    let tail =
+        file(&folder, "tail.wat", "(module (func $f (export \"f\") return_call $g) (func $g))");
+    let compact = r#"(module (import "m" (item "a" (func)) (item "b" (func))))"#;
+    let compact = file(&folder, "compact.wat", compact);
+    kinglet(&["validate", &tail]).gives(0, "");
+    kinglet(&["validate", "-W", "tail-call=n", &tail])
+        .complains(1, "tail-call proposal is not enabled");
+    kinglet(&["run", "-Wtail-call=n", "--invoke", "f", &tail])
+        .complains(1, "tail-call proposal is not enabled");
+    kinglet(&["validate", &compact]).complains(1, "compact-imports proposal is not enabled");
+    kinglet(&["validate", "--wasm", "memory64,compact-imports", &compact]).gives(0, "");
+    kinglet(&["validate", "-Wall-proposals", &compact]).gives(0, "");
+    let inspected = kinglet(&["inspect", "-Wcompact-imports", &compact]);
+    assert_eq!(inspected.code, Some(0), "{inspected:?}");
+    kinglet(&["validate", "-Wgravity", &tail])
+        .complains(2, "unknown WebAssembly proposal `gravity`");
+}
+
 const TOUR: &str = r#"
     (module $tour
         (import "env" "log" (func $log (param i32 i64)))

@@ -1,12 +1,12 @@
 //! Modules from their binary form, validated in the same pass.
 
-use super::{error, flags, profile::Profile, types::*};
+use super::{error, flags, hints::Hints, profile::Profile, types::*};
 use crate::{
     Shared,
     error::Error,
     index::*,
     module::{features::Features, *},
-    types::RefType,
+    types::{CompositeType, RefType, SubType},
 };
 use alloc::{boxed::Box, format, vec::Vec};
 use core::ops::Range;
@@ -26,12 +26,14 @@ pub(crate) fn decode(wasm: &[u8], features: &Features) -> Result<Module, Error> 
         allocations: FuncValidatorAllocations::default(),
         profile: Profile::new(features.limits.max_nesting),
         bodies: Vec::new(),
+        hints: Hints::default(),
         module: Module::default(),
     };
     for payload in parser.parse_all(wasm) {
         decoder.payload(payload.map_err(error)?)?;
     }
     decoder.module.bodies = decoder.bodies.into();
+    decoder.module.branch_hints = decoder.hints.finish()?;
     Ok(decoder.module)
 }
 
@@ -42,6 +44,7 @@ struct Decoder<'f> {
     allocations: FuncValidatorAllocations,
     profile: Profile,
     bodies: Vec<Body>,
+    hints: Hints,
     module: Module,
 }
 
@@ -63,7 +66,8 @@ impl Decoder<'_> {
                     wasmparser::TableInit::RefNull => Ok(None),
                     wasmparser::TableInit::Expr(init) => const_expr(init).map(Some),
                 })?;
-                append(&mut module.tables, section, |table, at| table_type(table.ty, at))?;
+                let types = &module.types;
+                append(&mut module.tables, section, |table, at| table_type(table.ty, types, at))?;
             }
             Payload::MemorySection(section) => {
                 append(&mut module.memories, section, |ty, _| Ok(memory_type(ty)))?;
@@ -71,7 +75,10 @@ impl Decoder<'_> {
             Payload::GlobalSection(section) => {
                 module.global_inits =
                     collect(section.clone(), |global, _| const_expr(&global.init_expr))?;
-                append(&mut module.globals, section, |global, at| global_type(global.ty, at))?;
+                let types = &module.types;
+                append(&mut module.globals, section, |global, at| {
+                    global_type(global.ty, types, at)
+                })?;
             }
             Payload::ExportSection(section) => {
                 module.exports = collect(section, export)?;
@@ -80,11 +87,16 @@ impl Decoder<'_> {
                 module.exports_by_name = by_name;
             }
             Payload::StartSection { func, .. } => module.start = Some(FuncIdx(func)),
-            Payload::ElementSection(section) => module.elems = collect(section, elem)?,
+            Payload::ElementSection(section) => {
+                module.elems = collect(section, |item, at| elem(item, &module.types, at))?;
+            }
             Payload::CodeSectionStart { count, .. } => self.bodies.reserve_exact(count as usize),
             Payload::DataSection(section) => module.datas = collect(section, data)?,
             Payload::CustomSection(section) if section.name() == "name" => {
                 module.names.get_or_insert(range(section.data_range()));
+            }
+            Payload::CustomSection(section) if self.features.branch_hinting => {
+                self.hints.section(&section, module)?;
             }
             _ => {}
         }
@@ -125,14 +137,29 @@ impl Decoder<'_> {
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Error> {
-        let (limits, offset) = (&self.features.limits, section.range().start);
-        let types = section.into_iter_err_on_gc_types().map(|ty| -> Result<_, Error> {
-            let ty = func_type(&ty.map_err(error)?, offset)?;
-            check(ty.params().len() as u64, limits.max_params, "parameters", offset)?;
-            check(ty.results().len() as u64, limits.max_results, "results", offset)?;
-            Ok(ty)
-        });
-        self.module.types = types.collect::<Result<_, _>>()?;
+        let limits = &self.features.limits;
+        let mut types: Vec<SubType> = Vec::with_capacity(section.count() as usize);
+        let mut groups = Vec::with_capacity(section.count() as usize);
+        for group in section {
+            let group: Vec<_> = group.map_err(error)?.into_types_and_offsets().collect();
+            let start = types.len();
+            // Types of a group name each other, so their kinds come first.
+            for (offset, ty) in &group {
+                types.push(outline(ty, *offset)?);
+                check(types.len() as u64, limits.max_types, "types", *offset)?;
+            }
+            for (i, (offset, ty)) in group.iter().enumerate() {
+                let composite = composite_type(ty, &types, *offset)?;
+                if let CompositeType::Func(ty) = &composite {
+                    check(ty.params().len() as u64, limits.max_params, "parameters", *offset)?;
+                    check(ty.results().len() as u64, limits.max_results, "results", *offset)?;
+                }
+                types[start + i].composite = composite;
+            }
+            groups.push(types.len() as u32);
+        }
+        self.module.types = types.into();
+        self.module.rec_groups = groups.into();
         Ok(())
     }
 
@@ -149,7 +176,7 @@ impl Decoder<'_> {
                     ImportType::Func(TypeIdx(ty))
                 }
                 wasmparser::TypeRef::Table(ty) => {
-                    let ty = table_type(ty, at)?;
+                    let ty = table_type(ty, &self.module.types, at)?;
                     tables.push(ty);
                     ImportType::Table(ty)
                 }
@@ -159,7 +186,7 @@ impl Decoder<'_> {
                     ImportType::Memory(ty)
                 }
                 wasmparser::TypeRef::Global(ty) => {
-                    let ty = global_type(ty, at)?;
+                    let ty = global_type(ty, &self.module.types, at)?;
                     globals.push(ty);
                     ImportType::Global(ty)
                 }
@@ -207,6 +234,8 @@ impl Decoder<'_> {
             body.range().start,
         )?;
 
+        self.hints.check(func.index, body)?;
+
         let flags = func.features;
         let mut validator = func.into_validator(core::mem::take(&mut self.allocations));
         let mut reader = body.get_binary_reader();
@@ -218,7 +247,7 @@ impl Decoder<'_> {
             locals += u64::from(count);
             check(locals, limits.max_locals, "locals", offset)?;
             validator.define_locals(offset, count, ty).map_err(error)?;
-            val_type(ty, offset)?;
+            val_type(ty, &self.module.types, offset)?;
         }
         while !reader.eof() {
             let offset = reader.original_position();
@@ -279,7 +308,7 @@ fn export(export: wasmparser::Export<'_>, offset: u64) -> Result<Export, Error> 
     Ok(Export { name: Shared::from(export.name), item })
 }
 
-fn elem(elem: wasmparser::Element<'_>, offset: u64) -> Result<Elem, Error> {
+fn elem(elem: wasmparser::Element<'_>, types: &[SubType], offset: u64) -> Result<Elem, Error> {
     let mode = match elem.kind {
         wasmparser::ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
             into: TableIdx(table_index.unwrap_or(0)),
@@ -292,9 +321,10 @@ fn elem(elem: wasmparser::Element<'_>, offset: u64) -> Result<Elem, Error> {
         wasmparser::ElementItems::Functions(funcs) => {
             (RefType::FUNCREF, ElemItems::Funcs(collect(funcs, |func, _| Ok(FuncIdx(func)))?))
         }
-        wasmparser::ElementItems::Expressions(ty, exprs) => {
-            (ref_type(ty, offset)?, ElemItems::Exprs(collect(exprs, |expr, _| const_expr(&expr))?))
-        }
+        wasmparser::ElementItems::Expressions(ty, exprs) => (
+            ref_type(ty, types, offset)?,
+            ElemItems::Exprs(collect(exprs, |expr, _| const_expr(&expr))?),
+        ),
     };
     Ok(Elem { ty, mode, items })
 }

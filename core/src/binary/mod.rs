@@ -3,12 +3,14 @@
 //! `wasmparser` reads and validates. Its types stay below this module and the translator.
 
 mod decode;
+mod hints;
 mod names;
 mod profile;
 mod types;
 
 pub(crate) use decode::decode;
 pub(crate) use names::{func_name, module_name};
+pub(crate) use types::{heap_type, val_type};
 
 use crate::{
     error::Error,
@@ -20,7 +22,6 @@ use crate::{
     types::ValType,
 };
 use alloc::{format, string::ToString};
-use types::val_type;
 use wasmparser::{BinaryReader, FunctionBody, WasmFeatures};
 
 /// Reads `body`, which validation has seen: the declarations of its locals (how many, of which type; without parameters)
@@ -36,21 +37,37 @@ pub(crate) fn body_reader<'m>(
     // The operators come after them, so they have been read before.
     let locals = declarations.map_while(move |declaration| {
         let (count, ty) = declaration.ok()?;
-        Some((count, val_type(ty, offset).ok()?))
+        Some((count, val_type(ty, &module.types, offset).ok()?))
     });
     Ok((locals, operators))
 }
 
+/// Flags for proposals that the validator has none for.
+trait OwnFlags {
+    /// The validator does not look into custom sections.
+    const BRANCH_HINTING: WasmFeatures = WasmFeatures::empty();
+}
+
+impl OwnFlags for WasmFeatures {}
+
 /// The validator's flags for `features`.
 fn flags(features: &Features) -> WasmFeatures {
     // Floats, and `externref` where reference types are enabled, are not up for choice.
-    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES | WasmFeatures::COMPACT_IMPORTS;
+    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
     macro_rules! set {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             $( flags.set(WasmFeatures::$flag, features.$field); )*
         };
     }
     for_each_feature!(set);
+    flags.remove(left_out());
+    flags
+}
+
+/// The flags of proposals that this build leaves out, whatever is asked for.
+fn left_out() -> WasmFeatures {
+    let mut flags = WasmFeatures::empty();
+    flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
     flags
 }
 
@@ -58,7 +75,12 @@ fn flags(features: &Features) -> WasmFeatures {
 #[cold]
 fn error(error: wasmparser::Error) -> Error {
     let offset = error.offset() as usize;
-    let missing = error.missing_wasm_feature();
+    // Of these it only says what there is too much of.
+    let missing = error.missing_wasm_feature().or(match error.message() {
+        "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
+        "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
+        _ => None,
+    });
     macro_rules! disabled {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             // Some proposals have parts with flags of their own.
@@ -70,7 +92,12 @@ fn error(error: wasmparser::Error) -> Error {
             match missing { $( Some(WasmFeatures::$flag) => Some($name), )* _ => None }
         };
     }
-    let proposal = for_each_feature!(disabled).map(|name| (name, "enabled")).or_else(|| {
+    let why = if missing.is_some_and(|flag| left_out().contains(flag)) {
+        "part of this build"
+    } else {
+        "enabled"
+    };
+    let proposal = for_each_feature!(disabled).map(|name| (name, why)).or_else(|| {
         for_each_unsupported!(unsupported).map(|name| (name, "supported by this version"))
     });
     match proposal {

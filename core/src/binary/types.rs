@@ -5,45 +5,126 @@ use crate::{
     error::Error,
     index::{FuncIdx, GlobalIdx},
     module::const_expr::{ConstExpr, ConstOp},
-    types::{FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType},
+    types::*,
 };
 use alloc::{format, vec::Vec};
-use wasmparser::{AbstractHeapType, Operator};
+use wasmparser::{AbstractHeapType, CompositeInnerType, Operator, UnpackedIndex};
 
-pub(super) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, Error> {
+/// The types of a module that have been decoded, by index.
+pub(super) type Types<'a> = &'a [SubType];
+
+pub(crate) fn val_type(
+    ty: wasmparser::ValType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<ValType, Error> {
     Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, offset)?),
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty, types, offset)?),
     })
 }
 
-pub(super) fn ref_type(ty: wasmparser::RefType, offset: u64) -> Result<RefType, Error> {
-    let heap = match ty.heap_type() {
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Func } => {
-            HeapType::Func
-        }
-        wasmparser::HeapType::Abstract { shared: false, ty: AbstractHeapType::Extern } => {
-            HeapType::Extern
-        }
-        _ => return Err(unsupported(format_args!("the reference type {ty}"), offset)),
-    };
-    Ok(RefType { nullable: ty.is_nullable(), heap })
+pub(crate) fn ref_type(
+    ty: wasmparser::RefType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<RefType, Error> {
+    Ok(RefType { nullable: ty.is_nullable(), heap: heap_type(ty.heap_type(), types, offset)? })
 }
 
-pub(super) fn func_type(ty: &wasmparser::FuncType, offset: u64) -> Result<FuncType, Error> {
-    let list = |types: &[wasmparser::ValType]| {
-        types.iter().map(|&ty| val_type(ty, offset)).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(FuncType::new(list(ty.params())?, list(ty.results())?))
+pub(crate) fn heap_type(
+    ty: wasmparser::HeapType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<HeapType, Error> {
+    use wasmparser::HeapType::{Abstract, Concrete};
+    Ok(match ty {
+        Abstract { shared: false, ty } => match ty {
+            AbstractHeapType::Func => HeapType::Func,
+            AbstractHeapType::NoFunc => HeapType::NoFunc,
+            AbstractHeapType::Extern => HeapType::Extern,
+            AbstractHeapType::NoExtern => HeapType::NoExtern,
+            AbstractHeapType::Any => HeapType::Any,
+            AbstractHeapType::Eq => HeapType::Eq,
+            AbstractHeapType::I31 => HeapType::I31,
+            AbstractHeapType::Struct => HeapType::Struct,
+            AbstractHeapType::Array => HeapType::Array,
+            AbstractHeapType::None => HeapType::None,
+            AbstractHeapType::Exn => HeapType::Exn,
+            AbstractHeapType::NoExn => HeapType::NoExn,
+            AbstractHeapType::Cont | AbstractHeapType::NoCont => {
+                return Err(unsupported(format_args!("the type {ty:?}"), offset));
+            }
+        },
+        Concrete(UnpackedIndex::Module(index)) => {
+            let Some(ty) = types.get(index as usize) else {
+                return Err(Error::invalid(format!("unknown type {index}"), offset as usize));
+            };
+            HeapType::Concrete(ConcreteType { kind: ty.composite.kind(), index })
+        }
+        _ => return Err(unsupported(format_args!("the type {ty:?}"), offset)),
+    })
 }
 
-pub(super) fn table_type(ty: wasmparser::TableType, offset: u64) -> Result<TableType, Error> {
+/// A type without what it is made up of, which may name types behind it: only what kind it is counts yet.
+pub(super) fn outline(ty: &wasmparser::SubType, offset: u64) -> Result<SubType, Error> {
+    let composite = match &ty.composite_type.inner {
+        CompositeInnerType::Func(_) => CompositeType::Func(FuncType::new([], [])),
+        CompositeInnerType::Struct(_) => CompositeType::Struct(StructType { fields: [].into() }),
+        CompositeInnerType::Array(ty) => CompositeType::Array(ArrayType {
+            element: FieldType { storage: StorageType::I8, mutability: mutability(ty.0.mutable) },
+        }),
+        CompositeInnerType::Cont(_) => {
+            return Err(unsupported(format_args!("a continuation type"), offset));
+        }
+    };
+    let supertype = ty.supertype_idxs.first().and_then(|index| index.as_module_index());
+    Ok(SubType { is_final: ty.is_final, supertype, composite })
+}
+
+/// What a type is made up of; `types` reaches to the end of its recursion group.
+pub(super) fn composite_type(
+    ty: &wasmparser::SubType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<CompositeType, Error> {
+    let list = |list: &[wasmparser::ValType]| {
+        list.iter().map(|&ty| val_type(ty, types, offset)).collect::<Result<Vec<_>, _>>()
+    };
+    let field = |ty: &wasmparser::FieldType| -> Result<FieldType, Error> {
+        let storage = match ty.element_type {
+            wasmparser::StorageType::I8 => StorageType::I8,
+            wasmparser::StorageType::I16 => StorageType::I16,
+            wasmparser::StorageType::Val(ty) => StorageType::Val(val_type(ty, types, offset)?),
+        };
+        Ok(FieldType { storage, mutability: mutability(ty.mutable) })
+    };
+    Ok(match &ty.composite_type.inner {
+        CompositeInnerType::Func(ty) => {
+            CompositeType::Func(FuncType::new(list(ty.params())?, list(ty.results())?))
+        }
+        CompositeInnerType::Struct(ty) => {
+            let fields = ty.fields.iter().map(field).collect::<Result<_, _>>()?;
+            CompositeType::Struct(StructType { fields })
+        }
+        CompositeInnerType::Array(ty) => CompositeType::Array(ArrayType { element: field(&ty.0)? }),
+        CompositeInnerType::Cont(_) => {
+            return Err(unsupported(format_args!("a continuation type"), offset));
+        }
+    })
+}
+
+pub(super) fn table_type(
+    ty: wasmparser::TableType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<TableType, Error> {
     Ok(TableType {
-        element: ref_type(ty.element_type, offset)?,
+        element: ref_type(ty.element_type, types, offset)?,
         is_64: ty.table64,
         minimum: ty.initial,
         maximum: ty.maximum,
@@ -56,14 +137,23 @@ pub(super) fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
         minimum: ty.initial,
         maximum: ty.maximum,
         page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
+        shared: ty.shared,
     }
 }
 
-pub(super) fn global_type(ty: wasmparser::GlobalType, offset: u64) -> Result<GlobalType, Error> {
+pub(super) fn global_type(
+    ty: wasmparser::GlobalType,
+    types: Types<'_>,
+    offset: u64,
+) -> Result<GlobalType, Error> {
     Ok(GlobalType {
-        content: val_type(ty.content_type, offset)?,
-        mutability: if ty.mutable { Mutability::Var } else { Mutability::Const },
+        content: val_type(ty.content_type, types, offset)?,
+        mutability: mutability(ty.mutable),
     })
+}
+
+fn mutability(mutable: bool) -> Mutability {
+    if mutable { Mutability::Var } else { Mutability::Const }
 }
 
 pub(super) fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
@@ -93,6 +183,10 @@ fn const_op(reader: &mut wasmparser::OperatorsReader<'_>) -> Result<Option<Const
         Operator::I64Const { value } => ConstOp::Const(value as u64),
         Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
         Operator::F64Const { value } => ConstOp::Const(value.bits()),
+        Operator::V128Const { value } => {
+            let bits = u128::from(value);
+            ConstOp::Vector([bits as u64, (bits >> 64) as u64])
+        }
         Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
         Operator::RefNull { .. } => ConstOp::RefNull,
         Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIdx(function_index)),

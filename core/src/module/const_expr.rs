@@ -17,6 +17,8 @@ pub enum ConstExpr {
 pub enum ConstOp {
     /// A number, by the bits of its slot.
     Const(u64),
+    /// A vector, by the bits of its slots.
+    Vector([u64; 2]),
     /// The value of a global.
     GlobalGet(GlobalIdx),
     /// The null reference.
@@ -38,12 +40,12 @@ pub enum ConstOp {
 }
 
 impl ConstExpr {
-    /// The value of the expression, as the bits of a slot; `global` and `func` say what globals hold and functions are called.
+    /// The value of the expression, as the bits of two slots, of which all types but `v128` use the first; `global` and `func` say what globals hold and functions are called.
     pub fn eval(
         &self,
-        global: &mut dyn FnMut(GlobalIdx) -> u64,
+        global: &mut dyn FnMut(GlobalIdx) -> [u64; 2],
         func: &mut dyn FnMut(FuncIdx) -> u64,
-    ) -> u64 {
+    ) -> [u64; 2] {
         let ops = match self {
             ConstExpr::One(op) => core::slice::from_ref(op),
             ConstExpr::Many(ops) => ops,
@@ -51,19 +53,20 @@ impl ConstExpr {
         let mut stack = Vec::with_capacity(2);
         for &op in ops {
             let value = match op {
-                ConstOp::Const(bits) => bits,
+                ConstOp::Const(bits) => [bits, 0],
+                ConstOp::Vector(bits) => bits,
                 ConstOp::GlobalGet(i) => global(i),
-                ConstOp::RefNull => 0,
-                ConstOp::RefFunc(i) => func(i),
+                ConstOp::RefNull => [0, 0],
+                ConstOp::RefFunc(i) => [func(i), 0],
                 arithmetic => {
-                    let b = stack.pop().unwrap_or(0);
-                    let a = stack.pop().unwrap_or(0);
-                    binary(arithmetic, a, b)
+                    let [b, _] = stack.pop().unwrap_or_default();
+                    let [a, _] = stack.pop().unwrap_or_default();
+                    [binary(arithmetic, a, b), 0]
                 }
             };
             stack.push(value);
         }
-        stack.pop().unwrap_or(0)
+        stack.pop().unwrap_or_default()
     }
 }
 

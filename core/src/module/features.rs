@@ -25,6 +25,18 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// Vectors of 128 bits.
+            simd, wasm_simd, SIMD, "simd", true;
+            /// Operators on vectors that may differ between hosts. Here they do not: they give what the specification's deterministic profile
+            /// prescribes.
+            relaxed_simd, wasm_relaxed_simd, RELAXED_SIMD, "relaxed-simd", true;
+            /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
+            wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
+            /// Import sections that name a module, or a module and a type, once for many imports.
+            compact_imports, wasm_compact_imports, COMPACT_IMPORTS, "compact-imports", false;
+            /// The custom section `metadata.code.branch_hint`. It changes nothing but the speed of compiled code; where this is
+            /// off it is not looked at.
+            branch_hinting, wasm_branch_hinting, BRANCH_HINTING, "branch-hinting", false;
         }
     };
 }
@@ -35,8 +47,6 @@ macro_rules! for_each_feature {
 macro_rules! for_each_unsupported {
     ($consumer:ident) => {
         $consumer! {
-            SIMD "SIMD";
-            RELAXED_SIMD "relaxed SIMD";
             THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             EXCEPTIONS "exception handling";
@@ -47,7 +57,6 @@ macro_rules! for_each_unsupported {
             MEMORY_CONTROL "memory control";
             CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
-            WIDE_ARITHMETIC "wide arithmetic";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";
             MULTIBYTE_ARRAY_ACCESS "multibyte array access";
@@ -128,6 +137,8 @@ pub struct Limits {
     pub max_table_elements: u64,
     /// Bytes of a memory, when it is created and when it grows.
     pub max_memory_bytes: u64,
+    /// Bytes of the managed heap of a store.
+    pub max_heap_bytes: u64,
 }
 
 impl Default for Limits {
@@ -149,6 +160,7 @@ impl Default for Limits {
             max_nesting: 10_000,
             max_table_elements: 10_000_000,
             max_memory_bytes: u64::MAX,
+            max_heap_bytes: u64::MAX,
         }
     }
 }
@@ -178,6 +190,7 @@ impl Limits {
             max_nesting: 200,
             max_table_elements: 100_000,
             max_memory_bytes: 1 << 30,
+            max_heap_bytes: 1 << 30,
         }
     }
 }

@@ -6,7 +6,9 @@ pub mod features;
 use crate::{
     Shared,
     index::*,
-    types::{ExternType, FuncType, GlobalType, MemoryType, RefType, TableType},
+    types::{
+        CompositeType, ExternType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType,
+    },
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
@@ -21,8 +23,10 @@ use {crate::error::Error, features::Features};
 pub struct Module {
     /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
     pub wasm: Box<[u8]>,
-    /// Function types, by [`TypeIdx`].
-    pub types: Box<[FuncType]>,
+    /// Defined types, by [`TypeIdx`]. They name each other by index.
+    pub types: Box<[SubType]>,
+    /// The index behind the last type of each recursion group, in order.
+    pub rec_groups: Box<[u32]>,
     /// Imports, in order.
     pub imports: Box<[Import]>,
     /// Exports, in order.
@@ -57,6 +61,8 @@ pub struct Module {
     pub datas: Box<[Data]>,
     /// The start function.
     pub start: Option<FuncIdx>,
+    /// Hints at which way branches go, ordered by where the branches are. Empty unless the proposal is enabled.
+    pub branch_hints: Box<[BranchHint]>,
     /// The contents of the name section, if there is one, as a range of the binary.
     pub names: Option<Range<usize>>,
 }
@@ -116,6 +122,17 @@ pub struct Body {
     pub pinned_int: Option<u16>,
     /// The `f64` local that the interpreter keeps in a register, if any pays.
     pub pinned_f64: Option<u16>,
+}
+
+/// A hint at which way an `if` or `br_if` goes ([branch hinting]).
+///
+/// [branch hinting]: https://github.com/WebAssembly/branch-hinting
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BranchHint {
+    /// Where the operator is in the binary.
+    pub offset: u32,
+    /// Whether its condition is likely to hold.
+    pub taken: bool,
 }
 
 /// How a segment comes to be used.
@@ -182,12 +199,31 @@ impl Module {
     /// The type of function `func`.
     #[inline]
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
-        &self.types[self.funcs[func.at()].at()]
+        self.signature(self.funcs[func.at()])
+    }
+
+    /// A type of the module that is a function type.
+    ///
+    /// # Panics
+    /// If it is none. Validation has made sure that the types of functions, calls, blocks and tags are.
+    #[inline]
+    pub fn signature(&self, ty: TypeIdx) -> &FuncType {
+        match &self.types[ty.at()].composite {
+            CompositeType::Func(ty) => ty,
+            _ => panic!("type {} is no function type", ty.0),
+        }
     }
 
     /// The body of function `func`, `None` if it is imported.
     pub fn body(&self, func: FuncIdx) -> Option<&Body> {
         self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
+    }
+
+    /// Whether the condition of the `if` or `br_if` at this offset of the binary is likely to hold, if there is a hint.
+    pub fn branch_hint(&self, offset: usize) -> Option<bool> {
+        let hints = &self.branch_hints;
+        let at = hints.binary_search_by_key(&offset, |hint| hint.offset as usize).ok()?;
+        Some(hints[at].taken)
     }
 
     /// The export called `name`.
@@ -202,7 +238,7 @@ impl Module {
     /// The type of an import.
     pub fn import_type(&self, import: &Import) -> ExternType {
         match import.ty {
-            ImportType::Func(ty) => ExternType::Func(self.types[ty.at()].clone()),
+            ImportType::Func(ty) => ExternType::Func(self.signature(ty).clone()),
             ImportType::Table(ty) => ExternType::Table(ty),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(ty),

@@ -53,6 +53,40 @@ pub fn i64_extend32_s(a: u64) -> u64 {
     a as i32 as u64
 }
 
+/// The operator `i64_add128`, on numbers of two halves, the lower one first.
+#[inline(always)]
+pub fn i64_add128([a0, a1, b0, b1]: [u64; 4]) -> [u64; 2] {
+    split(join(a0, a1).wrapping_add(join(b0, b1)))
+}
+
+/// The operator `i64_sub128`, on numbers of two halves, the lower one first.
+#[inline(always)]
+pub fn i64_sub128([a0, a1, b0, b1]: [u64; 4]) -> [u64; 2] {
+    split(join(a0, a1).wrapping_sub(join(b0, b1)))
+}
+
+/// The operator `i64_mul_wide_s`; the lower half of the product comes first.
+#[inline(always)]
+pub fn i64_mul_wide_s([a, b]: [u64; 2]) -> [u64; 2] {
+    split((i128::from(a as i64) * i128::from(b as i64)) as u128)
+}
+
+/// The operator `i64_mul_wide_u`; the lower half of the product comes first.
+#[inline(always)]
+pub fn i64_mul_wide_u([a, b]: [u64; 2]) -> [u64; 2] {
+    split(u128::from(a) * u128::from(b))
+}
+
+#[inline(always)]
+fn join(low: u64, high: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+#[inline(always)]
+fn split(number: u128) -> [u64; 2] {
+    [number as u64, (number >> 64) as u64]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +132,19 @@ mod tests {
         assert_eq!(i64_extend8_s(0xff), u64::MAX);
         assert_eq!(i64_extend16_s(0x8000), -32768i64 as u64);
         assert_eq!(i64_extend32_s(0x1_8000_0000), i64::from(i32::MIN) as u64);
+    }
+
+    #[test]
+    fn wide() {
+        const M: u64 = u64::MAX;
+        assert_eq!(i64_add128([M, 0, 1, 0]), [0, 1]);
+        assert_eq!(i64_add128([M, M, 2, 0]), [1, 0]);
+        assert_eq!(i64_sub128([0, 1, 1, 0]), [M, 0]);
+        assert_eq!(i64_sub128([0, 0, 1, 0]), [M, M]);
+        assert_eq!(i64_mul_wide_u([M, M]), [1, M - 1]);
+        assert_eq!(i64_mul_wide_s([M, M]), [1, 0]);
+        assert_eq!(i64_mul_wide_s([1 << 63, 1 << 63]), [0, 1 << 62]);
+        assert_eq!(i64_mul_wide_s([1 << 63, 1]), [1 << 63, M]);
     }
 
     #[test]

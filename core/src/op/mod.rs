@@ -23,6 +23,8 @@ pub enum Num {
     u32,
     /// `i64`
     u64,
+    /// A reference that the collector has to know of: any but one to a function. In a slot like a `u64`.
+    handle,
     /// `f32`
     f32,
     /// `f64`
@@ -87,6 +89,8 @@ pub enum Class {
     load_lane,
     /// Writes a lane to memory: address and vector.
     store_lane,
+    /// Operands and results in consecutive slots, computed from nothing else.
+    multi,
     /// Operands and results in consecutive slots.
     slots,
 }
@@ -102,9 +106,9 @@ pub struct Row {
     pub variant: &'static str,
     /// How it takes operands.
     pub class: Class,
-    /// Type of the operands; of what is in memory for a load. `None` for the class `slots`.
+    /// Type of the operands; of what is in memory for a load. `None` for the classes `multi` and `slots`.
     pub from: Option<Num>,
-    /// Type of the result; of what is in memory for a store. `None` for the class `slots`.
+    /// Type of the result; of what is in memory for a store. `None` for the classes `multi` and `slots`.
     pub to: Option<Num>,
     /// Whether operands may be exchanged.
     pub commutes: bool,
@@ -125,6 +129,9 @@ macro_rules! num {
     (3) => {
         None
     };
+    (4) => {
+        None
+    };
     ($ty:ident) => {
         Some(Num::$ty)
     };
@@ -139,6 +146,9 @@ macro_rules! result {
     };
     (1) => {
         Num::u32
+    };
+    (2) => {
+        Num::u64
     };
     ($ty:ident) => {
         Num::$ty

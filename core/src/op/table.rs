@@ -16,6 +16,7 @@
 ///   * `extract(L -> T)`: the lane of type `L` whose number is an immediate, as a `T`; `replace(T -> v128)`: a vector, and a `T` for a lane;
 ///   * `shuffle`, `swizzle`: two vectors, bytes of which are chosen by sixteen immediates or by the second;
 ///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `load_lane`, `store_lane`: one lane of a vector;
+///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
@@ -199,6 +200,11 @@ macro_rules! for_each_op {
         i64_store8 = I64Store8, store(u64 -> u8), [];
         i64_store16 = I64Store16, store(u64 -> u16), [];
         i64_store32 = I64Store32, store(u64 -> u32), [];
+
+        i64_add128 = I64Add128, multi(4 -> 2), [];
+        i64_sub128 = I64Sub128, multi(4 -> 2), [];
+        i64_mul_wide_s = I64MulWideS, multi(2 -> 2), [];
+        i64_mul_wide_u = I64MulWideU, multi(2 -> 2), [];
 
         memory_size = MemorySize, slots(0 -> 1), [];
         memory_grow = MemoryGrow, slots(1 -> 1), [];

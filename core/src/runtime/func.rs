@@ -54,7 +54,7 @@ impl HostFunc {
             params,
             results,
             slots: params.max(results),
-            type_id: registry.register(core::slice::from_ref(&ty)),
+            type_id: registry.register(&[ty.clone().into()]),
             ty,
             call,
         }

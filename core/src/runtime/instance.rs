@@ -151,7 +151,7 @@ impl StoreInner {
             let ty = module.globals[module.imported_globals as usize + i];
             let (globals, entries) = (&self.globals, &mut self.funcs);
             let bits =
-                init.eval(&mut |i| globals[space.globals[i.at()] as usize].get()[0], &mut |i| {
+                init.eval(&mut |i| globals[space.globals[i.at()] as usize].get(), &mut |i| {
                     match space.funcs.get(i.at()) {
                         Some(&imported) => u64::from(imported) + 1,
                         None => {
@@ -160,7 +160,7 @@ impl StoreInner {
                         }
                     }
                 });
-            space.globals.push(self.add_global(ty, [bits, 0]).0);
+            space.globals.push(self.add_global(ty, bits).0);
         }
         let instance = self.link(addr, program, space);
         self.instances.push(InstanceEntry {
@@ -239,9 +239,10 @@ impl StoreInner {
     pub(super) fn eval(&mut self, addr: InstanceAddr, expr: &ConstExpr) -> u64 {
         let InstanceEntry { instance, funcs, .. } = &mut self.instances[addr.at()];
         let (globals, entries) = (&self.globals, &mut self.funcs);
-        expr.eval(&mut |i| globals[instance.global(i).at()].get()[0], &mut |i| {
+        let [bits, _] = expr.eval(&mut |i| globals[instance.global(i).at()].get(), &mut |i| {
             u64::from(func_addr(entries, instance, funcs, i).0) + 1
-        })
+        });
+        bits
     }
 
     /// The handles of a segment's items, from `start`.

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn ty(minimum: u64, maximum: Option<u64>) -> MemoryType {
-        MemoryType { is_64: false, minimum, maximum, page_size_log2: 16 }
+        MemoryType { is_64: false, minimum, maximum, page_size_log2: 16, shared: false }
     }
 
     #[test]

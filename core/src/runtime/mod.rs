@@ -5,12 +5,14 @@
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
 //! | [`instance`] | instances, and how they come to be |
+//! | [`gc`] | the managed heap |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | ids of function types |
 
 pub mod bulk;
 pub mod func;
+pub mod gc;
 pub mod instance;
 pub mod limits;
 pub mod memory;
@@ -25,6 +27,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use func::HostFunc;
+use gc::Heap;
 use instance::{Instance, InstanceEntry};
 use limits::Limiter;
 use memory::Memory;
@@ -68,6 +71,8 @@ pub struct StoreOptions {
     pub max_table_elements: u64,
     /// The most bytes that a memory may have.
     pub max_memory_bytes: u64,
+    /// The most bytes that the managed heap may have.
+    pub max_heap_bytes: usize,
     /// The counter of its engine.
     pub epoch: Shared<Epoch>,
 }
@@ -84,6 +89,8 @@ pub struct StoreInner {
     pub max_stack: usize,
     /// Slots used by the executions below the running one.
     pub stack_in_use: usize,
+    /// The managed heap.
+    pub heap: Heap,
     id: usize,
     host_funcs: Vec<Shared<HostFunc>>,
     tables: Vec<Table>,
@@ -113,6 +120,7 @@ impl StoreInner {
             consume_fuel: options.consume_fuel,
             max_stack: options.max_stack,
             stack_in_use: 0,
+            heap: Heap::new(options.max_heap_bytes),
             id: next_store_id(),
             host_funcs: Vec::new(),
             tables: Vec::new(),

@@ -1,6 +1,6 @@
 //! Function types of an engine: equal types have equal ids.
 
-use crate::{Shared, sync::Mutex, types::FuncType};
+use crate::{Shared, sync::Mutex, types::SubType};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::ops::Deref;
 
@@ -10,19 +10,19 @@ pub struct TypeRegistry(Shared<Mutex<Types>>);
 
 #[derive(Default)]
 struct Types {
-    ids: BTreeMap<Shared<FuncType>, u32>,
+    ids: BTreeMap<Shared<SubType>, u32>,
     entries: Vec<Option<Entry>>,
     free: Vec<u32>,
 }
 
 struct Entry {
-    ty: Shared<FuncType>,
+    ty: Shared<SubType>,
     users: usize,
 }
 
 impl TypeRegistry {
     /// The ids of these types, which stay theirs as long as the answer lives.
-    pub fn register(&self, types: &[FuncType]) -> TypeIds {
+    pub fn register(&self, types: &[SubType]) -> TypeIds {
         let mut registered = self.0.lock();
         let ids = types.iter().map(|ty| registered.add(ty)).collect();
         drop(registered);
@@ -31,7 +31,7 @@ impl TypeRegistry {
 }
 
 impl Types {
-    fn add(&mut self, ty: &FuncType) -> u32 {
+    fn add(&mut self, ty: &SubType) -> u32 {
         if let Some(&id) = self.ids.get(ty) {
             if let Some(entry) = &mut self.entries[id as usize] {
                 entry.users += 1;
@@ -93,12 +93,12 @@ impl Drop for TypeIds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::ValType;
+    use crate::types::{FuncType, ValType};
 
     #[test]
     fn ids_live_as_long_as_their_users() {
         let registry = TypeRegistry::default();
-        let [a, b] = [ValType::I32, ValType::I64].map(|ty| FuncType::new([ty], []));
+        let [a, b] = [ValType::I32, ValType::I64].map(|ty| SubType::from(FuncType::new([ty], [])));
         let first = registry.register(&[a.clone(), b.clone(), a.clone()]);
         assert_eq!((first[0], first[2]), (0, 0));
         let second = registry.register(core::slice::from_ref(&b));

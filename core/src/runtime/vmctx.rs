@@ -7,9 +7,11 @@
 
 #![allow(unsafe_code, reason = "owns what executing code reaches through raw pointers")]
 
+pub mod activation;
 pub(crate) mod buffer;
 pub(crate) mod elems;
 pub(crate) mod fixed;
+pub(crate) mod region;
 
 use core::ptr;
 

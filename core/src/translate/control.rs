@@ -1,6 +1,6 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Entry, Loc, Num, Operand, Run, Sink, num};
+use super::{Callee, Entry, Loc, Num, Operand, Run, Sink};
 use crate::{
     index::*,
     module::Module,
@@ -37,7 +37,7 @@ enum FrameType {
 impl FrameType {
     fn func(self, module: &Module) -> Option<&FuncType> {
         match self {
-            FrameType::Type(ty) => Some(&module.types[ty.at()]),
+            FrameType::Type(ty) => Some(module.signature(ty)),
             _ => None,
         }
     }
@@ -56,7 +56,7 @@ impl FrameType {
         match self {
             FrameType::Empty => 0,
             FrameType::Result(ty) => ty.slots(),
-            FrameType::Type(ty) => slot_count(module.types[ty.at()].results()),
+            FrameType::Type(ty) => slot_count(module.signature(ty).results()),
         }
     }
 }
@@ -84,7 +84,7 @@ impl<S: Sink> Run<'_, S> {
         }
         let ty = match ty {
             BlockType::Empty => FrameType::Empty,
-            BlockType::Type(ty) => FrameType::Result(value_num(ty)),
+            BlockType::Type(ty) => FrameType::Result(self.num(ty)),
             BlockType::FuncType(ty) => FrameType::Type(TypeIdx(ty)),
         };
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
@@ -177,7 +177,7 @@ impl<S: Sink> Run<'_, S> {
         match frame.ty {
             FrameType::Empty => {}
             FrameType::Result(ty) => self.push_temp(ty),
-            FrameType::Type(ty) => self.push_types(self.module.types[ty.at()].results()),
+            FrameType::Type(ty) => self.push_types(self.module.signature(ty).results()),
         }
     }
 
@@ -341,7 +341,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
-        let ty = &self.module.types[ty.at()];
+        let ty = self.module.signature(ty);
         let base = self.place_top(slot_count(ty.params()));
         self.sink.call(callee, ty, base);
         self.truncate(base);
@@ -349,7 +349,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn tail_call(&mut self, (callee, ty): (Callee, TypeIdx)) {
-        let ty = &self.module.types[ty.at()];
+        let ty = self.module.signature(ty);
         let base = self.place_top(slot_count(ty.params()));
         self.sink.tail_call(callee, ty, base);
         self.die();
@@ -373,15 +373,5 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_return_call_indirect(&mut self, ty: u32, table: u32) {
         let callee = self.indirect_callee(ty, table);
         self.tail_call(callee);
-    }
-}
-
-fn value_num(ty: wasmparser::ValType) -> Num {
-    match ty {
-        wasmparser::ValType::I32 => Num::u32,
-        wasmparser::ValType::F32 => Num::f32,
-        wasmparser::ValType::F64 => Num::f64,
-        wasmparser::ValType::V128 => Num::v128,
-        _ => num(ValType::I64),
     }
 }

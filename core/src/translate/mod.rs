@@ -17,7 +17,7 @@ mod visit;
 pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
-    binary::body_reader,
+    binary::{body_reader, val_type},
     error::Error,
     index::*,
     module::Module,
@@ -272,6 +272,12 @@ impl<S: Sink> Run<'_, S> {
         self.push_temp(to);
     }
 
+    /// The type of a slot that holds a value of the validator's type `ty`.
+    fn num(&self, ty: wasmparser::ValType) -> Num {
+        // Whatever validation let pass can be converted.
+        val_type(ty, &self.module.types, 0).map_or(Num::u64, num)
+    }
+
     /// An op of one of the numeric classes, as its row describes it.
     fn numeric(&mut self, op: Op) {
         match op.class() {
@@ -316,6 +322,16 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
+    /// An op of the class `multi`.
+    fn multi(&mut self, op: Op, operands: u32, results: usize) {
+        let base = self.place_top(operands);
+        self.truncate(base);
+        self.sink.multi(op, operands, base);
+        for _ in 0..results {
+            self.push_temp(op.result());
+        }
+    }
+
     /// The first slot of a local.
     #[inline]
     fn local_slot(&self, local: u32) -> u32 {
@@ -350,10 +366,11 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
-/// The type of a value of type `ty` in slots. References are handles.
+/// The type of a value of type `ty` in slots. References are handles; the collector has no business with those to functions.
 pub fn num(ty: ValType) -> Num {
     match ty {
         ValType::I32 => Num::u32,
+        ValType::Ref(_) if ty.is_managed() => Num::handle,
         ValType::I64 | ValType::Ref(_) => Num::u64,
         ValType::F32 => Num::f32,
         ValType::F64 => Num::f64,

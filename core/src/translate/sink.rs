@@ -103,6 +103,8 @@ pub trait Sink {
     fn load(&mut self, op: Op, address: Operand, at: MemArg, to: u32);
     /// An op of the class `store`.
     fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg);
+    /// An op of the class `multi`: `operands` operands, and as many results or less, stand at height `base` and above, in their slots.
+    fn multi(&mut self, op: Op, operands: u32, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
     /// An op on vectors that does not touch memory. The immediate is the number of a lane, or those of sixteen bytes.

@@ -1,7 +1,7 @@
 //! One method per operator: numeric ones go by the op table, the others have a method of the same name here or in `control`.
 
 use super::{Loc, Num, Run, Sink, num};
-use crate::{error::Error, index::*, op::Op};
+use crate::{binary::heap_type, error::Error, index::*, op::Op};
 use alloc::vec::Vec;
 use wasmparser::{
     BlockType, FrameKind, FrameStack, HeapType, Ieee32, Ieee64, MemArg, ValType, VisitOperator,
@@ -44,6 +44,14 @@ macro_rules! method {
     (@tail_call $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@reference_types TypedSelectMulti $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
     (@reference_types $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@wide_arithmetic $op:ident {} $visit:ident (arity $operands:literal -> $results:literal)) => {
+        fn $visit(&mut self) -> Self::Output {
+            if self.dead == 0 {
+                self.multi(Op::$op, $operands, $results);
+            }
+            Ok(())
+        }
+    };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
     (numeric $op:ident $visit:ident) => {
@@ -218,8 +226,9 @@ impl<S: Sink> Run<'_, S> {
         self.slots(Op::TableCopy, [to, from], 3, None);
     }
 
-    fn visit_ref_null(&mut self, _: HeapType) {
-        self.push(Loc::Const(0), Num::u64);
+    fn visit_ref_null(&mut self, ty: HeapType) {
+        let is_func = heap_type(ty, &self.module.types, 0).is_ok_and(|ty| ty.is_func());
+        self.push(Loc::Const(0), if is_func { Num::u64 } else { Num::handle });
     }
 
     fn visit_ref_is_null(&mut self) {
@@ -235,7 +244,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn visit_table_get(&mut self, table: u32) {
-        self.slots(Op::TableGet, [table, 0], 1, Some(Num::u64));
+        let ty = num(crate::types::ValType::Ref(self.module.tables[table as usize].element));
+        self.slots(Op::TableGet, [table, 0], 1, Some(ty));
     }
 
     fn visit_table_set(&mut self, table: u32) {

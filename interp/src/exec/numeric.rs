@@ -28,12 +28,20 @@ pub(crate) trait CmpOp: 'static {
     fn holds(a: Self::From, b: Self::From) -> bool;
 }
 
+/// An op with several results.
+pub(crate) trait MultiOp: 'static {
+    /// Computes it from the slots that begin at `base`, and puts the results there.
+    fn compute(r: &mut Regs, base: u16);
+}
+
 /// `dst, a`
 pub(crate) struct Un<O, A, D>(PhantomData<(O, A, D)>);
 /// `dst, a, b`
 pub(crate) struct Bin<O, A, B, D>(PhantomData<(O, A, B, D)>);
 /// `a, b, target`: jumps if the comparison gives `WHEN`.
 pub(crate) struct CmpBr<O, A, B, const WHEN: bool>(PhantomData<(O, A, B)>);
+/// `base`: operands in a row, results in their place.
+pub(crate) struct Multi<O>(PhantomData<O>);
 
 impl<O: UnOp, A: Source, D: Dest> Body for Un<O, A, D> {
     const LEN: usize = SLOT + A::LEN;
@@ -62,6 +70,15 @@ impl<O: CmpOp, A: Source, B: Source, const WHEN: bool> Body for CmpBr<O, A, B, W
     #[inline(always)]
     fn condition(r: &mut Regs) -> Result<bool, Stop> {
         Ok(O::holds(A::get(r, 0), B::get(r, A::LEN)) == WHEN)
+    }
+}
+
+impl<O: MultiOp> Body for Multi<O> {
+    const LEN: usize = SLOT;
+    #[inline(always)]
+    fn run(r: &mut Regs) -> Result<(), Stop> {
+        O::compute(r, r.read(0));
+        Ok(())
     }
 }
 
@@ -126,6 +143,19 @@ macro_rules! op {
             #[inline(always)]
             fn compute(a: $from, b: $from) -> Result<u32, Stop> {
                 Ok(u32::from(num::$name(a, b)))
+            }
+        }
+    };
+    ($name:ident $Name:ident multi($from:literal $to:literal)) => {
+        pub(crate) struct $Name;
+        impl MultiOp for $Name {
+            #[inline(always)]
+            fn compute(r: &mut Regs, base: u16) {
+                let operands: [u64; $from] = core::array::from_fn(|i| r.get(base + i as u16));
+                let results: [u64; $to] = num::$name(operands);
+                for (i, result) in (0..).zip(results) {
+                    r.set(base + i, result);
+                }
             }
         }
     };

@@ -68,6 +68,14 @@ impl Sink for Builder {
         self.emit_store(op, address, value, at);
     }
 
+    fn multi(&mut self, op: Op, operands: u32, base: u32) {
+        self.settle(u32::MAX);
+        let last = self.home(base + operands - 1);
+        self.op(row(op).forms);
+        self.slot(last - (operands - 1));
+        self.forget();
+    }
+
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);

@@ -376,7 +376,7 @@ impl Builder {
 /// The immediate that gives a constant of this type, if there is one.
 fn immediate(ty: Num, bits: u64) -> Option<i32> {
     match ty {
-        Num::u64 => i32::try_from(bits as i64).ok(),
+        Num::u64 | Num::handle => i32::try_from(bits as i64).ok(),
         Num::f64 => {
             let narrow = f64::from_bits(bits) as f32;
             (f64::from(narrow).to_bits() == bits).then_some(narrow.to_bits() as i32)
