@@ -1,8 +1,8 @@
-//! What can be imported and exported besides functions: memories, tables and globals.
+//! What can be imported and exported besides functions: memories, tables and globals. Tags are in `exceptions`.
 
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Val, ValType, store::StoreId,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, ValType, store::StoreId,
 };
 use core::fmt;
 use kinglet_core::{
@@ -22,6 +22,8 @@ pub enum Extern {
     Table(Table),
     /// A memory.
     Memory(Memory),
+    /// A tag.
+    Tag(Tag),
 }
 
 macro_rules! externs {
@@ -70,6 +72,7 @@ externs! {
     Global into_global "global";
     Table into_table "table";
     Memory into_memory "memory";
+    Tag into_tag "tag";
 }
 
 /// A linear memory of a store.

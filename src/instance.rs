@@ -2,7 +2,7 @@
 
 use crate::{
     AsContext, AsContextMut, Error, Extern, ExternType, Func, Global, Memory, Module, Result,
-    StoreContext, StoreContextMut, Table, TypedFunc, WasmParams, WasmResults, func,
+    StoreContext, StoreContextMut, Table, Tag, TypedFunc, WasmParams, WasmResults, func,
     linker::Definition,
     matching::{self, Found},
     store::StoreId,
@@ -129,6 +129,11 @@ impl Instance {
     /// The global that it exports under `name`.
     pub fn get_global(&self, store: impl AsContext, name: &str) -> Option<Global> {
         self.get_export(store, name)?.into_global()
+    }
+
+    /// The tag that it exports under `name`.
+    pub fn get_tag(&self, store: impl AsContext, name: &str) -> Option<Tag> {
+        self.get_export(store, name)?.into_tag()
     }
 
     /// All that it exports, in the order of [`Module::exports`].

@@ -80,6 +80,7 @@ extern crate std;
 
 mod config;
 mod engine;
+mod exceptions;
 mod externals;
 mod func;
 pub mod inspect;
@@ -94,6 +95,7 @@ mod values;
 
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
+pub use exceptions::{ExnRef, ExnRefPre, ExnType, Tag};
 pub use externals::{Extern, Global, Memory, MemoryAccessError, Table};
 pub use func::{
     Budget, Caller, Execution, Func, HostCall, IntoFunc, ResumableCall, ResumableCallOutOfFuel,
@@ -105,12 +107,12 @@ pub use module::Module;
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
 pub use types::{
     ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,
-    TableType,
+    TableType, TagType,
 };
 pub use values::{ExternRef, Ref, V128, Val};
 
 pub use kinglet_core::{
-    error::{Error, ErrorKind, FrameInfo, I32Exit, WasmBacktrace},
+    error::{Error, ErrorKind, FrameInfo, I32Exit, ThrownException, WasmBacktrace},
     module::features::Limits,
     runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
     trap::Trap,

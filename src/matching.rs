@@ -15,6 +15,7 @@ pub(crate) enum Found<'a> {
     Global(GlobalType),
     Table(TableType),
     Memory(MemoryType),
+    Tag(&'a FuncType),
 }
 
 impl<'a> Found<'a> {
@@ -36,6 +37,7 @@ impl<'a> Found<'a> {
                 let memory = store.memory(memory.addr);
                 Found::Memory(MemoryType { minimum: memory.size(), ..*memory.ty() })
             }
+            Extern::Tag(tag) => Found::Tag(store.tag(tag.addr).ty()),
         }
     }
 
@@ -45,6 +47,7 @@ impl<'a> Found<'a> {
             Found::Global(ty) => types::ExternType::Global(ty),
             Found::Table(ty) => types::ExternType::Table(ty),
             Found::Memory(ty) => types::ExternType::Memory(ty),
+            Found::Tag(ty) => types::ExternType::Tag(ty.clone()),
         }
     }
 }
@@ -56,6 +59,7 @@ impl<'a> From<&'a types::ExternType> for Found<'a> {
             types::ExternType::Global(ty) => Found::Global(*ty),
             types::ExternType::Table(ty) => Found::Table(*ty),
             types::ExternType::Memory(ty) => Found::Memory(*ty),
+            types::ExternType::Tag(ty) => Found::Tag(ty),
         }
     }
 }
@@ -67,6 +71,7 @@ pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
         (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
         (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
+        (module::ImportType::Tag(ty), Found::Tag(found)) => import.module.signature(ty) == found,
         _ => false,
     };
     if fits { Ok(()) } else { Err(incompatible(import, found.to_type().into())) }

@@ -319,6 +319,30 @@ impl fmt::Display for MemoryType {
     }
 }
 
+/// The type of a tag: a function type, whose parameters are what an exception carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TagType(pub(crate) FuncType);
+
+impl TagType {
+    /// The type of tags of exceptions that carry the parameters of `ty`, which has no results.
+    pub fn new(ty: FuncType) -> TagType {
+        TagType(ty)
+    }
+
+    /// The function type.
+    pub fn ty(&self) -> &FuncType {
+        &self.0
+    }
+}
+
+impl fmt::Display for TagType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(tag")?;
+        self.0.params().try_for_each(|ty| write!(f, " (param {ty})"))?;
+        f.write_str(")")
+    }
+}
+
 /// The type of something that can be imported or exported.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -331,6 +355,8 @@ pub enum ExternType {
     Table(TableType),
     /// A memory.
     Memory(MemoryType),
+    /// A tag.
+    Tag(TagType),
 }
 
 macro_rules! extern_types {
@@ -367,12 +393,6 @@ macro_rules! extern_types {
                 match self { $( ExternType::$variant(ty) => ty.fmt(f), )* }
             }
         }
-
-        impl From<types::ExternType> for ExternType {
-            fn from(ty: types::ExternType) -> ExternType {
-                match ty { $( types::ExternType::$variant(ty) => ExternType::$variant($ty(ty)), )* }
-            }
-        }
     };
 }
 
@@ -381,6 +401,19 @@ extern_types! {
     Global GlobalType global unwrap_global "global";
     Table TableType table unwrap_table "table";
     Memory MemoryType memory unwrap_memory "memory";
+    Tag TagType tag unwrap_tag "tag";
+}
+
+impl From<types::ExternType> for ExternType {
+    fn from(ty: types::ExternType) -> ExternType {
+        match ty {
+            types::ExternType::Func(ty) => ExternType::Func(FuncType(ty)),
+            types::ExternType::Global(ty) => ExternType::Global(GlobalType(ty)),
+            types::ExternType::Table(ty) => ExternType::Table(TableType(ty)),
+            types::ExternType::Memory(ty) => ExternType::Memory(MemoryType(ty)),
+            types::ExternType::Tag(ty) => ExternType::Tag(TagType(FuncType(ty))),
+        }
+    }
 }
 
 /// Something that a module imports: the two names that it is looked up by, and what it has to be.

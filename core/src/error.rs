@@ -228,6 +228,7 @@ macro_rules! from_errors {
 
 from_errors! {
     I32Exit;
+    ThrownException;
     Box<dyn StdError + Send + Sync>;
     fmt::Error;
     core::str::Utf8Error;
@@ -298,6 +299,19 @@ impl fmt::Display for I32Exit {
 }
 
 impl StdError for I32Exit {}
+
+/// An exception that no guest has caught is on its way through the host. The store holds it: whoever wants to end its way
+/// takes it from there, everybody else returns the error on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThrownException;
+
+impl fmt::Display for ThrownException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("thrown Wasm exception")
+    }
+}
+
+impl StdError for ThrownException {}
 
 /// The guest's stack, innermost frame first.
 #[derive(Clone, Debug)]

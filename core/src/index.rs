@@ -28,6 +28,8 @@ newtypes! {
     MemoryIdx;
     /// A global of a module, imported ones first.
     GlobalIdx;
+    /// A tag of a module, imported ones first.
+    TagIdx;
     /// An element segment of a module.
     ElemIdx;
     /// A data segment of a module.
@@ -43,6 +45,8 @@ newtypes! {
     MemoryAddr;
     /// A global of a store.
     GlobalAddr;
+    /// A tag of a store.
+    TagAddr;
     /// An instance of a store.
     InstanceAddr;
     /// A host value of a store that an `externref` names.

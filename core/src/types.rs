@@ -528,4 +528,6 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag, by the function type whose parameters its exceptions carry.
+    Tag(FuncType),
 }

@@ -168,7 +168,11 @@ fn show_type(ty: &ExternType) -> String {
                 ty.page_size()
             )
         }
-        _ => "tag".to_owned(),
+        ExternType::Tag(ty) => {
+            let params: Vec<String> = ty.ty().params().map(|ty| ty.to_string()).collect();
+            format!("tag ({})", params.join(", "))
+        }
+        _ => "something unknown".to_owned(),
     }
 }
 

@@ -80,6 +80,9 @@ impl Decoder<'_> {
                     global_type(global.ty, types, at)
                 })?;
             }
+            Payload::TagSection(section) => {
+                append(&mut module.tags, section, |tag, _| Ok(TypeIdx(tag.func_type_idx)))?;
+            }
             Payload::ExportSection(section) => {
                 module.exports = collect(section, export)?;
                 let mut by_name: Box<[u32]> = (0..module.exports.len() as u32).collect();
@@ -122,6 +125,9 @@ impl Decoder<'_> {
             }
             Payload::GlobalSection(section) => {
                 check_section(section, module.globals.len(), limits.max_globals, "globals")
+            }
+            Payload::TagSection(section) => {
+                check_section(section, module.tags.len(), limits.max_tags, "tags")
             }
             Payload::ExportSection(section) => {
                 check_section(section, 0, limits.max_exports, "exports")
@@ -167,7 +173,7 @@ impl Decoder<'_> {
         let offset = section.range().start;
         let mut imports: Vec<Import> = Vec::new();
         let (mut funcs, mut tables) = (Vec::new(), Vec::new());
-        let (mut memories, mut globals) = (Vec::new(), Vec::new());
+        let (mut memories, mut globals, mut tags) = (Vec::new(), Vec::new(), Vec::new());
         for import in section.into_imports_with_offsets() {
             let (at, import) = import.map_err(error)?;
             let ty = match import.ty {
@@ -190,7 +196,11 @@ impl Decoder<'_> {
                     globals.push(ty);
                     ImportType::Global(ty)
                 }
-                wasmparser::TypeRef::Tag(_) | wasmparser::TypeRef::FuncExact(_) => {
+                wasmparser::TypeRef::Tag(ty) => {
+                    tags.push(TypeIdx(ty.func_type_idx));
+                    ImportType::Tag(TypeIdx(ty.func_type_idx))
+                }
+                wasmparser::TypeRef::FuncExact(_) => {
                     return Err(unsupported(format_args!("this kind of import"), at));
                 }
             };
@@ -208,14 +218,17 @@ impl Decoder<'_> {
         check(tables.len() as u64, limits.max_tables, "tables", offset)?;
         check(memories.len() as u64, limits.max_memories, "memories", offset)?;
         check(globals.len() as u64, limits.max_globals, "globals", offset)?;
+        check(tags.len() as u64, limits.max_tags, "tags", offset)?;
         self.module.imported_funcs = funcs.len() as u32;
         self.module.imported_tables = tables.len() as u32;
         self.module.imported_memories = memories.len() as u32;
         self.module.imported_globals = globals.len() as u32;
+        self.module.imported_tags = tags.len() as u32;
         self.module.funcs = funcs.into();
         self.module.tables = tables.into();
         self.module.memories = memories.into();
         self.module.globals = globals.into();
+        self.module.tags = tags.into();
         self.module.imports = imports.into();
         Ok(())
     }
@@ -301,7 +314,8 @@ fn export(export: wasmparser::Export<'_>, offset: u64) -> Result<Export, Error> 
         wasmparser::ExternalKind::Table => ExportItem::Table(TableIdx(export.index)),
         wasmparser::ExternalKind::Memory => ExportItem::Memory(MemoryIdx(export.index)),
         wasmparser::ExternalKind::Global => ExportItem::Global(GlobalIdx(export.index)),
-        wasmparser::ExternalKind::Tag | wasmparser::ExternalKind::FuncExact => {
+        wasmparser::ExternalKind::Tag => ExportItem::Tag(TagIdx(export.index)),
+        wasmparser::ExternalKind::FuncExact => {
             return Err(unsupported(format_args!("this kind of export"), offset));
         }
     };

@@ -30,6 +30,8 @@ macro_rules! for_each_feature {
             /// Operators on vectors that may differ between hosts. Here they do not: they give what the specification's deterministic profile
             /// prescribes.
             relaxed_simd, wasm_relaxed_simd, RELAXED_SIMD, "relaxed-simd", true;
+            /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
+            exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
             /// Import sections that name a module, or a module and a type, once for many imports.
@@ -49,7 +51,6 @@ macro_rules! for_each_unsupported {
         $consumer! {
             THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
-            EXCEPTIONS "exception handling";
             LEGACY_EXCEPTIONS "legacy exception handling";
             FUNCTION_REFERENCES "typed function references";
             GC "garbage collection";
@@ -119,6 +120,8 @@ pub struct Limits {
     pub max_memories: u32,
     /// Globals, imported ones included.
     pub max_globals: u32,
+    /// Tags, imported ones included.
+    pub max_tags: u32,
     /// Element segments.
     pub max_element_segments: u32,
     /// Data segments.
@@ -151,6 +154,7 @@ impl Default for Limits {
             max_tables: 100,
             max_memories: 100,
             max_globals: 1_000_000,
+            max_tags: 1_000_000,
             max_element_segments: 100_000,
             max_data_segments: 100_000,
             max_params: 1_000,
@@ -181,6 +185,7 @@ impl Limits {
             max_tables: 10,
             max_memories: 10,
             max_globals: 1_000,
+            max_tags: 1_000,
             max_element_segments: 1_000,
             max_data_segments: 1_000,
             max_params: 32,

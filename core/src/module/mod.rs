@@ -55,6 +55,10 @@ pub struct Module {
     pub imported_globals: u32,
     /// Initial values of the globals that are not imported.
     pub global_inits: Box<[ConstExpr]>,
+    /// Type of each tag, by [`TagIdx`]: its parameters are what an exception carries.
+    pub tags: Box<[TypeIdx]>,
+    /// How many tags are imported.
+    pub imported_tags: u32,
     /// Element segments, by [`ElemIdx`].
     pub elems: Box<[Elem]>,
     /// Data segments, by [`DataIdx`].
@@ -89,6 +93,8 @@ pub enum ImportType {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag.
+    Tag(TypeIdx),
 }
 
 /// An export: a name for an item of the module.
@@ -111,6 +117,8 @@ pub enum ExportItem {
     Memory(MemoryIdx),
     /// A global.
     Global(GlobalIdx),
+    /// A tag.
+    Tag(TagIdx),
 }
 
 /// A function body: where it is in the binary, and what validation found out about it.
@@ -214,6 +222,11 @@ impl Module {
         }
     }
 
+    /// The type of tag `tag`.
+    pub fn tag_type(&self, tag: TagIdx) -> &FuncType {
+        self.signature(self.tags[tag.at()])
+    }
+
     /// The body of function `func`, `None` if it is imported.
     pub fn body(&self, func: FuncIdx) -> Option<&Body> {
         self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
@@ -242,6 +255,7 @@ impl Module {
             ImportType::Table(ty) => ExternType::Table(ty),
             ImportType::Memory(ty) => ExternType::Memory(ty),
             ImportType::Global(ty) => ExternType::Global(ty),
+            ImportType::Tag(ty) => ExternType::Tag(self.signature(ty).clone()),
         }
     }
 
@@ -252,6 +266,7 @@ impl Module {
             ExportItem::Table(i) => ExternType::Table(self.tables[i.at()]),
             ExportItem::Memory(i) => ExternType::Memory(self.memories[i.at()]),
             ExportItem::Global(i) => ExternType::Global(self.globals[i.at()]),
+            ExportItem::Tag(i) => ExternType::Tag(self.tag_type(i).clone()),
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum ExternVal {
     Memory(MemoryAddr),
     /// A global.
     Global(GlobalAddr),
+    /// A tag.
+    Tag(TagAddr),
 }
 
 /// An instance of a module (spec, 4.2.5). It does not change once it exists; what can change is its objects.
@@ -67,7 +69,7 @@ pub struct Instance {
     pub module: Shared<Module>,
     /// The executable form of the module.
     pub code: Shared<dyn Code>,
-    /// Addresses of imported functions, then of all tables, memories and globals.
+    /// Addresses of imported functions, then of all tables, memories, globals and tags.
     addrs: Box<[u32]>,
     /// Keep what `vm` points to alive.
     _types: Shared<TypeIds>,
@@ -98,8 +100,13 @@ impl Instance {
 
     /// The address of one of its globals.
     pub fn global(&self, index: GlobalIdx) -> GlobalAddr {
-        let globals = self.addrs.len() - self.module.globals.len();
-        GlobalAddr(self.addrs[globals + index.at()])
+        let before = self.addrs.len() - self.module.globals.len() - self.module.tags.len();
+        GlobalAddr(self.addrs[before + index.at()])
+    }
+
+    /// The address of one of its tags.
+    pub fn tag(&self, index: TagIdx) -> TagAddr {
+        TagAddr(self.addrs[self.addrs.len() - self.module.tags.len() + index.at()])
     }
 
     fn local_func(&self, index: FuncIdx) -> VmFunc {
@@ -141,6 +148,9 @@ impl StoreInner {
         for ty in &module.memories[module.imported_memories as usize..] {
             space.memories.push(self.create_memory(data, *ty)?.0);
         }
+        for ty in &module.tags[module.imported_tags as usize..] {
+            space.tags.push(self.add_tag(module.signature(*ty).clone(), program.types[ty.at()]).0);
+        }
         // From here on nothing fails before the instance exists: functions may be referred to.
         let mut funcs = LocalFuncs::default();
         for &func in &*program.exported_funcs {
@@ -175,7 +185,7 @@ impl StoreInner {
     }
 
     fn link(&self, addr: InstanceAddr, program: &Program, space: AddressSpace) -> Instance {
-        let AddressSpace { funcs, tables, memories, globals } = space;
+        let AddressSpace { funcs, tables, memories, globals, tags } = space;
         let mut pointers = Vec::with_capacity(globals.len() + tables.len() + memories.len().max(1));
         pointers.extend(globals.iter().map(|&i| self.globals[i as usize].cell().cast::<()>()));
         pointers.extend(tables.iter().map(|&i| self.tables[i as usize].vm().cast::<()>()));
@@ -185,8 +195,8 @@ impl StoreInner {
         }
         let pointers = VmPointers(pointers.into());
         let mut addrs = funcs;
-        addrs.reserve_exact(tables.len() + memories.len() + globals.len());
-        addrs.extend(tables.iter().chain(&memories).chain(&globals));
+        addrs.reserve_exact(tables.len() + memories.len() + globals.len() + tags.len());
+        addrs.extend(tables.iter().chain(&memories).chain(&globals).chain(&tags));
         let addrs: Box<[u32]> = addrs.into();
         let first = pointers.0.as_ptr();
         let vm = VmInstance {
@@ -278,6 +288,7 @@ impl StoreInner {
             ExportItem::Table(i) => ExternVal::Table(instance.table(i)),
             ExportItem::Memory(i) => ExternVal::Memory(instance.memory(i)),
             ExportItem::Global(i) => ExternVal::Global(instance.global(i)),
+            ExportItem::Tag(i) => ExternVal::Tag(instance.tag(i)),
         }
     }
 }
@@ -301,6 +312,7 @@ struct AddressSpace {
     tables: Vec<u32>,
     memories: Vec<u32>,
     globals: Vec<u32>,
+    tags: Vec<u32>,
 }
 
 impl AddressSpace {
@@ -310,6 +322,7 @@ impl AddressSpace {
             tables: Vec::with_capacity(module.tables.len()),
             memories: Vec::with_capacity(module.memories.len()),
             globals: Vec::with_capacity(module.globals.len()),
+            tags: Vec::with_capacity(module.tags.len()),
         };
         for import in imports {
             match import {
@@ -317,6 +330,7 @@ impl AddressSpace {
                 ExternVal::Table(addr) => space.tables.push(addr.0),
                 ExternVal::Memory(addr) => space.memories.push(addr.0),
                 ExternVal::Global(addr) => space.globals.push(addr.0),
+                ExternVal::Tag(addr) => space.tags.push(addr.0),
             }
         }
         space

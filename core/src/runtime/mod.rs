@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
+//! | [`exception`] | tags and exceptions |
 //! | [`instance`] | instances, and how they come to be |
 //! | [`gc`] | the managed heap |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
@@ -11,6 +12,7 @@
 //! | [`registry`] | ids of function types |
 
 pub mod bulk;
+pub mod exception;
 pub mod func;
 pub mod gc;
 pub mod instance;
@@ -26,6 +28,7 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+use exception::{Exception, Tag};
 use func::HostFunc;
 use gc::Heap;
 use instance::{Instance, InstanceEntry};
@@ -96,6 +99,9 @@ pub struct StoreInner {
     tables: Vec<Table>,
     memories: Vec<Memory>,
     globals: Vec<Global>,
+    tags: Vec<Tag>,
+    exceptions: Vec<Exception>,
+    pending_exception: Option<u32>,
     instances: Vec<InstanceEntry>,
     externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
@@ -126,6 +132,9 @@ impl StoreInner {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            exceptions: Vec::new(),
+            pending_exception: None,
             instances: Vec::new(),
             externs: Vec::new(),
             limiter: None,

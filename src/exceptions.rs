@@ -1,0 +1,312 @@
+//! Tags and exceptions.
+
+use crate::{
+    AsContext, AsContextMut, Engine, Error, FuncType, Result, Store, StoreContextMut, TagType,
+    ThrownException, Val, ValType,
+    store::StoreId,
+    values::{check_vals, read_slots, write_slots},
+};
+use alloc::vec;
+use kinglet_core::{
+    index::TagAddr,
+    runtime::{StoreInner, exception},
+    types,
+    types::slot_count,
+};
+
+/// A tag of a store: tells exceptions apart, and says what they carry.
+///
+/// Methods panic if they are given another store.
+///
+/// ```
+/// use kinglet::{Engine, FuncType, Store, Tag, TagType, ValType};
+///
+/// let engine = Engine::default();
+/// let mut store = Store::new(&engine, ());
+/// let ty = TagType::new(FuncType::new(&engine, [ValType::I32], []));
+/// let tag = Tag::new(&mut store, &ty)?;
+/// assert_eq!(tag.ty(&store).ty().params().len(), 1);
+/// assert!(!Tag::eq(&tag, &Tag::new(&mut store, &ty)?, &store));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Tag {
+    pub(crate) store: StoreId,
+    pub(crate) addr: TagAddr,
+}
+
+impl Tag {
+    /// A tag that is different from all others.
+    ///
+    /// # Errors
+    /// The type has results.
+    pub fn new(mut store: impl AsContextMut, ty: &TagType) -> Result<Tag> {
+        let store = store.as_context_mut();
+        check_no_results(ty)?;
+        let addr = {
+            let registry = store.engine().types().clone();
+            store.inner.add_host_tag(&registry, ty.ty().0.clone())
+        };
+        Ok(Tag { store: StoreId::of(store.inner), addr })
+    }
+
+    /// The type.
+    pub fn ty(&self, store: impl AsContext) -> TagType {
+        TagType::new(FuncType(self.core(store.as_context().inner).ty().clone()))
+    }
+
+    /// Whether both are the same tag: one that has been exported and imported is the same.
+    pub fn eq(a: &Tag, b: &Tag, store: impl AsContext) -> bool {
+        let inner = store.as_context().inner;
+        a.store.check(inner);
+        b.store.check(inner);
+        a.addr == b.addr
+    }
+
+    fn core<'a>(&self, inner: &'a StoreInner) -> &'a exception::Tag {
+        self.store.check(inner);
+        inner.tag(self.addr)
+    }
+}
+
+fn check_no_results(ty: &TagType) -> Result<()> {
+    if ty.ty().results().len() == 0 {
+        Ok(())
+    } else {
+        Err(Error::msg("the type of a tag has no results"))
+    }
+}
+
+/// The type of exceptions: of what they carry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExnType(TagType);
+
+impl ExnType {
+    /// The type of exceptions that carry such values.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn new(engine: &Engine, fields: impl IntoIterator<Item = ValType>) -> Result<ExnType> {
+        Ok(ExnType(TagType::new(FuncType::new(engine, fields, []))))
+    }
+
+    /// The type of exceptions with a tag of this type.
+    ///
+    /// # Errors
+    /// The type has results.
+    pub fn from_tag_type(tag: &TagType) -> Result<ExnType> {
+        check_no_results(tag)?;
+        Ok(ExnType(tag.clone()))
+    }
+
+    /// The type of a tag of such exceptions.
+    pub fn tag_type(&self) -> TagType {
+        self.0.clone()
+    }
+
+    /// Types of the values, in order.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = ValType> + '_ {
+        self.0.ty().params()
+    }
+
+    fn core(&self) -> &[ValType] {
+        self.0.ty().0.params()
+    }
+}
+
+/// What it takes to make exceptions of a type.
+#[derive(Clone, Debug)]
+pub struct ExnRefPre {
+    store: StoreId,
+    ty: ExnType,
+}
+
+impl ExnRefPre {
+    /// Prepares to make exceptions of this type.
+    pub fn new(mut store: impl AsContextMut, ty: ExnType) -> ExnRefPre {
+        ExnRefPre { store: StoreId::of(store.as_context_mut().inner), ty }
+    }
+}
+
+/// A reference to an exception. It belongs to a store.
+///
+/// Methods panic if they are given another store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExnRef {
+    store: StoreId,
+    handle: u32,
+}
+
+impl ExnRef {
+    /// Makes an exception. It is on its way once somebody [throws](Store::throw) it.
+    ///
+    /// # Errors
+    /// The values are not of the types of the tag, the tag is not of the type of `pre`, or there is no room for the
+    /// exception.
+    pub fn new(
+        mut store: impl AsContextMut,
+        pre: &ExnRefPre,
+        tag: &Tag,
+        fields: &[Val],
+    ) -> Result<ExnRef> {
+        let StoreContextMut { inner, .. } = store.as_context_mut();
+        pre.store.check(inner);
+        let types = tag.core(inner).ty().params();
+        if types != pre.ty.core() {
+            return Err(Error::msg("the tag is not of the type of the exception"));
+        }
+        check_vals(fields, types, "field")?;
+        let mut slots = vec![0; slot_count(types) as usize];
+        write_slots(fields, &mut slots, tag.store);
+        let handle = inner.new_exception(tag.addr, &slots)?;
+        Ok(ExnRef { store: tag.store, handle })
+    }
+
+    /// The tag.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn tag(&self, mut store: impl AsContextMut) -> Result<Tag> {
+        let (addr, _) = self.core(store.as_context_mut().inner);
+        Ok(Tag { store: self.store, addr })
+    }
+
+    /// The type.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn ty(&self, store: impl AsContext) -> Result<ExnType> {
+        let (addr, _) = self.core(store.as_context().inner);
+        Ok(ExnType(Tag { store: self.store, addr }.ty(store)))
+    }
+
+    /// The value at `index` of those that it carries.
+    ///
+    /// # Errors
+    /// It has no such value.
+    pub fn field(&self, store: impl AsContextMut, index: usize) -> Result<Val> {
+        self.fields(store)?
+            .nth(index)
+            .ok_or_else(|| Error::msg(alloc::format!("an exception has no field {index}")))
+    }
+
+    /// The values that it carries.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn fields(
+        &self,
+        mut store: impl AsContextMut,
+    ) -> Result<impl ExactSizeIterator<Item = Val>> {
+        let inner = store.as_context_mut().inner;
+        let (tag, slots) = self.core(inner);
+        let types: &[types::ValType] = inner.tag(tag).ty().params();
+        let vals: vec::Vec<Val> = read_slots(types, slots, self.store).collect();
+        Ok(vals.into_iter())
+    }
+
+    fn core<'a>(&self, inner: &'a StoreInner) -> (TagAddr, &'a [u64]) {
+        self.store.check(inner);
+        inner.exception(self.handle)
+    }
+
+    pub(crate) fn handle(exception: Option<ExnRef>, store: StoreId) -> u32 {
+        exception.map_or(0, |exception| {
+            exception.store.check_same(store);
+            exception.handle
+        })
+    }
+
+    pub(crate) fn from_handle(handle: u32, store: StoreId) -> Option<ExnRef> {
+        (handle != 0).then_some(ExnRef { store, handle })
+    }
+}
+
+/// Exceptions on their way through the host: see [`ThrownException`].
+impl<T: 'static> Store<T> {
+    /// Begins to throw an exception, or goes on throwing it: a host function returns the error that it answers.
+    ///
+    /// ```
+    /// use kinglet::{
+    ///     AsContextMut, Caller, Engine, ExnRef, ExnRefPre, ExnType, Func, FuncType, Instance, Module, Store, Tag, TagType,
+    ///     ThrownException, Val, ValType,
+    /// };
+    ///
+    /// let engine = Engine::default();
+    /// let module = Module::new(
+    ///     &engine,
+    ///     r#"(module
+    ///         (import "host" "failed" (tag $failed (param i32)))
+    ///         (import "host" "f" (func $f (param i32)))
+    ///         (func (export "caught") (param i32) (result i32)
+    ///             (block $handler (result i32)
+    ///                 (try_table (catch $failed $handler) (call $f (local.get 0)))
+    ///                 (i32.const 0)))
+    ///         (export "f" (func $f)))"#,
+    /// )?;
+    /// let mut store = Store::new(&engine, ());
+    /// let failed = Tag::new(&mut store, &TagType::new(FuncType::new(&engine, [ValType::I32], [])))?;
+    /// let f = Func::wrap(&mut store, move |mut caller: Caller<'_, ()>, n: i32| -> kinglet::Result<()> {
+    ///     let ty = ExnType::from_tag_type(&failed.ty(&caller))?;
+    ///     let pre = ExnRefPre::new(&mut caller, ty);
+    ///     let exception = ExnRef::new(&mut caller, &pre, &failed, &[Val::I32(n + 1)])?;
+    ///     Ok(caller.as_context_mut().throw(exception)?)
+    /// });
+    /// let instance = Instance::new(&mut store, &module, &[failed.into(), f.into()])?;
+    ///
+    /// let caught = instance.get_typed_func::<i32, i32>(&mut store, "caught")?;
+    /// assert_eq!(caught.call(&mut store, 5)?, 6);
+    ///
+    /// let f = instance.get_typed_func::<i32, ()>(&mut store, "f")?;
+    /// assert!(f.call(&mut store, 5).unwrap_err().is::<ThrownException>());
+    /// let exception = store.take_pending_exception().unwrap();
+    /// assert!(Tag::eq(&exception.tag(&mut store)?, &failed, &store));
+    /// assert_eq!(exception.field(&mut store, 0)?.unwrap_i32(), 6);
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Always.
+    ///
+    /// # Panics
+    /// If the exception belongs to another store.
+    pub fn throw<R>(&mut self, exception: ExnRef) -> Result<R, ThrownException> {
+        self.as_context_mut().throw(exception)
+    }
+
+    /// Takes the exception that is on its way through the host, which is over with that. There is one where a
+    /// [`ThrownException`] is the error.
+    pub fn take_pending_exception(&mut self) -> Option<ExnRef> {
+        self.as_context_mut().take_pending_exception()
+    }
+
+    /// Whether an exception is on its way through the host.
+    pub fn has_pending_exception(&self) -> bool {
+        self.as_context().inner.has_pending_exception()
+    }
+}
+
+impl<T: 'static> StoreContextMut<'_, T> {
+    /// As [`Store::throw`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn throw<R>(&mut self, exception: ExnRef) -> Result<R, ThrownException> {
+        let handle = ExnRef::handle(Some(exception), StoreId::of(self.inner));
+        Err(self.inner.throw(handle))
+    }
+
+    /// As [`Store::take_pending_exception`].
+    pub fn take_pending_exception(&mut self) -> Option<ExnRef> {
+        let handle = self.inner.take_pending_exception()?;
+        ExnRef::from_handle(handle, StoreId::of(self.inner))
+    }
+
+    /// As [`Store::has_pending_exception`].
+    pub fn has_pending_exception(&self) -> bool {
+        self.inner.has_pending_exception()
+    }
+}
