@@ -1,5 +1,6 @@
 //! Modules that are valid and do something.
 
+use crate::observe::{FUEL, ITERATIONS};
 use arbitrary::{Result, Unstructured};
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 
@@ -8,8 +9,8 @@ use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices,
 pub(crate) enum Ending {
     /// It may loop forever, but not when it is instantiated.
     Open,
-    /// It traps after so many calls and iterations, whoever runs it.
-    Bounded(u32),
+    /// It traps after a number of calls and iterations, whoever runs it; the number is the global [`FUEL`].
+    Bounded,
 }
 
 /// A module with what this version supports, whose results do not depend on who runs it. `None` if `data` is too short.
@@ -26,10 +27,60 @@ pub(crate) fn invalid_module(data: &[u8]) -> Option<Vec<u8>> {
 
 fn generate(u: &mut Unstructured<'_>, ending: Ending) -> Result<Vec<u8>> {
     let mut module = Module::new(config(u, ending)?, u)?;
-    if let Ending::Bounded(fuel) = ending {
-        module.ensure_termination(fuel).expect("all bodies are generated");
+    if ending == Ending::Open {
+        return Ok(module.to_bytes());
     }
-    Ok(module.to_bytes())
+    let fuel = module.ensure_termination(ITERATIONS).expect("all bodies are generated");
+    Ok(export_global(module.to_bytes(), fuel))
+}
+
+/// Exports a global of a module as [`FUEL`], if it exports anything.
+fn export_global(wasm: Vec<u8>, global: u32) -> Vec<u8> {
+    const EXPORTS: u8 = 7;
+    let mut at = HEADER;
+    while at < wasm.len() {
+        let (size, start) = leb(&wasm, at + 1);
+        let end = start + size as usize;
+        if wasm[at] == EXPORTS {
+            let (count, first) = leb(&wasm, start);
+            let mut exports = to_leb(count + 1);
+            exports.extend(&wasm[first..end]);
+            exports.push(FUEL.len() as u8);
+            exports.extend(FUEL.as_bytes());
+            exports.push(3);
+            exports.extend(to_leb(global));
+            let size = to_leb(exports.len() as u32);
+            return [&wasm[..=at], &size, &exports, &wasm[end..]].concat();
+        }
+        at = end;
+    }
+    wasm
+}
+
+/// Bytes in front of the first section.
+const HEADER: usize = 8;
+
+/// The number that begins at `at`, and where it ends.
+fn leb(bytes: &[u8], mut at: usize) -> (u32, usize) {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        number |= u32::from(bytes[at] & 0x7f) << shift;
+        shift += 7;
+        at += 1;
+        if bytes[at - 1] < 0x80 {
+            return (number, at);
+        }
+    }
+}
+
+fn to_leb(mut number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
@@ -44,39 +95,35 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         _ => &[Numeric, Variable, Parametric, Control, Memory, Reference, Table, Aggregate],
     };
     let page = 1 << 16;
-    // wasmi 2.0 crashes at tail calls of imported functions.
-    let tail_calls = u.arbitrary()?;
-    let imports = if tail_calls && ending != Ending::Open { 0 } else { 8 };
     Ok(Config {
         allow_start_export: ending != Ending::Open,
         allowed_instructions: InstructionKinds::new(kinds),
         // The code that makes NaNs canonical hides most of what is around it.
         allow_floats: u.ratio(2, 3)?,
         canonicalize_nans: true,
-        // wasmi 2.0 gets `select` on `i32.eqz` wrong, which is how traps are avoided.
-        disallow_traps: ending == Ending::Open && u.arbitrary()?,
+        disallow_traps: u.ratio(1, 3)?,
         export_everything: true,
         max_data_segments: 4,
         max_element_segments: 4,
         max_elements: 20,
         max_exports: 100,
-        max_funcs: u.int_in_range(1..=12)?,
+        max_funcs: u.int_in_range(3..=10)?,
         max_globals: u.int_in_range(0..=8)?,
-        max_imports: imports,
-        max_instructions: u.int_in_range(10..=1000)?,
+        max_imports: 8,
+        max_instructions: u.int_in_range(10..=400)?,
         max_memories: u.int_in_range(0..=3)?,
-        max_memory32_bytes: 8 * page,
-        max_memory64_bytes: 8 * u128::from(page),
+        max_memory32_bytes: 4 * page,
+        max_memory64_bytes: 4 * u128::from(page),
         max_nesting_depth: 8,
         max_table_elements: 200,
         max_tables: u.int_in_range(0..=3)?,
-        max_type_size: 20,
         max_types: 12,
         memory64_enabled: u.arbitrary()?,
         memory_offset_choices: MemoryOffsetChoices(70, 20, 10),
-        min_funcs: 1,
-        min_imports: u.int_in_range(0..=imports / 2)?,
-        tail_call_enabled: tail_calls,
+        min_funcs: 3,
+        min_types: 3,
+        tail_call_enabled: u.arbitrary()?,
+        wide_arithmetic_enabled: u.arbitrary()?,
         // Not in this version.
         compact_imports_enabled: false,
         custom_page_sizes_enabled: false,
@@ -85,7 +132,6 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         relaxed_simd_enabled: false,
         simd_enabled: false,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
         ..Config::default()
     })
 }

@@ -1,6 +1,6 @@
 //! Runs targets on inputs that it makes from seeds, without cargo-fuzz.
 
-use kinglet_fuzz::{Rng, Target};
+use kinglet_fuzz::{Rng, Target, executions};
 use std::{env, fs, io::Write, panic, process::ExitCode, time::Instant};
 
 const USAGE: &str = "usage:
@@ -41,7 +41,11 @@ fn run(name: &str, from: u64, count: u64) -> Result<ExitCode, String> {
             }
         }
     }
-    println!("{name}: {count} seeds, {failures} failures, {:.0?}", start.elapsed());
+    let executions = executions();
+    println!(
+        "{name}: {count} seeds, {executions} executions compared, {failures} failures, {:.0?}",
+        start.elapsed()
+    );
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -58,9 +62,9 @@ fn check(name: &str, file: &str) -> Result<ExitCode, String> {
 }
 
 fn target(name: &str) -> Result<Target, String> {
-    let found = Target::ALL.into_iter().find(|target| target.name == name);
-    found.ok_or_else(|| {
-        let names = Target::ALL.map(|target| target.name).join(", ");
+    let found = Target::ALL.iter().find(|target| target.name == name);
+    found.copied().ok_or_else(|| {
+        let names = Target::ALL.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
         format!("unknown target {name}; there are: all, {names}")
     })
 }

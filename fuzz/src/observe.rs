@@ -7,36 +7,53 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A value. Of references only whether they are null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A value, as far as it can be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Value {
     I32(i32),
     I64(i64),
     F32(u32),
     F64(u64),
+    V128(u128),
     Null(Reference),
+    I31(i32),
+    /// A number of the host.
+    Host(u32),
+    /// A structure, with its fields unless it is deep inside of others.
+    Struct(Vec<Value>),
+    /// The length of an array, and its first elements unless it is deep inside of others.
+    Array(u32, Vec<Value>),
+    /// A reference to anything else.
     NonNull(Reference),
 }
 
-/// The type of a value.
+/// The type of a value that can be made here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     I32,
     I64,
     F32,
     F64,
+    V128,
+    /// A reference that may be null.
     Ref(Reference),
+    /// One that may be a number of 31 bits, and may be null or not.
+    I31(bool),
+    /// One that may be a value of the host, and may be null or not.
+    Host(bool),
 }
 
-/// The type of a reference.
+/// The hierarchy that a reference is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reference {
     Func,
     Extern,
+    Any,
+    Exn,
 }
 
 impl Value {
-    /// The value of a type that has these bits, or null.
+    /// A value of a type, made from these bits.
     pub(crate) fn from_bits(kind: Kind, bits: u64) -> Value {
         match kind {
             Kind::I32 => Value::I32(bits as i32),
@@ -44,16 +61,31 @@ impl Value {
             // Not NaN: what becomes of its payload is not determined.
             Kind::F32 => Value::F32((bits as i32 as f32).to_bits()),
             Kind::F64 => Value::F64((bits as i64 as f64).to_bits()),
+            // Not NaN either, as lanes of whatever type.
+            Kind::V128 => Value::V128(u128::from(bits & LANES) << 64 | u128::from(!bits & LANES)),
             Kind::Ref(reference) => Value::Null(reference),
+            Kind::I31(true) if bits.is_multiple_of(4) => Value::Null(Reference::Any),
+            Kind::I31(_) => Value::I31((bits as i32) << 1 >> 1),
+            Kind::Host(true) if bits.is_multiple_of(4) => Value::Null(Reference::Extern),
+            Kind::Host(_) => Value::Host(bits as u32),
         }
     }
 }
+
+/// Bits that make no NaN of a lane.
+const LANES: u64 = 0xbfff_ffff_bfff_ffff;
+
+/// How deep structures and arrays are looked into, and how many elements are.
+pub(crate) const DEPTH: u32 = 3;
+pub(crate) const ELEMENTS: u32 = 8;
 
 /// Why a call did not return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// A trap, by the name that it has in all engines.
     Trap(String),
+    /// An exception that nobody caught, and what it carries.
+    Exception(Vec<Value>),
     /// It got as far as the engine's limits on stack, memory or fuel let it, which differ from engine to engine.
     Exhausted(String),
     /// Anything else, such as an import that does not match.
@@ -69,6 +101,9 @@ pub(crate) enum Item {
     /// Size, hash of which elements are null.
     Table(u64, u64),
 }
+
+/// Stands for the contents of shared memories, which cannot be read from here without unsafe code.
+pub(crate) const SHARED: u64 = 0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Event {
@@ -90,9 +125,11 @@ pub(crate) struct Observation(Vec<Event>);
 
 /// An instance in some engine.
 pub(crate) trait Guest {
-    /// The exported functions and their parameters.
+    /// The exported functions whose parameters can all be made, and those.
     fn funcs(&mut self) -> Vec<(String, Vec<Kind>)>;
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop>;
+    /// Sets the exported globals of this name to this value.
+    fn set_globals(&mut self, name: &str, value: i32);
     /// The exported globals, memories and tables.
     fn items(&mut self) -> Vec<(String, Item)>;
     /// The calls of host functions so far.
@@ -114,31 +151,39 @@ impl Observation {
 
     fn run(&mut self, guest: &mut impl Guest) {
         self.0.push(Event::Instantiated);
-        self.state(guest);
         let mut rng = Rng::new(1);
         // Engines differ in the order of exports.
         let mut funcs = guest.funcs();
         funcs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, params) in funcs.into_iter().take(CALLS) {
-            let params: Vec<Value> =
-                params.into_iter().map(|kind| Value::from_bits(kind, rng.edge())).collect();
-            self.0.push(Event::Call(name.clone(), params.clone()));
-            self.0.push(match guest.call(&name, &params) {
-                Ok(results) => Event::Returned(results),
-                Err(stop) => Event::Stopped(stop),
-            });
-            self.state(guest);
+        'calls: for (name, params) in funcs.into_iter().take(FUNCS) {
+            for _ in 0..if params.is_empty() { 1 } else { CALLS } {
+                let params: Vec<Value> =
+                    params.iter().map(|&kind| Value::from_bits(kind, rng.edge())).collect();
+                guest.set_globals(FUEL, ITERATIONS as i32);
+                self.0.push(Event::Call(name.clone(), params.clone()));
+                let outcome = guest.call(&name, &params);
+                let exhausted = matches!(outcome, Err(Stop::Exhausted(_)));
+                self.0.push(match outcome {
+                    Ok(results) => Event::Returned(results),
+                    Err(stop) => Event::Stopped(stop),
+                });
+                self.0.push(Event::Host(guest.host().trace));
+                if let Some(used) = guest.fuel_used() {
+                    self.0.push(Event::Fuel(used));
+                }
+                if exhausted {
+                    break 'calls;
+                }
+            }
         }
-    }
-
-    fn state(&mut self, guest: &mut impl Guest) {
         let mut items = guest.items();
         items.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.0.push(Event::Exported(items));
-        self.0.push(Event::Host(guest.host().trace));
-        if let Some(used) = guest.fuel_used() {
-            self.0.push(Event::Fuel(used));
-        }
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> usize {
+        self.0.iter().filter(|event| matches!(event, Event::Call(..))).count()
     }
 
     /// # Panics
@@ -169,8 +214,13 @@ impl Observation {
     }
 }
 
-/// How many exported functions are called.
-const CALLS: usize = 8;
+/// How many exported functions are called, and how often each if it has parameters.
+const FUNCS: usize = 16;
+const CALLS: usize = 4;
+
+/// The exported global with the calls and iterations that are left to a module, and how many each call has.
+pub(crate) const FUEL: &str = "\u{1}fuel";
+pub(crate) const ITERATIONS: u32 = 500;
 
 /// The embedder: what the host functions return, and what they were called with.
 #[derive(Clone, Debug, Default)]
@@ -200,9 +250,13 @@ impl Host {
     }
 }
 
-/// A hash of some bytes.
+/// A hash of some bytes, fast for many.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
+    let mut words = bytes.chunks_exact(8);
+    let mix =
+        |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = words.by_ref().fold(bytes.len() as u64, |hash, word| {
+        mix(hash, u64::from_le_bytes(word.try_into().expect("8 bytes")))
+    });
+    words.remainder().iter().fold(hash, |hash, &byte| mix(hash, byte.into()))
 }

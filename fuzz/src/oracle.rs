@@ -1,20 +1,44 @@
-//! Running modules on wasmi, whose results ours are compared with.
+//! Running modules on wasmtime, whose results ours are compared with.
 
-use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, Stop, Value, hash};
-use std::collections::BTreeMap;
-use wasmi::{
-    Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, F32, F64, Func, Global,
-    Instance, Memory, Module, Nullable, Ref, Store, StoreLimits, StoreLimitsBuilder, Table,
-    TrapCode, Val, ValType,
+use crate::observe::{
+    DEPTH, ELEMENTS, Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash,
+};
+use std::{collections::BTreeMap, sync::LazyLock};
+use wasmtime::{
+    AnyRef, AsContextMut, Caller, Collector, Config, Engine, Error, Extern, ExternRef, ExternType,
+    Func, Global, HeapType, I31, Instance, Memory, Module, OptLevel, Ref, RefType,
+    RegallocAlgorithm, Result, RootScope, Rooted, SharedMemory, Store, StoreLimits,
+    StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
 };
 
-/// Runs a module. `None` if wasmi does not take it.
+/// Runs a module. `None` if wasmtime does not take it, or it wants to import what cannot be made.
 pub(crate) fn observe(wasm: &[u8]) -> Option<Observation> {
-    let mut config = Config::default();
-    config.compilation_mode(CompilationMode::LazyTranslation);
-    let module = Module::new(&Engine::new(&config), wasm).ok()?;
-    Some(Observation::new(|| Running::new(&module)))
+    let module = Module::new(&ENGINE, wasm).ok()?;
+    importable(&module).then(|| Observation::new(|| Running::new(&module)))
 }
+
+/// It compiles fast, and does what is not determined as we do.
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    let mut config = Config::new();
+    config
+        .wasm_custom_page_sizes(true)
+        .wasm_wide_arithmetic(true)
+        .relaxed_simd_deterministic(true)
+        .shared_memory(true)
+        .collector(Collector::Null)
+        .cranelift_opt_level(OptLevel::None)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
+        .generate_address_map(false)
+        .wasm_backtrace_max_frames(None)
+        .memory_init_cow(false)
+        .memory_reservation(1 << 20)
+        .memory_guard_size(1 << 16)
+        .memory_reservation_for_growth(0)
+        .gc_heap_reservation(1 << 22)
+        .gc_heap_guard_size(1 << 16)
+        .gc_heap_reservation_for_growth(0);
+    Engine::new(&config).expect("the configuration is sound")
+});
 
 struct Running {
     store: Store<Data>,
@@ -29,12 +53,23 @@ struct Data {
     callback: Option<Func>,
 }
 
+/// Whether something of the right type can be made for every import.
+fn importable(module: &Module) -> bool {
+    module.imports().all(|import| match import.ty() {
+        ExternType::Func(ty) => ty.results().all(|ty| kind(&ty).is_some()),
+        ExternType::Global(ty) => kind(ty.content()).is_some(),
+        ExternType::Table(ty) => ty.element().is_nullable(),
+        ExternType::Memory(_) | ExternType::Tag(_) => true,
+    })
+}
+
 impl Running {
     fn new(module: &Module) -> Result<Running, Stop> {
         let limits = StoreLimitsBuilder::new().memory_size(1 << 20).table_elements(1000).build();
         let data = Data { host: Host::default(), limits, callback: None };
         let mut store = Store::new(module.engine(), data);
         store.limiter(|data| &mut data.limits);
+        let stop = |store: &mut Store<Data>, error| stop(store, error);
         let imports: Vec<Extern> = module
             .imports()
             .map(|import| {
@@ -42,27 +77,36 @@ impl Running {
                 item(&mut store, import.ty(), seed)
             })
             .collect::<Result<_, Error>>()
-            .map_err(stop)?;
-        let first = Instance::new(&mut store, module, &imports).map_err(stop)?;
-        let exported: BTreeMap<String, Extern> = first
-            .exports(&store)
-            .map(|export| (export.name().to_string(), export.into_extern()))
+            .map_err(|error| stop(&mut store, error))?;
+        let first = Instance::new(&mut store, module, &imports);
+        let first = first.map_err(|error| stop(&mut store, error))?;
+        let exported: BTreeMap<String, Extern> = module
+            .exports()
+            .map(|export| {
+                let item = first.get_export(&mut store, export.name()).expect("it is exported");
+                (export.name().to_string(), item)
+            })
             .collect();
         let imports: Vec<Extern> = imports
             .iter()
             .map(|item| {
                 let ty = item.ty(&store).func().cloned();
-                let same = |found: &&Extern| ty.is_some() && found.ty(&store).func().cloned() == ty;
-                *exported.values().find(same).unwrap_or(item)
+                let same = |found: &&Extern| match (&ty, found.ty(&store).func()) {
+                    (Some(ty), Some(found)) => found.matches(ty) && ty.matches(found),
+                    _ => false,
+                };
+                exported.values().find(same).unwrap_or(item).clone()
             })
             .collect();
-        let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
+        let instance = Instance::new(&mut store, module, &imports);
+        let instance = instance.map_err(|error| stop(&mut store, error))?;
         let nullary = module.exports().filter(|export| match export.ty() {
             ExternType::Func(ty) => ty.params().len() + ty.results().len() == 0,
             _ => false,
         });
         let name = nullary.map(|export| export.name().to_string()).min();
-        store.data_mut().callback = name.and_then(|name| instance.get_func(&store, &name));
+        let callback = name.and_then(|name| instance.get_func(&mut store, &name));
+        store.data_mut().callback = callback;
         Ok(Running { store, module: module.clone(), instances: [first, instance] })
     }
 }
@@ -71,7 +115,8 @@ impl Guest for Running {
     fn funcs(&mut self) -> Vec<(String, Vec<Kind>)> {
         let funcs = self.module.exports().filter_map(|export| match export.ty() {
             ExternType::Func(ty) => {
-                Some((export.name().into(), ty.params().iter().copied().map(kind).collect()))
+                let params = ty.params().map(|ty| kind(&ty)).collect::<Option<_>>()?;
+                Some((export.name().into(), params))
             }
             _ => None,
         });
@@ -79,38 +124,56 @@ impl Guest for Running {
     }
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
-        let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
-        let params: Vec<Val> = params.iter().map(|&value| from_value(value)).collect();
+        let func = self.instances[1].get_func(&mut self.store, name).expect("it is exported");
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-        func.call(&mut self.store, &params, &mut results).map_err(stop)?;
-        Ok(results.iter().map(to_value).collect())
+        let mut scope = RootScope::new(&mut self.store);
+        let params: Vec<Val> = params.iter().map(|value| from_value(&mut scope, value)).collect();
+        match func.call(&mut scope, &params, &mut results) {
+            Ok(()) => Ok(results.iter().map(|value| to_value(&mut scope, value, 0)).collect()),
+            Err(error) => Err(stop(&mut scope, error)),
+        }
+    }
+
+    fn set_globals(&mut self, name: &str, value: i32) {
+        for instance in self.instances {
+            if let Some(global) = instance.get_global(&mut self.store, name) {
+                global.set(&mut self.store, Val::I32(value)).expect("it is a number");
+            }
+        }
     }
 
     fn items(&mut self) -> Vec<(String, Item)> {
-        let store = &self.store;
-        let items = self.instances.iter().flat_map(|instance| instance.exports(store)).filter_map(
-            |export| {
-                let name = export.name().to_string();
-                let item = match export.into_extern() {
-                    Extern::Global(global) => Item::Global(to_value(&global.get(store))),
-                    Extern::Memory(memory) => {
-                        Item::Memory(memory.size(store), hash(memory.data(store)))
+        let mut items = Vec::new();
+        for instance in self.instances {
+            for export in self.module.exports() {
+                let name = export.name();
+                let mut scope = RootScope::new(&mut self.store);
+                let exported = instance.get_export(&mut scope, name).expect("it is exported");
+                let item = match exported {
+                    Extern::Global(global) => {
+                        let value = global.get(&mut scope);
+                        Item::Global(to_value(&mut scope, &value, 0))
                     }
+                    Extern::Memory(memory) => {
+                        Item::Memory(memory.size(&scope), hash(memory.data(&scope)))
+                    }
+                    Extern::SharedMemory(memory) => Item::Memory(memory.size(), SHARED),
                     Extern::Table(table) => {
-                        let size = table.size(store);
+                        let size = table.size(&scope);
                         let nulls: Vec<u8> = (0..size)
                             .map(|i| {
-                                table.get(store, i).expect("it is that large").is_null().into()
+                                let element = table.get(&mut scope, i).expect("it is that large");
+                                element.is_null().into()
                             })
                             .collect();
                         Item::Table(size, hash(&nulls))
                     }
-                    Extern::Func(_) => return None,
+                    Extern::Func(_) | Extern::Tag(_) => continue,
                 };
-                Some((name, item))
-            },
-        );
-        items.collect()
+                items.push((name.to_string(), item));
+            }
+        }
+        items
     }
 
     fn host(&mut self) -> &Host {
@@ -123,15 +186,16 @@ impl Guest for Running {
 }
 
 /// Something to import, which depends on `seed` where it can.
-fn item(store: &mut Store<Data>, ty: &ExternType, seed: u64) -> Result<Extern, Error> {
+fn item(store: &mut Store<Data>, ty: ExternType, seed: u64) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => {
-            let kinds: Vec<Kind> = ty.results().iter().copied().map(kind).collect();
+            let kinds: Vec<Kind> = ty.results().filter_map(|ty| kind(&ty)).collect();
             let func = move |mut caller: Caller<'_, Data>, params: &[Val], results: &mut [Val]| {
-                let params: Vec<Value> = params.iter().map(to_value).collect();
+                let params: Vec<Value> =
+                    params.iter().map(|value| to_value(&mut caller, value, 0)).collect();
                 let mut rng = caller.data_mut().host.called(seed, &params);
                 for (result, &kind) in results.iter_mut().zip(&kinds) {
-                    *result = from_value(Value::from_bits(kind, rng.edge()));
+                    *result = from_value(&mut caller, &Value::from_bits(kind, rng.edge()));
                 }
                 if let Some(callback) = caller.data().callback
                     && caller.data_mut().host.enter()
@@ -142,64 +206,150 @@ fn item(store: &mut Store<Data>, ty: &ExternType, seed: u64) -> Result<Extern, E
                 }
                 Ok(())
             };
-            Func::new(store, ty.clone(), func).into()
+            Func::new(store, ty, func).into()
         }
         ExternType::Global(ty) => {
-            let value = from_value(Value::from_bits(kind(ty.content()), seed));
-            Global::new(store, value, ty.mutability()).into()
+            let kind = kind(ty.content()).expect("imports have been checked");
+            let mut scope = RootScope::new(store);
+            let value = from_value(&mut scope, &Value::from_bits(kind, seed));
+            Global::new(&mut scope, ty, value)?.into()
         }
-        ExternType::Memory(ty) => Memory::new(store, *ty)?.into(),
-        ExternType::Table(ty) => Table::new(store, *ty, Ref::default_for_ty(ty.element()))?.into(),
+        ExternType::Memory(ty) if ty.is_shared() => SharedMemory::new(store.engine(), ty)?.into(),
+        ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
+        ExternType::Table(ty) => {
+            let null = Ref::null(ty.element().heap_type());
+            Table::new(store, ty, null)?.into()
+        }
+        ExternType::Tag(ty) => Tag::new(store, &ty)?.into(),
     })
 }
 
-fn kind(ty: ValType) -> Kind {
-    match ty {
+/// How values of a type can be made, if they can.
+fn kind(ty: &ValType) -> Option<Kind> {
+    Some(match ty {
         ValType::I32 => Kind::I32,
         ValType::I64 => Kind::I64,
         ValType::F32 => Kind::F32,
         ValType::F64 => Kind::F64,
-        ValType::FuncRef => Kind::Ref(Reference::Func),
-        ValType::ExternRef => Kind::Ref(Reference::Extern),
-        ValType::V128 => panic!("unexpected vector"),
-    }
+        ValType::V128 => Kind::V128,
+        ValType::Ref(ty) => reference(ty)?,
+    })
 }
 
-fn from_value(value: Value) -> Val {
-    match value {
+fn reference(ty: &RefType) -> Option<Kind> {
+    let null = ty.is_nullable();
+    match ty.heap_type() {
+        HeapType::Any | HeapType::Eq | HeapType::I31 => return Some(Kind::I31(null)),
+        HeapType::Extern => return Some(Kind::Host(null)),
+        _ => {}
+    }
+    let top = match ty.heap_type().top() {
+        HeapType::Func => Reference::Func,
+        HeapType::Extern => Reference::Extern,
+        HeapType::Any => Reference::Any,
+        HeapType::Exn => Reference::Exn,
+        other => panic!("unexpected type {other}"),
+    };
+    null.then_some(Kind::Ref(top))
+}
+
+fn from_value(store: &mut impl AsContextMut<Data = Data>, value: &Value) -> Val {
+    match *value {
         Value::I32(x) => Val::I32(x),
         Value::I64(x) => Val::I64(x),
-        Value::F32(bits) => Val::F32(F32::from_bits(bits)),
-        Value::F64(bits) => Val::F64(F64::from_bits(bits)),
-        Value::Null(Reference::Func) => Val::FuncRef(Nullable::Null),
-        Value::Null(Reference::Extern) => Val::ExternRef(Nullable::Null),
-        Value::NonNull(_) => panic!("only null references are made here"),
+        Value::F32(bits) => Val::F32(bits),
+        Value::F64(bits) => Val::F64(bits),
+        Value::V128(bits) => Val::V128(V128::from(bits)),
+        Value::Null(Reference::Func) => Val::FuncRef(None),
+        Value::Null(Reference::Extern) => Val::ExternRef(None),
+        Value::Null(Reference::Any) => Val::AnyRef(None),
+        Value::Null(Reference::Exn) => Val::ExnRef(None),
+        Value::I31(x) => Val::AnyRef(Some(AnyRef::from_i31(store, I31::wrapping_i32(x)))),
+        Value::Host(x) => {
+            Val::ExternRef(Some(ExternRef::new(store, x).expect("there is room for it")))
+        }
+        Value::Struct(_) | Value::Array(..) | Value::NonNull(_) => {
+            panic!("{value:?} is not made here")
+        }
     }
 }
 
-fn to_value(value: &Val) -> Value {
+/// `depth` says how many structures and arrays it is in.
+fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, depth: u32) -> Value {
     match value {
         Val::I32(x) => Value::I32(*x),
         Val::I64(x) => Value::I64(*x),
-        Val::F32(x) => Value::F32(x.to_bits()),
-        Val::F64(x) => Value::F64(x.to_bits()),
-        Val::FuncRef(Nullable::Null) => Value::Null(Reference::Func),
-        Val::FuncRef(Nullable::Val(_)) => Value::NonNull(Reference::Func),
-        Val::ExternRef(Nullable::Null) => Value::Null(Reference::Extern),
-        Val::ExternRef(Nullable::Val(_)) => Value::NonNull(Reference::Extern),
-        Val::V128(_) => panic!("unexpected vector"),
+        Val::F32(bits) => Value::F32(*bits),
+        Val::F64(bits) => Value::F64(*bits),
+        Val::V128(bits) => Value::V128(bits.as_u128()),
+        Val::FuncRef(None) => Value::Null(Reference::Func),
+        Val::ExternRef(None) => Value::Null(Reference::Extern),
+        Val::AnyRef(None) => Value::Null(Reference::Any),
+        Val::ExnRef(None) => Value::Null(Reference::Exn),
+        Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
+        Val::ExternRef(Some(reference)) => {
+            match reference
+                .data(&*store)
+                .expect("it is rooted")
+                .and_then(|data| data.downcast_ref())
+            {
+                Some(&number) => Value::Host(number),
+                None => Value::NonNull(Reference::Extern),
+            }
+        }
+        Val::AnyRef(Some(reference)) => inside(store, *reference, depth).expect("it is rooted"),
+        Val::ExnRef(Some(_)) => Value::NonNull(Reference::Exn),
+        Val::ContRef(_) => panic!("unexpected continuation"),
     }
 }
 
-fn stop(error: Error) -> Stop {
-    match error.as_trap_code() {
-        Some(
-            trap @ (TrapCode::StackOverflow | TrapCode::OutOfFuel | TrapCode::OutOfSystemMemory),
-        ) => Stop::Exhausted(format!("{trap:?}")),
+/// What is in a structure or array.
+fn inside(
+    store: &mut impl AsContextMut<Data = Data>,
+    reference: Rooted<AnyRef>,
+    depth: u32,
+) -> Result<Value> {
+    if let Some(number) = reference.as_i31(&*store)? {
+        return Ok(Value::I31(number.get_i32()));
+    }
+    let mut values = Vec::new();
+    if let Some(structure) = reference.as_struct(&*store)? {
+        if depth < DEPTH {
+            let count = structure.ty(&*store)?.fields().len();
+            for i in 0..count {
+                let field = structure.field(&mut *store, i)?;
+                values.push(to_value(store, &field, depth + 1));
+            }
+        }
+        return Ok(Value::Struct(values));
+    }
+    let Some(array) = reference.as_array(&*store)? else {
+        return Ok(Value::NonNull(Reference::Any));
+    };
+    let len = array.len(&*store)?;
+    if depth < DEPTH {
+        for i in 0..len.min(ELEMENTS) {
+            let element = array.get(&mut *store, i)?;
+            values.push(to_value(store, &element, depth + 1));
+        }
+    }
+    Ok(Value::Array(len, values))
+}
+
+fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
+    match error.downcast_ref() {
+        Some(trap @ (Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge)) => {
+            Stop::Exhausted(format!("{trap:?}"))
+        }
         Some(trap) => Stop::Trap(format!("{trap:?}")),
-        // Not a trap there when it is in an instantiation.
-        None if error.to_string().starts_with("out of bounds table access") => {
-            Stop::Trap("TableOutOfBounds".into())
+        None if error.is::<ThrownException>() => {
+            let thrown = store.as_context_mut().take_pending_exception().expect("it is there");
+            let fields: Vec<Val> = thrown.fields(&mut *store).expect("it is rooted").collect();
+            let values = fields.iter().map(|field| to_value(store, field, 0));
+            Stop::Exception(values.collect())
+        }
+        None if error.is::<wasmtime::GcHeapOutOfMemory<()>>() => {
+            Stop::Exhausted("GcHeapOutOfMemory".into())
         }
         None => Stop::Other(error.to_string()),
     }

@@ -2,9 +2,9 @@
 
 use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, Stop, Value, hash};
 use kinglet::{
-    Budget, Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, Func, Global,
-    Instance, Memory, Module, Ref, Step, Store, StoreLimits, StoreLimitsBuilder, Table, Trap, Val,
-    ValType,
+    AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error, Extern,
+    ExternRef, ExternType, Func, Global, HeapType, Instance, Memory, Module, Ref, RefType, Step,
+    Store, StoreLimits, StoreLimitsBuilder, Table, Trap, V128, Val, ValType,
 };
 use std::{
     collections::BTreeMap,
@@ -145,7 +145,10 @@ const SLICE: u64 = 50;
 impl Guest for Running {
     fn funcs(&mut self) -> Vec<(String, Vec<Kind>)> {
         let funcs = self.module.exports().filter_map(|export| match export.ty() {
-            ExternType::Func(ty) => Some((export.name().into(), ty.params().map(kind).collect())),
+            ExternType::Func(ty) => {
+                let params = ty.params().map(|ty| kind(&ty)).collect::<Option<_>>()?;
+                Some((export.name().into(), params))
+            }
             _ => None,
         });
         funcs.collect()
@@ -153,7 +156,8 @@ impl Guest for Running {
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
         let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
-        let params: Vec<Val> = params.iter().map(|&value| from_value(value)).collect();
+        let params: Vec<Val> =
+            params.iter().map(|value| from_value(&mut self.store, value)).collect();
         let results = if self.sliced {
             self.call_sliced(func, &params).map_err(stop)?
         } else {
@@ -161,30 +165,47 @@ impl Guest for Running {
             func.call(&mut self.store, &params, &mut results).map_err(stop)?;
             results
         };
-        Ok(results.iter().map(to_value).collect())
+        Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect())
+    }
+
+    fn set_globals(&mut self, name: &str, value: i32) {
+        for instance in self.instances {
+            if let Some(global) = instance.get_global(&self.store, name) {
+                global.set(&mut self.store, Val::I32(value)).expect("it is a number");
+            }
+        }
     }
 
     fn items(&mut self) -> Vec<(String, Item)> {
-        let store = &self.store;
-        let exports = self.instances.iter().flat_map(|instance| instance.exports(store));
-        let items = exports.filter_map(|export| {
-            let item = match export.into_extern() {
-                Extern::Global(global) => Item::Global(to_value(&global.get(store))),
-                Extern::Memory(memory) => {
-                    Item::Memory(memory.size(store), hash(memory.data(store)))
-                }
-                Extern::Table(table) => {
-                    let size = table.size(store);
-                    let nulls: Vec<u8> = (0..size)
-                        .map(|i| table.get(store, i).expect("it is that large").is_null().into())
-                        .collect();
-                    Item::Table(size, hash(&nulls))
-                }
-                _ => return None,
-            };
-            Some((export.name().to_string(), item))
-        });
-        items.collect()
+        let mut items = Vec::new();
+        for instance in self.instances {
+            for export in self.module.exports() {
+                let store = &mut self.store;
+                let exported = instance.get_export(&mut *store, export.name());
+                let item = match exported.expect("it is exported") {
+                    Extern::Global(global) => {
+                        let value = global.get(&mut *store);
+                        Item::Global(to_value(store, &value, 0))
+                    }
+                    Extern::Memory(memory) => {
+                        Item::Memory(memory.size(&*store), hash(memory.data(&*store)))
+                    }
+                    Extern::Table(table) => {
+                        let size = table.size(&*store);
+                        let nulls: Vec<u8> = (0..size)
+                            .map(|i| {
+                                let element = table.get(&mut *store, i);
+                                element.expect("it is that large").is_null().into()
+                            })
+                            .collect();
+                        Item::Table(size, hash(&nulls))
+                    }
+                    _ => continue,
+                };
+                items.push((export.name().to_string(), item));
+            }
+        }
+        items
     }
 
     fn host(&mut self) -> &Host {
@@ -200,7 +221,7 @@ impl Guest for Running {
 fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => {
-            let kinds: Vec<Kind> = ty.results().map(kind).collect();
+            let kinds: Vec<Kind> = ty.results().filter_map(|ty| kind(&ty)).collect();
             if sliced {
                 let call =
                     move |mut caller: Caller<'_, Data>, params: &[Val], results: &mut [Val]| {
@@ -220,7 +241,8 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Res
             }
         }
         ExternType::Global(ty) => {
-            let value = from_value(Value::from_bits(kind(*ty.content()), seed));
+            let kind = kind(ty.content()).expect("imports have been checked");
+            let value = from_value(store, &Value::from_bits(kind, seed));
             Global::new(store, ty, value)?.into()
         }
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
@@ -240,10 +262,10 @@ fn called(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), Error> {
-    let params: Vec<Value> = params.iter().map(to_value).collect();
+    let params: Vec<Value> = params.iter().map(|value| to_value(caller, value, 0)).collect();
     let mut rng = caller.data_mut().host.called(seed, &params);
     for (result, &kind) in results.iter_mut().zip(kinds) {
-        *result = from_value(Value::from_bits(kind, rng.edge()));
+        *result = from_value(caller, &Value::from_bits(kind, rng.edge()));
     }
     if let Some(callback) = caller.data().callback
         && caller.data_mut().host.enter()
@@ -263,41 +285,59 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn kind(ty: ValType) -> Kind {
-    match ty {
+/// How values of a type can be made, if they can.
+fn kind(ty: &ValType) -> Option<Kind> {
+    Some(match ty {
         ValType::I32 => Kind::I32,
         ValType::I64 => Kind::I64,
         ValType::F32 => Kind::F32,
         ValType::F64 => Kind::F64,
-        ValType::FUNCREF => Kind::Ref(Reference::Func),
-        ValType::EXTERNREF => Kind::Ref(Reference::Extern),
-        other => panic!("unexpected type {other}"),
-    }
+        ValType::V128 => Kind::V128,
+        ValType::Ref(ty) => reference(ty)?,
+    })
 }
 
-fn from_value(value: Value) -> Val {
-    match value {
+fn reference(ty: &RefType) -> Option<Kind> {
+    let null = ty.nullable;
+    let top = match ty.heap {
+        HeapType::Extern => return Some(Kind::Host(null)),
+        HeapType::Func => Reference::Func,
+        other => panic!("unexpected type {other}"),
+    };
+    null.then_some(Kind::Ref(top))
+}
+
+fn from_value(store: &mut impl AsContextMut<Data = Data>, value: &Value) -> Val {
+    match *value {
         Value::I32(x) => Val::I32(x),
         Value::I64(x) => Val::I64(x),
         Value::F32(bits) => Val::F32(bits),
         Value::F64(bits) => Val::F64(bits),
+        Value::V128(bits) => Val::V128(V128::from(bits)),
         Value::Null(Reference::Func) => Val::FuncRef(None),
         Value::Null(Reference::Extern) => Val::ExternRef(None),
-        Value::NonNull(_) => panic!("only null references are made here"),
+        Value::Host(x) => Val::ExternRef(Some(ExternRef::new(store, x))),
+        _ => panic!("{value:?} is not made here"),
     }
 }
 
-fn to_value(value: &Val) -> Value {
-    match *value {
-        Val::I32(x) => Value::I32(x),
-        Val::I64(x) => Value::I64(x),
-        Val::F32(bits) => Value::F32(bits),
-        Val::F64(bits) => Value::F64(bits),
+fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, _depth: u32) -> Value {
+    match value {
+        Val::I32(x) => Value::I32(*x),
+        Val::I64(x) => Value::I64(*x),
+        Val::F32(bits) => Value::F32(*bits),
+        Val::F64(bits) => Value::F64(*bits),
+        Val::V128(bits) => Value::V128(bits.as_u128()),
         Val::FuncRef(None) => Value::Null(Reference::Func),
-        Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
         Val::ExternRef(None) => Value::Null(Reference::Extern),
-        Val::ExternRef(Some(_)) => Value::NonNull(Reference::Extern),
-        ref other => panic!("unexpected value {other:?}"),
+        Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
+        Val::ExternRef(Some(reference)) => {
+            match reference.data(store.as_context()).and_then(|data| data.downcast_ref()) {
+                Some(&number) => Value::Host(number),
+                None => Value::NonNull(Reference::Extern),
+            }
+        }
+        other => panic!("unexpected value {other:?}"),
     }
 }
 

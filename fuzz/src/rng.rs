@@ -24,10 +24,10 @@ impl Rng {
         (self.bits() % end as u64) as usize
     }
 
-    /// The bytes that a target is given for `seed`: a few kilobytes, more at times.
+    /// The bytes that a target is given for `seed`: half a kilobyte to 32 of them.
     pub fn input(seed: u64) -> Vec<u8> {
         let mut rng = Rng::new(seed);
-        let len = 64 << rng.below(8);
+        let len = 512 << rng.below(7);
         (0..len / 8).flat_map(|_| rng.bits().to_le_bytes()).collect()
     }
 
