@@ -541,6 +541,8 @@ fn own_forms(list: &mut List) {
     list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
     list.own("TAIL_CALL", "TailCall", "ubbw");
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
+    list.own("THROW", "Exit<{ exit::THROW }>", "ub");
+    list.own("THROW_REF", "Exit<{ exit::THROW_REF }>", "s");
 }
 
 /// The number in `LISTS` of the pairs that the op of a row has forms for.

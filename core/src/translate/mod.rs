@@ -9,12 +9,13 @@
 //! never looked at again at the entry of an inner one.
 
 mod control;
+mod exceptions;
 #[cfg(feature = "simd")]
 mod simd;
 mod sink;
 mod visit;
 
-pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -51,6 +52,9 @@ pub struct Translator<L, F> {
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
+    clauses: Vec<Catch<L>>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs.
+    pads: Vec<(L, L, u32)>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -63,6 +67,8 @@ impl<L, F> Default for Translator<L, F> {
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
+            clauses: Vec::new(),
+            pads: Vec::new(),
         }
     }
 }
@@ -92,6 +98,8 @@ struct Run<'t, S: Sink> {
     settled: usize,
     /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
     dead: u32,
+    /// How many `try_table`s are open.
+    tries: u32,
     /// Operators seen so far.
     operators: u32,
     entry_fuel: Option<S::FuelPoint>,
@@ -115,6 +123,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         let ty = module.func_type(func);
         self.stack.clear();
         self.frames.clear();
+        self.pads.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let mut vectors = ty.params().contains(&ValType::V128);
@@ -153,6 +162,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             metered: options.metered,
             settled: 0,
             dead: 0,
+            tries: 0,
             operators: 0,
             entry_fuel: None,
         };

@@ -25,6 +25,7 @@ macro_rules! method {
     (@mvp If $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp Else $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp End $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@exceptions TryTable $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     // Operators whose meaning is their row of the op table.
     (@mvp $op:ident {} $visit:ident (arity 1 -> 1)) => { method!(numeric $op $visit); };
     (@mvp $op:ident {} $visit:ident (arity 2 -> 1)) => { method!(numeric $op $visit); };
@@ -41,6 +42,7 @@ macro_rules! method {
     // Operators with a method of their own.
     (@mvp $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@bulk_memory $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@exceptions $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@tail_call $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@reference_types TypedSelectMulti $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
     (@reference_types $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };

@@ -45,6 +45,10 @@ pub(crate) mod exit {
     pub(crate) const TAIL_CALL_IMPORT: u32 = 0x108;
     /// A tail call through a table.
     pub(crate) const TAIL_CALL_INDIRECT: u32 = 0x109;
+    /// A `throw`.
+    pub(crate) const THROW: u32 = 0x10a;
+    /// A `throw_ref`.
+    pub(crate) const THROW_REF: u32 = 0x10b;
 }
 
 /// A code to stop with: a trap's, or one of [`exit`].

@@ -6,6 +6,7 @@
 mod backtrace;
 mod calls;
 mod slots;
+mod throw;
 
 use crate::{
     code::{CROSS_RETURN, Code, STOP},
@@ -382,6 +383,8 @@ impl<'s> Machine<'s> {
                         exit::CALL_INDIRECT => self.call_indirect(),
                         exit::TAIL_CALL_IMPORT => self.tail_call_import(),
                         exit::TAIL_CALL_INDIRECT => self.tail_call_indirect(),
+                        exit::THROW => self.throw(),
+                        exit::THROW_REF => self.throw_ref(),
                         trap => Err(Trap::from_code(trap as u8)
                             .unwrap_or(Trap::UnreachableCodeReached)
                             .into()),
