@@ -30,6 +30,10 @@ macro_rules! for_each_feature {
             /// Operators on vectors that may differ between hosts. Here they do not: they give what the specification's deterministic profile
             /// prescribes.
             relaxed_simd, wasm_relaxed_simd, RELAXED_SIMD, "relaxed-simd", true;
+            /// Atomic accesses, and memories that several threads share.
+            threads, wasm_threads, THREADS, "threads", true;
+            /// Memories whose pages have one byte.
+            custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
             exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
@@ -49,14 +53,12 @@ macro_rules! for_each_feature {
 macro_rules! for_each_unsupported {
     ($consumer:ident) => {
         $consumer! {
-            THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             LEGACY_EXCEPTIONS "legacy exception handling";
             FUNCTION_REFERENCES "typed function references";
             GC "garbage collection";
             COMPONENT_MODEL "component model";
             MEMORY_CONTROL "memory control";
-            CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";

@@ -305,8 +305,9 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let is_64 = self.module.memories[memory as usize].is_64;
-        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
+        let ty = &self.module.memories[memory as usize];
+        let (memory, offset) = (MemoryIdx(memory), arg.offset);
+        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
     }
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
@@ -319,6 +320,16 @@ impl<S: Sink> Run<'_, S> {
             let (_, value) = self.pop();
             let (_, address) = self.pop();
             self.sink.store(op, address, value, at);
+        }
+    }
+
+    /// An op of one of the atomic classes.
+    fn atomic(&mut self, op: Op, arg: wasmparser::MemArg) {
+        let base = self.place_top(op.class().atomic_operands().unwrap_or_default());
+        self.truncate(base);
+        self.sink.atomic(op, self.memarg(arg), base);
+        if op.class() != Class::atomic_store {
+            self.push_temp(op.result());
         }
     }
 

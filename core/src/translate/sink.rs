@@ -53,6 +53,8 @@ pub struct MemArg {
     pub memory: MemoryIdx,
     /// Whether it is addressed by `i64`.
     pub is_64: bool,
+    /// Whether several threads may use it at the same time.
+    pub shared: bool,
     /// Constant part of the address.
     pub offset: u64,
 }
@@ -120,6 +122,8 @@ pub trait Sink {
     fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg);
     /// An op of the class `multi`: `operands` operands, and as many results or less, stand at height `base` and above, in their slots.
     fn multi(&mut self, op: Op, operands: u32, base: u32);
+    /// An op of one of the atomic classes: address, operands and the result stand at height `base` and above, in their slots.
+    fn atomic(&mut self, op: Op, at: MemArg, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
     /// An op on vectors that does not touch memory. The immediate is the number of a lane, or those of sixteen bytes.

@@ -54,6 +54,15 @@ macro_rules! method {
             Ok(())
         }
     };
+    (@threads AtomicFence $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@threads $op:ident { $memarg:ident: $ty:ty } $visit:ident $arity:tt) => {
+        fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
+            if self.dead == 0 {
+                self.atomic(Op::$op, $memarg);
+            }
+            Ok(())
+        }
+    };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
     (numeric $op:ident $visit:ident) => {
@@ -188,6 +197,10 @@ impl<S: Sink> Run<'_, S> {
 
     fn table_type(&self, table: u32) -> Num {
         Self::index_type(self.module.tables[table as usize].is_64)
+    }
+
+    fn visit_atomic_fence(&mut self, _: wasmparser::Ordering) {
+        self.slots(Op::AtomicFence, [0, 0], 0, None);
     }
 
     fn visit_memory_size(&mut self, memory: u32) {

@@ -13,6 +13,8 @@ pub(crate) mod moves;
 pub(crate) mod numeric;
 pub(crate) mod operand;
 pub(crate) mod regs;
+#[cfg(feature = "threads")]
+pub(crate) mod shared;
 #[cfg(feature = "simd")]
 pub(crate) mod vector;
 
@@ -37,6 +39,8 @@ pub(crate) mod exit {
     pub(crate) const FUEL: u32 = 0x104;
     /// An op of the class `slots`.
     pub(crate) const SLOTS: u32 = 0x105;
+    /// An op of one of the atomic classes.
+    pub(crate) const ATOMIC: u32 = 0x120;
     /// A call of an imported function.
     pub(crate) const CALL_IMPORT: u32 = 0x106;
     /// A call through a table that is not to this instance, or traps.

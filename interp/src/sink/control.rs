@@ -77,6 +77,16 @@ impl Sink for Builder {
         self.forget();
     }
 
+    fn atomic(&mut self, op: Op, at: MemArg, base: u32) {
+        self.settle(u32::MAX);
+        let slot = self.home(base + 2);
+        self.op(row(op).forms);
+        self.u16(at.memory.0 as u16);
+        self.u64(at.offset);
+        self.slot(slot - 2);
+        self.forget();
+    }
+
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
