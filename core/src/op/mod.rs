@@ -119,7 +119,7 @@ pub enum Class {
 
 impl Class {
     /// How many operands an op of one of the atomic classes has, with the address; `None` for the other classes.
-    pub fn atomic_operands(self) -> Option<usize> {
+    pub fn atomic_operands(self) -> Option<u32> {
         match self {
             Class::atomic_load => Some(1),
             Class::atomic_cmpxchg | Class::atomic_wait => Some(3),
