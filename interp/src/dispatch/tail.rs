@@ -6,6 +6,8 @@
 use super::save;
 #[cfg(feature = "gc")]
 use crate::exec::objects::*;
+#[cfg(feature = "simd")]
+use crate::exec::vector::*;
 use crate::{
     exec::{
         control::*,
