@@ -7,11 +7,13 @@ use crate::{
     handlers::Clause,
     kinds::{CONDITION, LISTS},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::translate::Access;
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx},
     op::{Num, Op},
-    translate::{Access, Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
+    translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
 };
 
