@@ -9,7 +9,8 @@ use alloc::{vec, vec::Vec};
 use core::fmt;
 use kinglet_core::{
     index::FuncAddr,
-    runtime::{self, StoreInner, func::slot_count},
+    runtime::{self, StoreInner},
+    types::slot_count,
 };
 use kinglet_interp::Exit;
 

@@ -29,6 +29,11 @@ macro_rules! for_each_feature {
             function_references, wasm_function_references, FUNCTION_REFERENCES, "function-references", true;
             /// Structures, arrays, casts and small integers as references.
             gc, wasm_gc, GC, "gc", true;
+            /// Vectors of 128 bits.
+            simd, wasm_simd, SIMD, "simd", true;
+            /// Operators on vectors that may differ between hosts. Here they do not: they give what the specification's deterministic profile
+            /// prescribes.
+            relaxed_simd, wasm_relaxed_simd, RELAXED_SIMD, "relaxed-simd", true;
             /// Atomic accesses, and memories that several threads share.
             threads, wasm_threads, THREADS, "threads", true;
             /// Memories whose pages have one byte.
@@ -52,8 +57,6 @@ macro_rules! for_each_feature {
 macro_rules! for_each_unsupported {
     ($consumer:ident) => {
         $consumer! {
-            SIMD "SIMD";
-            RELAXED_SIMD "relaxed SIMD";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             LEGACY_EXCEPTIONS "legacy exception handling";
             COMPONENT_MODEL "component model";

@@ -1,10 +1,10 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Live, Loc, Num, Operand, Run, Sink};
+use super::{Callee, Entry, Live, Loc, Num, Operand, Run, Sink};
 use crate::{
     index::*,
     module::Module,
-    types::{FuncType, ValType},
+    types::{FuncType, ValType, slot_count},
 };
 use alloc::vec::Vec;
 use wasmparser::{BlockType, FrameKind};
@@ -52,11 +52,17 @@ impl FrameType {
         self.func(module).map_or(&[], FuncType::params)
     }
 
-    fn result_count(self, module: &Module) -> u32 {
+    /// How many slots the parameters take.
+    fn param_slots(self, module: &Module) -> u32 {
+        slot_count(self.params(module))
+    }
+
+    /// How many slots the results take.
+    fn result_slots(self, module: &Module) -> u32 {
         match self {
             FrameType::Empty => 0,
-            FrameType::Result(_) => 1,
-            FrameType::Type(ty) => module.signature(ty).results().len() as u32,
+            FrameType::Result(ty) => ty.slots(),
+            FrameType::Type(ty) => slot_count(module.signature(ty).results()),
         }
     }
 }
@@ -92,10 +98,10 @@ impl<S: Sink> Run<'_, S> {
             BlockType::FuncType(ty) => FrameType::Type(TypeIdx(ty)),
         };
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
-        let params = ty.params(self.module).len() as u32;
+        let params = ty.param_slots(self.module);
         self.settle_reads();
         if !matches!(kind, FrameKind::Block | FrameKind::TryTable) {
-            let base = self.place_top(params as usize);
+            let base = self.place_top(params);
             for height in base..self.height() {
                 self.in_slot(height);
             }
@@ -135,7 +141,7 @@ impl<S: Sink> Run<'_, S> {
             (frame.height, frame.ty, frame.label, frame.otherwise.take());
         frame.kind = FrameKind::Else;
         if self.dead == 0 {
-            self.place_results(height, ty.result_count(self.module));
+            self.place_results(height, ty.result_slots(self.module));
             if let Some(label) = label {
                 self.sink.jump(label, false);
             }
@@ -168,7 +174,7 @@ impl<S: Sink> Run<'_, S> {
         }
         let Some(frame) = self.t.frames.pop() else { return };
         if reachable {
-            self.place_results(frame.height, frame.ty.result_count(self.module));
+            self.place_results(frame.height, frame.ty.result_slots(self.module));
         }
         self.dead = 0;
         self.truncate(frame.height);
@@ -200,7 +206,7 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// Moves the topmost `count` operands to the slots from height `to`, in order, so that none is overwritten before it is read.
+    /// Moves the operands of the `count` topmost slots to those from height `to`, in order, so that none is overwritten before it is read.
     fn place_results(&mut self, to: u32, count: u32) {
         let base = self.height() - count;
         for i in 0..count {
@@ -208,14 +214,14 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// The frame that a branch leads to, and how many values it takes along.
+    /// The frame that a branch leads to, and how many slots the values take that it takes along.
     fn target(&self, depth: u32) -> (usize, u32) {
         let at = self.t.frames.len() - 1 - depth as usize;
         let frame = &self.t.frames[at];
         let count = if frame.kind == FrameKind::Loop {
-            frame.ty.params(self.module).len() as u32
+            frame.ty.param_slots(self.module)
         } else {
-            frame.ty.result_count(self.module)
+            frame.ty.result_slots(self.module)
         };
         (at, count)
     }
@@ -326,16 +332,15 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn emit_return(&mut self) {
-        let count = self.t.frames[0].ty.result_count(self.module);
+        let count = self.t.frames[0].ty.result_slots(self.module);
         let base = self.height() - count;
-        match count {
-            0 => self.sink.ret(None),
-            1 => {
-                let entry = self.t.stack[base as usize];
-                self.sink.ret(Some((entry.ty, Operand { loc: entry.loc, height: base })));
+        match self.t.stack.get(base as usize) {
+            None => self.sink.ret(None),
+            Some(&Entry { loc, ty: Some(ty), .. }) if count == ty.slots() => {
+                self.sink.ret(Some((ty, Operand { loc, height: base })));
             }
             _ => {
-                self.place_top(count as usize);
+                self.place_top(count);
                 self.sink.ret_many(base, count);
             }
         }
@@ -371,7 +376,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = self.module.signature(ty);
-        let base = self.place_top(ty.params().len());
+        let base = self.place_top(slot_count(ty.params()));
         self.note_live(base);
         self.sink.call(callee, ty, base);
         self.truncate(base);
@@ -380,7 +385,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn tail_call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = self.module.signature(ty);
-        let base = self.place_top(ty.params().len());
+        let base = self.place_top(slot_count(ty.params()));
         self.sink.tail_call(callee, ty, base);
         self.die();
     }

@@ -15,6 +15,8 @@ mod exceptions;
 #[cfg(feature = "gc")]
 mod objects;
 mod refs;
+#[cfg(feature = "simd")]
+mod simd;
 mod sink;
 mod visit;
 
@@ -27,7 +29,7 @@ use crate::{
     index::*,
     module::Module,
     op::{Class, Num, Op},
-    types::ValType,
+    types::{ValType, slot_count},
 };
 use alloc::vec::Vec;
 use control::Frame;
@@ -50,9 +52,12 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Translator<L, F> {
     stack: Vec<Entry>,
-    /// For each local, the topmost operand that reads it, plus one.
+    /// For each slot of locals, the topmost operand that reads it, plus one.
     reads: Vec<u32>,
+    /// Types of the slots of locals.
     locals: Vec<Num>,
+    /// The first slot of each local, if some take two; otherwise empty, and local *i* has slot *i*.
+    local_slots: Vec<u32>,
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
@@ -72,6 +77,7 @@ impl<L, F> Default for Translator<L, F> {
             stack: Vec::new(),
             reads: Vec::new(),
             locals: Vec::new(),
+            local_slots: Vec::new(),
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
@@ -89,11 +95,12 @@ const MIN_LOCALS: usize = 2_000;
 /// Locals that a function may declare for every byte of its body, so that translation takes time linear in its size.
 const LOCALS_PER_BYTE: usize = 16;
 
-/// A value of the operand stack.
+/// A slot of the operand stack: a value, or the second slot of the vector below.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     loc: Loc,
-    ty: Num,
+    /// `None` for the second slot of a vector.
+    ty: Option<Num>,
     /// If the value is a read of a local, the next operand below that reads the same local, plus one.
     below: u32,
 }
@@ -136,6 +143,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.pads.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
+        let mut vectors = ty.params().contains(&ValType::V128);
         let (declared, mut reader) = body_reader(module, body)?;
         for (count, ty) in declared {
             let locals = self.locals.len() + count as usize;
@@ -143,18 +151,27 @@ impl<L: Copy, F: Copy> Translator<L, F> {
                 return Err(Error::limit("a function declares too many locals for its size"));
             }
             self.locals.resize(locals, num(ty));
+            vectors |= ty == ValType::V128;
         }
         self.notes = options.refs.then(Notes::default);
+        self.local_slots.clear();
+        if vectors {
+            self.lay_out_locals();
+        }
+        let slot_of = |local: u16| match self.local_slots.get(usize::from(local)) {
+            Some(&slot) => u16::try_from(slot).ok(),
+            None => Some(local),
+        };
         self.reads.clear();
         self.reads.resize(self.locals.len(), 0);
         sink.begin(&Shape {
             func,
             locals: &self.locals,
-            params: ty.params().len() as u32,
-            results: ty.results().len() as u32,
+            params: slot_count(ty.params()),
+            results: slot_count(ty.results()),
             body_len: body.range.len(),
-            pinned_int: body.pinned_int,
-            pinned_f64: body.pinned_f64,
+            pinned_int: body.pinned_int.and_then(slot_of),
+            pinned_f64: body.pinned_f64.and_then(slot_of),
         })?;
         let mut run = Run {
             module,
@@ -186,6 +203,17 @@ impl<L: Copy, F: Copy> Translator<L, F> {
     pub fn take_refs(&mut self) -> Refs {
         self.notes.take().unwrap_or_default().finish()
     }
+
+    /// Gives every vector a second slot.
+    fn lay_out_locals(&mut self) {
+        for ty in core::mem::take(&mut self.locals) {
+            self.local_slots.push(self.locals.len() as u32);
+            self.locals.push(ty);
+            if ty == Num::v128 {
+                self.locals.push(Num::u64);
+            }
+        }
+    }
 }
 
 impl<S: Sink> Run<'_, S> {
@@ -206,7 +234,10 @@ impl<S: Sink> Run<'_, S> {
         {
             notes.push(self.t.stack.len() as u32, loc == Loc::Temp);
         }
-        self.t.stack.push(Entry { loc, ty, below });
+        self.t.stack.push(Entry { loc, ty: Some(ty), below });
+        if ty == Num::v128 {
+            self.t.stack.push(Entry { loc: Loc::Temp, ty: None, below: 0 });
+        }
     }
 
     fn push_temp(&mut self, ty: Num) {
@@ -221,18 +252,22 @@ impl<S: Sink> Run<'_, S> {
 
     fn pop(&mut self) -> (Num, Operand) {
         // Validated code never pops from an empty stack.
-        let entry =
-            self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
+        let nothing = Entry { loc: Loc::Const(0), ty: Some(Num::u64), below: 0 };
+        let mut entry = self.t.stack.pop().unwrap_or(nothing);
+        if entry.ty.is_none() {
+            entry = self.t.stack.pop().unwrap_or(nothing);
+        }
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
         }
-        if entry.ty == Num::handle
+        if entry.ty == Some(Num::handle)
             && let Some(notes) = &mut self.t.notes
         {
             notes.pop();
         }
         self.settled = self.settled.min(self.t.stack.len());
-        (entry.ty, Operand { loc: entry.loc, height: self.t.stack.len() as u32 })
+        let height = self.t.stack.len() as u32;
+        (entry.ty.unwrap_or(Num::u64), Operand { loc: entry.loc, height })
     }
 
     fn truncate(&mut self, height: u32) {
@@ -244,7 +279,9 @@ impl<S: Sink> Run<'_, S> {
     /// Writes the operand at `height` to the slot of height `to`, leaving the stack as it is.
     fn place(&mut self, height: u32, to: u32) {
         let entry = self.t.stack[height as usize];
-        self.sink.place(entry.ty, Operand { loc: entry.loc, height }, to);
+        if let Some(ty) = entry.ty {
+            self.sink.place(ty, Operand { loc: entry.loc, height }, to);
+        }
     }
 
     /// Moves operands that read locals to their slots, all of them.
@@ -263,7 +300,7 @@ impl<S: Sink> Run<'_, S> {
     fn in_slot(&mut self, height: u32) {
         let entry = &mut self.t.stack[height as usize];
         entry.loc = Loc::Temp;
-        if entry.ty == Num::handle
+        if entry.ty == Some(Num::handle)
             && let Some(notes) = &mut self.t.notes
         {
             notes.settle(height);
@@ -285,10 +322,10 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
+    /// Moves the operands of the `count` topmost slots there, as an op or call that takes its operands there needs it.
     /// Returns the height of the first.
-    fn place_top(&mut self, count: usize) -> u32 {
-        let base = self.height() - count as u32;
+    fn place_top(&mut self, count: u32) -> u32 {
+        let base = self.height() - count;
         for height in base..self.height() {
             self.place(height, height);
         }
@@ -308,7 +345,7 @@ impl<S: Sink> Run<'_, S> {
         self.push_temp(to);
     }
 
-    /// Pushes the topmost operand once more, which must not be a comparison.
+    /// Pushes the topmost operand once more, a reference.
     fn duplicate(&mut self) {
         let height = self.height() - 1;
         let Entry { loc, ty, .. } = self.t.stack[height as usize];
@@ -316,7 +353,7 @@ impl<S: Sink> Run<'_, S> {
             self.place(height, height);
             self.place(height, height + 1);
         }
-        self.push(loc, ty);
+        self.push(loc, ty.unwrap_or(Num::handle));
     }
 
     /// The type of a slot that holds a value of the validator's type `ty`.
@@ -371,7 +408,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// An op of the class `slots` with `operands` operands and results of type `results`.
-    fn slots(&mut self, op: Op, immediates: [u32; 2], operands: usize, result: Option<Num>) {
+    fn slots(&mut self, op: Op, immediates: [u32; 2], operands: u32, result: Option<Num>) {
         let base = self.place_top(operands);
         self.note_live(self.height());
         self.truncate(base);
@@ -382,15 +419,22 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// An op of the class `multi`.
-    fn multi(&mut self, op: Op, operands: usize, results: usize) {
+    fn multi(&mut self, op: Op, operands: u32, results: usize) {
         let base = self.place_top(operands);
         self.truncate(base);
-        self.sink.multi(op, operands as u32, base);
+        self.sink.multi(op, operands, base);
         for _ in 0..results {
             self.push_temp(op.result());
         }
     }
 
+    /// The first slot of a local.
+    #[inline]
+    fn local_slot(&self, local: u32) -> u32 {
+        self.t.local_slots.get(local as usize).copied().unwrap_or(local)
+    }
+
+    /// Assigns the local whose first slot this is.
     fn local_set(&mut self, local: u32) -> Num {
         let (ty, value) = self.pop();
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);
@@ -417,14 +461,14 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
-/// The type of a slot that holds a value of type `ty`. References are handles; the collector has no business with those to
-/// functions.
+/// The type of a value of type `ty` in slots. References are handles; the collector has no business with those to functions.
 pub fn num(ty: ValType) -> Num {
     match ty {
         ValType::I32 => Num::u32,
         ValType::Ref(_) if ty.is_managed() => Num::handle,
-        ValType::I64 | ValType::V128 | ValType::Ref(_) => Num::u64,
+        ValType::I64 | ValType::Ref(_) => Num::u64,
         ValType::F32 => Num::f32,
         ValType::F64 => Num::f64,
+        ValType::V128 => Num::v128,
     }
 }

@@ -23,8 +23,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_struct_new(&mut self, ty: u32) {
-        let fields = self.struct_fields(ty).len();
-        self.slots(Op::StructNew, [ty, 0], fields, Some(Num::handle));
+        let slots = self.struct_fields(ty).iter().copied().map(slots).sum();
+        self.slots(Op::StructNew, [ty, 0], slots, Some(Num::handle));
     }
 
     pub(super) fn visit_struct_new_default(&mut self, ty: u32) {
@@ -57,7 +57,7 @@ impl<S: Sink> Run<'_, S> {
 
     pub(super) fn visit_struct_set(&mut self, ty: u32, field: u32) {
         let Some(access) = access(self.struct_fields(ty)[field as usize].storage, false) else {
-            return self.slots(Op::StructSet, [ty, field], 2, None);
+            return self.slots(Op::StructSet, [ty, field], 3, None);
         };
         let offset = self.field_offset(ty, field);
         let (_, value) = self.pop();
@@ -79,7 +79,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_array_new(&mut self, ty: u32) {
-        self.slots(Op::ArrayNew, [ty, 0], 2, Some(Num::handle));
+        let element = slots(self.array_element(ty));
+        self.slots(Op::ArrayNew, [ty, 0], element + 1, Some(Num::handle));
     }
 
     pub(super) fn visit_array_new_default(&mut self, ty: u32) {
@@ -87,7 +88,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_array_new_fixed(&mut self, ty: u32, len: u32) {
-        self.slots(Op::ArrayNewFixed, [ty, len], len as usize, Some(Num::handle));
+        let element = slots(self.array_element(ty));
+        self.slots(Op::ArrayNewFixed, [ty, len], len * element, Some(Num::handle));
     }
 
     pub(super) fn visit_array_new_data(&mut self, ty: u32, data: u32) {
@@ -124,7 +126,7 @@ impl<S: Sink> Run<'_, S> {
 
     pub(super) fn visit_array_set(&mut self, ty: u32) {
         let Some(access) = access(self.array_element(ty).storage, false) else {
-            return self.slots(Op::ArraySet, [ty, 0], 3, None);
+            return self.slots(Op::ArraySet, [ty, 0], 4, None);
         };
         let (_, value) = self.pop();
         let (_, index) = self.pop();
@@ -139,7 +141,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_array_fill(&mut self, ty: u32) {
-        self.slots(Op::ArrayFill, [ty, 0], 4, None);
+        let element = slots(self.array_element(ty));
+        self.slots(Op::ArrayFill, [ty, 0], element + 3, None);
     }
 
     pub(super) fn visit_array_copy(&mut self, to: u32, from: u32) {
@@ -153,6 +156,11 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_array_init_elem(&mut self, ty: u32, elem: u32) {
         self.slots(Op::ArrayInitElem, [ty, elem], 4, None);
     }
+}
+
+/// How many slots the value of a field or element takes.
+fn slots(field: FieldType) -> u32 {
+    Storage::of(field.storage).slots() as u32
 }
 
 /// How something that is kept in this way is read and written. Vectors are too large to be by ops of their own.

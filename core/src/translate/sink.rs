@@ -11,7 +11,7 @@ use crate::{
 /// Where the value of an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loc {
-    /// In a local: the operand was read by `local.get` and the local has not been assigned since.
+    /// In the local of this slot: the operand was read by `local.get` and the local has not been assigned since.
     Local(u32),
     /// In the slot of its height in the operand stack.
     Temp,
@@ -33,17 +33,17 @@ pub struct Operand {
 pub struct Shape<'a> {
     /// Which function of the module.
     pub func: FuncIdx,
-    /// Types of all locals, parameters first.
+    /// Types of the slots of all locals, parameters first. The second slot of a vector is a `u64`.
     pub locals: &'a [Num],
-    /// How many of them are parameters.
+    /// How many of them are slots of parameters.
     pub params: u32,
-    /// How many results the function has.
+    /// How many slots the results of the function take.
     pub results: u32,
     /// Bytes of the body in the binary: what sizes of outputs are judged by.
     pub body_len: usize,
-    /// The integer local worth a register.
+    /// The integer local worth a register, by its slot.
     pub pinned_int: Option<u16>,
-    /// The `f64` local worth a register.
+    /// The `f64` local worth a register, by its slot.
     pub pinned_f64: Option<u16>,
 }
 
@@ -120,8 +120,8 @@ pub struct Catch<L> {
 
 /// Receives the base ops of one function after the other.
 ///
-/// Slots are numbered logically: local *i* is slot *i*, height *h* of the operand stack is slot *locals + h*; a tier may lay
-/// them out as it likes. An operand handed to an op is used up by it; [`place`](Sink::place) alone leaves it as it is.
+/// Slots are numbered logically: those of locals from 0 on, height *h* of the operand stack is slot *locals + h*; a tier may lay
+/// them out as it likes. A `v128` takes two, also in the operand stack: heights count slots. An operand handed to an op is used up by it; [`place`](Sink::place) alone leaves it as it is.
 /// Results go to the height `to`, the place of the result in the operand stack.
 pub trait Sink {
     /// A place in the code that jumps lead to.
@@ -176,6 +176,15 @@ pub trait Sink {
     /// Reads how many elements an array has.
     #[cfg(feature = "gc")]
     fn array_len(&mut self, array: Operand, to: u32);
+    /// An op on vectors that does not touch memory. The immediate is the number of a lane, or those of sixteen bytes.
+    #[cfg(feature = "simd")]
+    fn vector(&mut self, op: Op, operands: &[Operand], immediate: u128, to: u32);
+    /// An op between vectors and memory: operands are the address, and the vector if there is one.
+    #[cfg(feature = "simd")]
+    fn vector_access(&mut self, op: Op, operands: &[Operand], at: MemArg, lane: u8, to: u32);
+    /// A vector of these bits.
+    #[cfg(feature = "simd")]
+    fn vector_const(&mut self, bits: u128, to: u32);
     /// `condition ? a : b`
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32);
     /// Assigns a local. No operand reads the old value any more.
@@ -215,7 +224,7 @@ pub trait Sink {
     fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32);
     /// Returns no or one value.
     fn ret(&mut self, value: Option<(Num, Operand)>);
-    /// Returns `count` values that stand at height `base` and above, in their slots.
+    /// Returns values of `count` slots that stand at height `base` and above, in their slots.
     fn ret_many(&mut self, base: u32, count: u32);
     /// What is thrown from here on, up to the matching [`end_try`](Sink::end_try), may be caught here. Answers the number
     /// under which to say by what. All values have been settled; nothing is emitted.

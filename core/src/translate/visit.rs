@@ -142,6 +142,13 @@ macro_rules! methods {
 impl<'a, S: Sink> VisitOperator<'a> for Run<'_, S> {
     type Output = Result<(), Error>;
 
+    #[cfg(feature = "simd")]
+    fn simd_visitor(
+        &mut self,
+    ) -> Option<&mut dyn wasmparser::VisitSimdOperator<'a, Output = Self::Output>> {
+        Some(self)
+    }
+
     wasmparser::for_each_visit_operator!(methods);
 }
 
@@ -174,16 +181,18 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn visit_local_get(&mut self, local: u32) {
-        self.push(Loc::Local(local), self.t.locals[local as usize]);
+        let slot = self.local_slot(local);
+        self.push(Loc::Local(slot), self.t.locals[slot as usize]);
     }
 
     fn visit_local_set(&mut self, local: u32) {
-        self.local_set(local);
+        self.local_set(self.local_slot(local));
     }
 
     fn visit_local_tee(&mut self, local: u32) {
-        let ty = self.local_set(local);
-        self.push(Loc::Local(local), ty);
+        let slot = self.local_slot(local);
+        let ty = self.local_set(slot);
+        self.push(Loc::Local(slot), ty);
     }
 
     fn visit_global_get(&mut self, global: u32) {

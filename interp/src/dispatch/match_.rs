@@ -1,6 +1,8 @@
 //! A loop around a `match`, with the registers in locals.
 
 use super::{save, step};
+#[cfg(feature = "simd")]
+use crate::exec::vector::*;
 #[cfg(feature = "gc")]
 use crate::exec::{casts::*, objects::*};
 use crate::{

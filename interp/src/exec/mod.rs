@@ -19,6 +19,8 @@ pub(crate) mod operand;
 pub(crate) mod regs;
 #[cfg(feature = "threads")]
 pub(crate) mod shared;
+#[cfg(feature = "simd")]
+pub(crate) mod vector;
 
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;

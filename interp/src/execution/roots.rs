@@ -5,7 +5,7 @@
 
 use super::*;
 use core::slice;
-use kinglet_core::runtime::{func::slot_count, vmctx::activation::Frames};
+use kinglet_core::{runtime::vmctx::activation::Frames, types::slot_count};
 
 /// An execution that stands still, possibly in the middle of a call of the host.
 pub(super) struct Standing<'e> {

@@ -7,12 +7,14 @@ use crate::{
     handlers::Clause,
     kinds::{CONDITION, LISTS, REFERENCE},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx},
     op::{Num, Op},
-    translate::{Access, Callee, CastTarget, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
-    types::FuncType,
+    translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
+    types::{FuncType, ValType, slot_count},
 };
 
 impl Sink for Builder {
@@ -135,6 +137,21 @@ impl Sink for Builder {
     #[cfg(feature = "gc")]
     fn array_len(&mut self, array: Operand, to: u32) {
         self.emit_array_len(array, to);
+    }
+
+    #[cfg(feature = "simd")]
+    fn vector(&mut self, op: Op, operands: &[Operand], immediate: u128, to: u32) {
+        self.emit_vector(op, operands, immediate, to);
+    }
+
+    #[cfg(feature = "simd")]
+    fn vector_access(&mut self, op: Op, operands: &[Operand], at: MemArg, lane: u8, to: u32) {
+        self.emit_vector_access(op, operands, at, lane, to);
+    }
+
+    #[cfg(feature = "simd")]
+    fn vector_const(&mut self, bits: u128, to: u32) {
+        self.emit_vector_const(bits, to);
     }
 
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32) {
@@ -262,7 +279,9 @@ impl Sink for Builder {
     fn call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
         let mirrored = self.emit_call(callee, ty, base, false);
         self.forget();
-        if let (true, [result]) = (mirrored, ty.results()) {
+        if let (true, [result]) = (mirrored, ty.results())
+            && *result != ValType::V128
+        {
             self.accs[class(kinglet_core::translate::num(*result))].temp = Some(base);
         }
     }
@@ -282,6 +301,10 @@ impl Sink for Builder {
             self.last = None;
             return;
         };
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_ret(operand);
+        }
         let (mut kind, mut arg) = self.take_value(ty, operand);
         if arg == Arg::Pin && class(ty) == 2 {
             // The register is about to be the caller's again.
@@ -418,7 +441,7 @@ impl Builder {
         if tail {
             self.restore_pin();
         }
-        let (params, results) = (ty.params().len() as u32, ty.results().len() as u32);
+        let (params, results) = (slot_count(ty.params()), slot_count(ty.results()));
         let header = self.home(base + params + FRAME_HEADER as u32) - FRAME_HEADER as u32;
         // Functions of the host leave their results there, also when they are called in place of this one.
         self.max_height = self.max_height.max(base + results);
@@ -455,7 +478,7 @@ impl Builder {
     }
 
     /// Gives the caller its pinned `f64` local back.
-    fn restore_pin(&mut self) {
+    pub(super) fn restore_pin(&mut self) {
         if let Some(save) = self.saved_pin {
             self.op(code::RESTORE_PIN);
             self.slot(save);

@@ -49,6 +49,10 @@ impl Builder {
             && self.may_fuse(last)
         {
             self.set_opcode(last, both);
+            #[cfg(feature = "simd")]
+            {
+                self.vector = None;
+            }
             for acc in &mut self.accs {
                 acc.producer =
                     acc.producer.map(|p| Producer { fixed: p.fixed || p.at == last, ..p });

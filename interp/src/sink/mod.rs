@@ -14,6 +14,8 @@ mod emit;
 #[cfg(feature = "gc")]
 mod objects;
 mod values;
+#[cfg(feature = "simd")]
+mod vectors;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
@@ -54,6 +56,8 @@ pub(crate) struct Builder {
     /// The last op, while it may be fused with the next or changed: where its opcode stands.
     last: Option<usize>,
     staged: Option<Comparison>,
+    #[cfg(feature = "simd")]
+    vector: Option<vectors::VectorProducer>,
     handlers: Recorder,
     labels: Vec<Label>,
     fixups: Vec<Fixup>,
@@ -201,6 +205,10 @@ impl Builder {
         self.max_code =
             shape.body_len.saturating_mul(64).saturating_add(1 << 16).min(i32::MAX as usize);
         self.staged = None;
+        #[cfg(feature = "simd")]
+        {
+            self.vector = None;
+        }
         self.forget();
     }
 
