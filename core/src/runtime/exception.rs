@@ -2,9 +2,10 @@
 
 use super::{
     StoreInner,
-    registry::{TypeIds, TypeRegistry},
+    registry::{TypeDef, TypeIds},
 };
 use crate::{
+    Shared,
     error::{Error, ThrownException},
     index::TagAddr,
     types::{FuncType, slot_count},
@@ -13,26 +14,23 @@ use alloc::{boxed::Box, vec::Vec};
 
 /// A tag (spec, 4.2.11): what tells exceptions apart, and says what they carry.
 pub struct Tag {
-    ty: FuncType,
-    id: u32,
-    /// Keeps `id` the type's, if no instance does.
-    _types: Option<TypeIds>,
+    def: Shared<TypeDef>,
 }
 
 impl Tag {
     /// The type. Its parameters are what exceptions carry; it has no results.
     pub fn ty(&self) -> &FuncType {
-        &self.ty
+        self.def.ty().as_func().expect("the type of a tag is one of functions")
     }
 
     /// The id of the type in the engine.
     pub fn engine_type(&self) -> u32 {
-        self.id
+        self.def.id
     }
 
     /// How many slots the values of an exception take.
     pub fn slots(&self) -> usize {
-        slot_count(self.ty.params()) as usize
+        slot_count(self.ty().params()) as usize
     }
 }
 
@@ -43,20 +41,16 @@ pub(super) struct Exception {
 }
 
 impl StoreInner {
-    /// Adds a tag of a type whose id an instance keeps.
-    pub(super) fn add_tag(&mut self, ty: FuncType, id: u32) -> TagAddr {
-        self.push_tag(Tag { ty, id, _types: None })
-    }
-
-    /// Adds a tag of the host; `registry` is its engine's.
-    pub fn add_host_tag(&mut self, registry: &TypeRegistry, ty: FuncType) -> TagAddr {
-        let types = registry.register_one(ty.clone().into());
-        self.push_tag(Tag { ty, id: types[0], _types: Some(types) })
-    }
-
-    fn push_tag(&mut self, tag: Tag) -> TagAddr {
-        self.tags.push(tag);
+    /// Adds a tag. The caller keeps its type in use as long as the store lives.
+    pub(super) fn add_tag(&mut self, def: Shared<TypeDef>) -> TagAddr {
+        self.tags.push(Tag { def });
         TagAddr(self.tags.len() as u32 - 1)
+    }
+
+    /// Adds a tag of the host, of a type of functions.
+    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
+        self.keep_type(types);
+        self.add_tag(types.defs()[0].clone())
     }
 
     /// A tag.
