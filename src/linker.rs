@@ -88,15 +88,16 @@ impl Names {
 /// What a name stands for.
 #[derive(Clone)]
 pub(crate) enum Definition {
-    /// Something of a store, and its type when it was defined.
-    Extern(Extern, Shared<types::ExternType>),
+    /// Something of a store, and its type when it was defined, with the id of that in the engine if it is one of functions.
+    Extern(Extern, Shared<(types::ExternType, u32)>),
     /// A host function, not bound to a store.
     Host(Shared<HostFunc>),
 }
 
 impl Definition {
     fn of(store: &StoreInner, item: Extern) -> Definition {
-        Definition::Extern(item, Shared::new(Found::of(store, item).to_type()))
+        let found = Found::of(store, item);
+        Definition::Extern(item, Shared::new((found.to_type(), found.id())))
     }
 
     /// What it is for an import, with the size that it has now or, without a store, had when it was defined.
@@ -105,9 +106,9 @@ impl Definition {
     /// If it belongs to another store.
     fn found<'a>(&'a self, store: Option<&'a StoreInner>) -> Found<'a> {
         match (self, store) {
-            (Definition::Host(func), _) => Found::Func(&func.ty),
+            (Definition::Host(func), _) => Found::Func(func.engine_type(), &func.ty),
             (Definition::Extern(item, _), Some(store)) => Found::of(store, *item),
-            (Definition::Extern(_, ty), None) => (&**ty).into(),
+            (Definition::Extern(_, ty), None) => Found::from_type(&ty.0, ty.1),
         }
     }
 

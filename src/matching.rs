@@ -5,17 +5,19 @@ use core::fmt;
 use kinglet_core::{
     module,
     runtime::StoreInner,
-    types::{self, FuncType, GlobalType, MemoryType, TableType, ValType},
+    types::{self, FuncType, GlobalType, MemoryType, TableType},
 };
 
 /// What there is for an import.
 #[derive(Clone, Copy)]
 pub(crate) enum Found<'a> {
-    Func(&'a FuncType),
+    /// A function, by its type and the id of that in the engine.
+    Func(u32, &'a FuncType),
     Global(GlobalType),
     Table(TableType),
     Memory(MemoryType),
-    Tag(&'a FuncType),
+    /// A tag, in the same way.
+    Tag(u32, &'a FuncType),
 }
 
 impl<'a> Found<'a> {
@@ -26,7 +28,9 @@ impl<'a> Found<'a> {
     pub(crate) fn of(store: &'a StoreInner, item: Extern) -> Found<'a> {
         item.store_id().check(store);
         match item {
-            Extern::Func(func) => Found::Func(store.func_type(func.addr)),
+            Extern::Func(func) => {
+                Found::Func(store.funcs[func.addr.at()].ty, store.func_type(func.addr))
+            }
             Extern::Global(global) => Found::Global(*store.global(global.addr).ty()),
             Extern::Table(table) => {
                 let table = store.table(table.addr);
@@ -37,41 +41,57 @@ impl<'a> Found<'a> {
                 let memory = store.memory(memory.addr);
                 Found::Memory(MemoryType { minimum: memory.size(), ..*memory.ty() })
             }
-            Extern::Tag(tag) => Found::Tag(store.tag(tag.addr).ty()),
+            Extern::Tag(tag) => {
+                let tag = store.tag(tag.addr);
+                Found::Tag(tag.engine_type(), tag.ty())
+            }
         }
     }
 
     pub(crate) fn to_type(self) -> types::ExternType {
         match self {
-            Found::Func(ty) => types::ExternType::Func(ty.clone()),
+            Found::Func(_, ty) => types::ExternType::Func(ty.clone()),
             Found::Global(ty) => types::ExternType::Global(ty),
             Found::Table(ty) => types::ExternType::Table(ty),
             Found::Memory(ty) => types::ExternType::Memory(ty),
-            Found::Tag(ty) => types::ExternType::Tag(ty.clone()),
+            Found::Tag(_, ty) => types::ExternType::Tag(ty.clone()),
         }
     }
-}
 
-impl<'a> From<&'a types::ExternType> for Found<'a> {
-    fn from(ty: &'a types::ExternType) -> Found<'a> {
+    /// What was found before: its type, and the id of that if it is one of functions.
+    pub(crate) fn from_type(ty: &'a types::ExternType, id: u32) -> Found<'a> {
         match ty {
-            types::ExternType::Func(ty) => Found::Func(ty),
+            types::ExternType::Func(ty) => Found::Func(id, ty),
             types::ExternType::Global(ty) => Found::Global(*ty),
             types::ExternType::Table(ty) => Found::Table(*ty),
             types::ExternType::Memory(ty) => Found::Memory(*ty),
-            types::ExternType::Tag(ty) => Found::Tag(ty),
+            types::ExternType::Tag(ty) => Found::Tag(id, ty),
+        }
+    }
+
+    /// The id in the engine of a type of functions.
+    pub(crate) fn id(self) -> u32 {
+        match self {
+            Found::Func(id, _) | Found::Tag(id, _) => id,
+            _ => 0,
         }
     }
 }
 
 /// Fails unless `found` is what `import` wants.
 pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
+    let types = &*import.program.types;
+    let is_subtype = |a, b| types.registry().is_subtype(a, b);
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found)) => import.module.signature(ty) == found,
-        (module::ImportType::Global(wanted), Found::Global(found)) => global_fits(&found, &wanted),
-        (module::ImportType::Table(wanted), Found::Table(found)) => table_fits(&found, &wanted),
+        (module::ImportType::Func(ty), Found::Func(found, _)) => is_subtype(found, types[ty.at()]),
+        (module::ImportType::Global(wanted), Found::Global(found)) => {
+            global_fits(&found, &wanted.map(|i| types[i as usize]), is_subtype)
+        }
+        (module::ImportType::Table(wanted), Found::Table(found)) => {
+            table_fits(&found, &wanted.map(|i| types[i as usize]))
+        }
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
-        (module::ImportType::Tag(ty), Found::Tag(found)) => import.module.signature(ty) == found,
+        (module::ImportType::Tag(ty), Found::Tag(found, _)) => found == types[ty.at()],
         _ => false,
     };
     if fits { Ok(()) } else { Err(incompatible(import, found.to_type().into())) }
@@ -99,19 +119,16 @@ pub(crate) fn unknown(import: &ImportType<'_>) -> Error {
     Error::link(alloc::format!("unknown import: `{module}::{name}` has not been defined"))
 }
 
-fn global_fits(actual: &GlobalType, wanted: &GlobalType) -> bool {
+fn global_fits(
+    actual: &GlobalType,
+    wanted: &GlobalType,
+    is_subtype: impl FnOnce(u32, u32) -> bool,
+) -> bool {
     actual.mutability == wanted.mutability
         && match wanted.mutability {
-            Mutability::Const => val_type_fits(actual.content, wanted.content),
+            Mutability::Const => actual.content.matches(wanted.content, is_subtype),
             Mutability::Var => actual.content == wanted.content,
         }
-}
-
-fn val_type_fits(actual: ValType, wanted: ValType) -> bool {
-    match (actual, wanted) {
-        (ValType::Ref(actual), ValType::Ref(wanted)) => actual.matches(wanted, |_, _| false),
-        _ => actual == wanted,
-    }
 }
 
 fn table_fits(actual: &TableType, wanted: &TableType) -> bool {

@@ -41,7 +41,7 @@ impl Module {
         let options =
             Options { metered: config.metered(), lazy: config.mode == CompilationMode::Lazy };
         let code = Shared::new(Code::new(&module, options)?);
-        let types = engine.types().register(&module.types);
+        let types = engine.types().register(&module.types, &module.rec_groups);
         let program = Program::new(module, code, types);
         Ok(Module(Shared::new(ModuleInner { engine: engine.clone(), program })))
     }
@@ -68,20 +68,20 @@ impl Module {
 
     /// What it imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
-        let module = self.core();
-        module.imports.iter().map(move |import| ImportType { module, import })
+        let program = self.program();
+        program.module.imports.iter().map(move |import| ImportType { program, import })
     }
 
     /// What it exports, in order.
     pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
-        let module = self.core();
-        module.exports.iter().map(move |export| ExportType { module, export })
+        let program = self.program();
+        program.module.exports.iter().map(move |export| ExportType { program, export })
     }
 
     /// The type of what it exports under `name`.
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
         let export = self.core().export(name)?;
-        Some(self.core().export_type(export).into())
+        Some(self.program().export_type(export).into())
     }
 
     /// Its name, from the name section.

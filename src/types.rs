@@ -4,6 +4,7 @@ use crate::{Engine, Mutability, RefType, Result, ValType};
 use core::fmt;
 use kinglet_core::{
     module::{self, Import},
+    runtime::instance::Program,
     types,
 };
 
@@ -419,7 +420,7 @@ impl From<types::ExternType> for ExternType {
 /// Something that a module imports: the two names that it is looked up by, and what it has to be.
 #[derive(Clone, Copy)]
 pub struct ImportType<'m> {
-    pub(crate) module: &'m module::Module,
+    pub(crate) program: &'m Program,
     pub(crate) import: &'m Import,
 }
 
@@ -436,7 +437,7 @@ impl<'m> ImportType<'m> {
 
     /// What it has to be.
     pub fn ty(&self) -> ExternType {
-        self.module.import_type(self.import).into()
+        self.program.import_type(self.import).into()
     }
 }
 
@@ -453,7 +454,7 @@ impl fmt::Debug for ImportType<'_> {
 /// Something that a module exports: its name, and what it is.
 #[derive(Clone, Copy)]
 pub struct ExportType<'m> {
-    pub(crate) module: &'m module::Module,
+    pub(crate) program: &'m Program,
     pub(crate) export: &'m module::Export,
 }
 
@@ -465,7 +466,7 @@ impl<'m> ExportType<'m> {
 
     /// What it is.
     pub fn ty(&self) -> ExternType {
-        self.module.export_type(self.export).into()
+        self.program.export_type(self.export).into()
     }
 }
 

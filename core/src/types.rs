@@ -318,6 +318,15 @@ pub enum StorageType {
 }
 
 impl StorageType {
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> StorageType {
+        match self {
+            StorageType::Val(ty) => StorageType::Val(ty.map(number)),
+            packed => packed,
+        }
+    }
+
     /// The type of values that are written and read.
     pub const fn unpack(self) -> ValType {
         match self {
@@ -414,6 +423,41 @@ pub struct SubType {
 }
 
 impl SubType {
+    /// The type with the numbers of all defined types changed.
+    #[must_use]
+    pub fn map(&self, number: impl Fn(u32) -> u32) -> SubType {
+        let field = |ty: &FieldType| FieldType { storage: ty.storage.map(&number), ..*ty };
+        let composite = match &self.composite {
+            CompositeType::Func(ty) => CompositeType::Func(FuncType {
+                types: ty.types.iter().map(|ty| ty.map(&number)).collect(),
+                params: ty.params,
+            }),
+            CompositeType::Struct(ty) => {
+                CompositeType::Struct(StructType { fields: ty.fields.iter().map(field).collect() })
+            }
+            CompositeType::Array(ty) => {
+                CompositeType::Array(ArrayType { element: field(&ty.element) })
+            }
+        };
+        let supertype = self.supertype.map(number);
+        SubType { is_final: self.is_final, supertype, composite }
+    }
+
+    /// The numbers of the defined types that it names, its supertype last.
+    pub fn named(&self) -> impl Iterator<Item = u32> + '_ {
+        let (values, fields): (&[ValType], &[FieldType]) = match &self.composite {
+            CompositeType::Func(ty) => (&ty.types, &[]),
+            CompositeType::Struct(ty) => (&[], &ty.fields),
+            CompositeType::Array(ty) => (&[], core::slice::from_ref(&ty.element)),
+        };
+        let fields = fields.iter().map(|field| field.storage.unpack());
+        let named = values.iter().copied().chain(fields).filter_map(|ty| match ty {
+            ValType::Ref(RefType { heap: HeapType::Concrete(ty), .. }) => Some(ty.index),
+            _ => None,
+        });
+        named.chain(self.supertype)
+    }
+
     /// The function type, if it is one.
     pub const fn as_func(&self) -> Option<&FuncType> {
         match &self.composite {
@@ -464,6 +508,14 @@ pub struct GlobalType {
     pub mutability: Mutability,
 }
 
+impl GlobalType {
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> GlobalType {
+        GlobalType { content: self.content.map(number), ..self }
+    }
+}
+
 /// The type of a table: elements and size in elements (spec, 2.3.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableType {
@@ -475,6 +527,14 @@ pub struct TableType {
     pub minimum: u64,
     /// Largest number of elements it may grow to.
     pub maximum: Option<u64>,
+}
+
+impl TableType {
+    /// The type with the number of a defined type changed.
+    #[must_use]
+    pub fn map(self, number: impl FnOnce(u32) -> u32) -> TableType {
+        TableType { element: self.element.map(number), ..self }
+    }
 }
 
 /// The type of a memory: size in pages (spec, 2.3.12).

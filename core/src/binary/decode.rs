@@ -62,20 +62,21 @@ impl Decoder<'_> {
                 append(&mut module.funcs, section, |ty, _| Ok(TypeIdx(ty)))?;
             }
             Payload::TableSection(section) => {
+                let types = &module.types;
                 module.table_inits = collect(section.clone(), |table, _| match &table.init {
                     wasmparser::TableInit::RefNull => Ok(None),
-                    wasmparser::TableInit::Expr(init) => const_expr(init).map(Some),
+                    wasmparser::TableInit::Expr(init) => const_expr(init, types).map(Some),
                 })?;
-                let types = &module.types;
                 append(&mut module.tables, section, |table, at| table_type(table.ty, types, at))?;
             }
             Payload::MemorySection(section) => {
                 append(&mut module.memories, section, |ty, _| Ok(memory_type(ty)))?;
             }
             Payload::GlobalSection(section) => {
-                module.global_inits =
-                    collect(section.clone(), |global, _| const_expr(&global.init_expr))?;
                 let types = &module.types;
+                module.global_inits =
+                    collect(section.clone(), |global, _| const_expr(&global.init_expr, types))?;
+
                 append(&mut module.globals, section, |global, at| {
                     global_type(global.ty, types, at)
                 })?;
@@ -94,7 +95,9 @@ impl Decoder<'_> {
                 module.elems = collect(section, |item, at| elem(item, &module.types, at))?;
             }
             Payload::CodeSectionStart { count, .. } => self.bodies.reserve_exact(count as usize),
-            Payload::DataSection(section) => module.datas = collect(section, data)?,
+            Payload::DataSection(section) => {
+                module.datas = collect(section, |item, _| data(item, &module.types))?;
+            }
             Payload::CustomSection(section) if section.name() == "name" => {
                 module.names.get_or_insert(range(section.data_range()));
             }
@@ -326,7 +329,7 @@ fn elem(elem: wasmparser::Element<'_>, types: &[SubType], offset: u64) -> Result
     let mode = match elem.kind {
         wasmparser::ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
             into: TableIdx(table_index.unwrap_or(0)),
-            offset: const_expr(&offset_expr)?,
+            offset: const_expr(&offset_expr, types)?,
         },
         wasmparser::ElementKind::Passive => SegmentMode::Passive,
         wasmparser::ElementKind::Declared => SegmentMode::Declared,
@@ -337,17 +340,18 @@ fn elem(elem: wasmparser::Element<'_>, types: &[SubType], offset: u64) -> Result
         }
         wasmparser::ElementItems::Expressions(ty, exprs) => (
             ref_type(ty, types, offset)?,
-            ElemItems::Exprs(collect(exprs, |expr, _| const_expr(&expr))?),
+            ElemItems::Exprs(collect(exprs, |expr, _| const_expr(&expr, types))?),
         ),
     };
     Ok(Elem { ty, mode, items })
 }
 
-fn data(data: wasmparser::Data<'_>, _: u64) -> Result<Data, Error> {
+fn data(data: wasmparser::Data<'_>, types: &[SubType]) -> Result<Data, Error> {
     let mode = match data.kind {
-        wasmparser::DataKind::Active { memory_index, offset_expr } => {
-            SegmentMode::Active { into: MemoryIdx(memory_index), offset: const_expr(&offset_expr)? }
-        }
+        wasmparser::DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+            into: MemoryIdx(memory_index),
+            offset: const_expr(&offset_expr, types)?,
+        },
         wasmparser::DataKind::Passive => SegmentMode::Passive,
     };
     let end = data.range.end as usize;

@@ -3,7 +3,7 @@
 use super::error;
 use crate::{
     error::Error,
-    index::{FuncIdx, GlobalIdx},
+    index::{FuncIdx, GlobalIdx, TypeIdx},
     module::const_expr::{ConstExpr, ConstOp},
     types::*,
 };
@@ -156,8 +156,12 @@ fn mutability(mutable: bool) -> Mutability {
     if mutable { Mutability::Var } else { Mutability::Const }
 }
 
-pub(super) fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
+pub(super) fn const_expr(
+    expr: &wasmparser::ConstExpr<'_>,
+    types: Types<'_>,
+) -> Result<ConstExpr, Error> {
     let mut reader = expr.get_operators_reader();
+    let const_op = |reader: &mut _| const_op(reader, types);
     let Some(first) = const_op(&mut reader)? else {
         return Err(Error::invalid(
             "empty constant expression",
@@ -175,9 +179,17 @@ pub(super) fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, 
 }
 
 /// The next operator, `None` at the end.
-fn const_op(reader: &mut wasmparser::OperatorsReader<'_>) -> Result<Option<ConstOp>, Error> {
+fn const_op(
+    reader: &mut wasmparser::OperatorsReader<'_>,
+    types: Types<'_>,
+) -> Result<Option<ConstOp>, Error> {
     let offset = reader.original_position();
-    Ok(Some(match reader.read().map_err(error)? {
+    let mut operator = reader.read().map_err(error)?;
+    // These change nothing but the type.
+    while let Operator::AnyConvertExtern | Operator::ExternConvertAny = operator {
+        operator = reader.read().map_err(error)?;
+    }
+    Ok(Some(match operator {
         Operator::End => return Ok(None),
         Operator::I32Const { value } => ConstOp::Const(u64::from(value as u32)),
         Operator::I64Const { value } => ConstOp::Const(value as u64),
@@ -186,6 +198,21 @@ fn const_op(reader: &mut wasmparser::OperatorsReader<'_>) -> Result<Option<Const
         Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
         Operator::RefNull { .. } => ConstOp::RefNull,
         Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIdx(function_index)),
+        Operator::RefI31 => ConstOp::RefI31,
+        Operator::StructNew { struct_type_index: ty } => {
+            let fields = types.get(ty as usize).and_then(SubType::as_struct);
+            ConstOp::StructNew(TypeIdx(ty), fields.map_or(0, |ty| ty.fields.len() as u32))
+        }
+        Operator::StructNewDefault { struct_type_index } => {
+            ConstOp::StructNewDefault(TypeIdx(struct_type_index))
+        }
+        Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIdx(array_type_index)),
+        Operator::ArrayNewDefault { array_type_index } => {
+            ConstOp::ArrayNewDefault(TypeIdx(array_type_index))
+        }
+        Operator::ArrayNewFixed { array_type_index, array_size } => {
+            ConstOp::ArrayNewFixed(TypeIdx(array_type_index), array_size)
+        }
         Operator::I32Add => ConstOp::I32Add,
         Operator::I32Sub => ConstOp::I32Sub,
         Operator::I32Mul => ConstOp::I32Mul,

@@ -6,9 +6,7 @@ pub mod features;
 use crate::{
     Shared,
     index::*,
-    types::{
-        CompositeType, ExternType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType,
-    },
+    types::{CompositeType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType},
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
@@ -246,28 +244,6 @@ impl Module {
             .binary_search_by(|&i| (*self.exports[i as usize].name).cmp(name))
             .ok()?;
         Some(&self.exports[self.exports_by_name[at] as usize])
-    }
-
-    /// The type of an import.
-    pub fn import_type(&self, import: &Import) -> ExternType {
-        match import.ty {
-            ImportType::Func(ty) => ExternType::Func(self.signature(ty).clone()),
-            ImportType::Table(ty) => ExternType::Table(ty),
-            ImportType::Memory(ty) => ExternType::Memory(ty),
-            ImportType::Global(ty) => ExternType::Global(ty),
-            ImportType::Tag(ty) => ExternType::Tag(self.signature(ty).clone()),
-        }
-    }
-
-    /// The type of an export.
-    pub fn export_type(&self, export: &Export) -> ExternType {
-        match export.item {
-            ExportItem::Func(i) => ExternType::Func(self.func_type(i).clone()),
-            ExportItem::Table(i) => ExternType::Table(self.tables[i.at()]),
-            ExportItem::Memory(i) => ExternType::Memory(self.memories[i.at()]),
-            ExportItem::Global(i) => ExternType::Global(self.globals[i.at()]),
-            ExportItem::Tag(i) => ExternType::Tag(self.tag_type(i).clone()),
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     trap::Trap,
     types::{MemoryType, TableType},
 };
-use alloc::{format, vec, vec::Vec};
+use alloc::{boxed::Box, format, vec, vec::Vec};
 use core::any::Any;
 
 impl StoreInner {
@@ -378,13 +378,24 @@ impl StoreInner {
         src: u64,
         len: u64,
     ) -> Result<(), Trap> {
+        span(src, len, self.elem_len(instance, segment)).ok_or(Trap::TableOutOfBounds)?;
+        let module = self.instance(instance).module.clone();
+        match &module.elems[segment.at()].items {
+            ElemItems::Funcs(items) => self.write_funcs(instance, table, items, dst, src, len),
+            ElemItems::Exprs(_) => {
+                let table = self.instance(instance).table(table);
+                let items = &self.instances[instance.at()].elems[segment.at()];
+                copy_handles(&mut self.tables[table.at()], items, dst, src, len)
+            }
+        }
+    }
+
+    /// How many elements a segment has for those who use it now: none if it has been dropped, or is not passive.
+    pub fn elem_len(&self, instance: InstanceAddr, segment: ElemIdx) -> usize {
         let entry = &self.instances[instance.at()];
-        let module = entry.instance.module.clone();
-        let elem = &module.elems[segment.at()];
+        let elem = &entry.instance.module.elems[segment.at()];
         let usable = is_passive(&elem.mode) && !is_dropped(&entry.dropped_elems, segment.at());
-        let none = ElemItems::Funcs(Default::default());
-        let items = if usable { &elem.items } else { &none };
-        self.write_elems(instance, table, items, dst, src, len)
+        if usable { elem.items.len() } else { 0 }
     }
 
     /// `elem.drop`
@@ -392,27 +403,49 @@ impl StoreInner {
         let entry = &mut self.instances[instance.at()];
         let count = entry.instance.module.elems.len();
         mark_dropped(&mut entry.dropped_elems, count, segment.at());
+        if let Some(elems) = entry.elems.get_mut(segment.at()) {
+            *elems = Box::default();
+        }
     }
 
-    /// Writes `len` items from `src` to a table, from `dst`.
-    pub(super) fn write_elems(
+    /// Writes references to `len` functions from `src` to a table, from `dst`.
+    pub(super) fn write_funcs(
         &mut self,
         instance: InstanceAddr,
         table: TableIdx,
-        items: &ElemItems,
+        funcs: &[FuncIdx],
         dst: u64,
         src: u64,
         len: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).table(table);
-        let src = span(src, len, items.len()).ok_or(Trap::TableOutOfBounds)?;
+        let src = span(src, len, funcs.len()).ok_or(Trap::TableOutOfBounds)?;
         let dst = self.tables[addr.at()].range(dst, len)?;
         for (to, from) in dst.zip(src) {
-            let handle = self.elem_handle(instance, items, from);
+            let handle = self.ref_func(instance, funcs[from]).0 + 1;
             self.tables[addr.at()].elems_mut()[to] = handle;
         }
         Ok(())
     }
+
+    /// Writes handles to a table, from `dst`.
+    pub(super) fn write_handles(
+        &mut self,
+        instance: InstanceAddr,
+        table: TableIdx,
+        handles: &[u32],
+        dst: u64,
+    ) -> Result<(), Trap> {
+        let addr = self.instance(instance).table(table);
+        copy_handles(&mut self.tables[addr.at()], handles, dst, 0, handles.len() as u64)
+    }
+}
+
+fn copy_handles(table: &mut Table, from: &[u32], dst: u64, src: u64, len: u64) -> Result<(), Trap> {
+    let src = span(src, len, from.len()).ok_or(Trap::TableOutOfBounds)?;
+    let dst = table.range(dst, len)?;
+    table.elems_mut()[dst].copy_from_slice(&from[src]);
+    Ok(())
 }
 
 fn bytes(ty: &MemoryType, pages: u64) -> Option<usize> {

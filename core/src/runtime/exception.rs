@@ -51,7 +51,7 @@ impl StoreInner {
 
     /// Adds a tag of the host; `registry` is its engine's.
     pub fn add_host_tag(&mut self, registry: &TypeRegistry, ty: FuncType) -> TagAddr {
-        let types = registry.register(&[ty.clone().into()]);
+        let types = registry.register_one(ty.clone().into());
         self.push_tag(Tag { ty, id: types[0], _types: Some(types) })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     StoreInner,
-    registry::{TypeIds, TypeRegistry},
+    registry::{TypeDef, TypeIds, TypeRegistry},
     vmctx::VmFunc,
 };
 use crate::{
@@ -54,7 +54,7 @@ impl HostFunc {
             params,
             results,
             slots: params.max(results),
-            type_id: registry.register(&[ty.clone().into()]),
+            type_id: registry.register_one(ty.clone().into()),
             ty,
             call,
         }
@@ -109,6 +109,7 @@ impl StoreInner {
         let addr = FuncAddr(self.funcs.len() as u32);
         let index = self.host_funcs.len() as u32;
         let (ty, instance) = (func.engine_type(), VmFunc::HOST);
+        self.add_types(&func.type_id);
         self.funcs.push(VmFunc { ty, instance, index, params: 0, results: 0 });
         self.host_funcs.push(func);
         addr
@@ -132,7 +133,19 @@ impl StoreInner {
         if func.instance == VmFunc::HOST {
             &self.host_funcs[func.index as usize].ty
         } else {
-            self.instance(InstanceAddr(func.instance)).module.func_type(FuncIdx(func.index))
+            let instance = self.instance(InstanceAddr(func.instance));
+            instance.types.func(instance.module.funcs[func.index as usize].at())
+        }
+    }
+
+    /// The type of a function in the engine.
+    pub fn func_def(&self, addr: FuncAddr) -> &Shared<TypeDef> {
+        let func = self.funcs[addr.at()];
+        if func.instance == VmFunc::HOST {
+            &self.host_funcs[func.index as usize].type_id.defs()[0]
+        } else {
+            let instance = self.instance(InstanceAddr(func.instance));
+            &instance.types.defs()[instance.module.funcs[func.index as usize].at()]
         }
     }
 }

@@ -10,7 +10,11 @@ use crate::{
     Shared,
     error::Error,
     index::*,
-    module::{ElemItems, ExportItem, Module, SegmentMode, const_expr::ConstExpr},
+    module::{
+        ElemItems, Export, ExportItem, Import, ImportType, Module, SegmentMode,
+        const_expr::{ConstEnv, ConstExpr},
+    },
+    types::{ExternType, StorageType, ValType},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
@@ -29,6 +33,34 @@ pub struct Program {
 }
 
 impl Program {
+    /// The type of an import, with ids of the engine.
+    pub fn import_type(&self, import: &Import) -> ExternType {
+        match import.ty {
+            ImportType::Func(ty) => ExternType::Func(self.types.func(ty.at()).clone()),
+            ImportType::Table(ty) => ExternType::Table(ty.map(|i| self.types[i as usize])),
+            ImportType::Memory(ty) => ExternType::Memory(ty),
+            ImportType::Global(ty) => ExternType::Global(ty.map(|i| self.types[i as usize])),
+            ImportType::Tag(ty) => ExternType::Tag(self.types.func(ty.at()).clone()),
+        }
+    }
+
+    /// The type of an export, with ids of the engine.
+    pub fn export_type(&self, export: &Export) -> ExternType {
+        let module = &self.module;
+        let func = |ty: TypeIdx| self.types.func(ty.at()).clone();
+        match export.item {
+            ExportItem::Func(i) => ExternType::Func(func(module.funcs[i.at()])),
+            ExportItem::Table(i) => {
+                ExternType::Table(module.tables[i.at()].map(|i| self.types[i as usize]))
+            }
+            ExportItem::Memory(i) => ExternType::Memory(module.memories[i.at()]),
+            ExportItem::Global(i) => {
+                ExternType::Global(module.globals[i.at()].map(|i| self.types[i as usize]))
+            }
+            ExportItem::Tag(i) => ExternType::Tag(func(module.tags[i.at()])),
+        }
+    }
+
     /// Puts a module and its executable form together; `types` are the ids of the module's types.
     pub fn new(module: Shared<Module>, code: Shared<dyn Code>, types: TypeIds) -> Program {
         let mut funcs: Vec<FuncIdx> = module
@@ -70,8 +102,9 @@ pub struct Instance {
     pub code: Shared<dyn Code>,
     /// Addresses of imported functions, then of all tables, memories, globals and tags.
     addrs: Box<[u32]>,
-    /// Keep what `vm` points to alive.
-    _types: Shared<TypeIds>,
+    /// The types of the module.
+    pub types: Shared<TypeIds>,
+    /// Keeps what `vm` points to alive.
     _pointers: VmPointers,
 }
 
@@ -80,6 +113,9 @@ pub(super) struct InstanceEntry {
     /// Shared, so that it can be read while the rest of the store changes.
     pub(super) instance: Shared<Instance>,
     pub(super) funcs: LocalFuncs,
+    /// For each element segment that is made of constant expressions and can be used later, its elements, as handles. Empty if no
+    /// segment is.
+    pub(super) elems: Vec<Box<[u32]>>,
     /// Segments that were dropped. Empty if none was; those that are not passive do not count.
     pub(super) dropped_elems: Vec<bool>,
     pub(super) dropped_datas: Vec<bool>,
@@ -109,7 +145,7 @@ impl Instance {
     }
 
     fn local_func(&self, index: FuncIdx) -> VmFunc {
-        local_func(&self.module, &self._types, InstanceAddr(self.vm.addr), index)
+        local_func(&self.module, &self.types, InstanceAddr(self.vm.addr), index)
     }
 }
 
@@ -142,7 +178,8 @@ impl StoreInner {
         let addr = InstanceAddr(self.instances.len() as u32);
         let mut space = AddressSpace::new(module, imports);
         for ty in &module.tables[module.imported_tables as usize..] {
-            space.tables.push(self.create_table(data, *ty)?.0);
+            let ty = ty.map(|i| program.types[i as usize]);
+            space.tables.push(self.create_table(data, ty)?.0);
         }
         for ty in &module.memories[module.imported_memories as usize..] {
             space.memories.push(self.create_memory(data, *ty)?.0);
@@ -151,36 +188,58 @@ impl StoreInner {
             space.tags.push(self.add_tag(module.signature(*ty).clone(), program.types[ty.at()]).0);
         }
         // From here on nothing fails before the instance exists: functions may be referred to.
+        self.add_types(&program.types);
         let mut funcs = LocalFuncs::default();
         for &func in &*program.exported_funcs {
             let make = || local_func(module, &program.types, addr, func);
             funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
         }
-        for (i, init) in module.global_inits.iter().enumerate() {
-            let ty = module.globals[module.imported_globals as usize + i];
-            let (globals, entries) = (&self.globals, &mut self.funcs);
-            let bits =
-                init.eval(&mut |i| globals[space.globals[i.at()] as usize].get()[0], &mut |i| {
-                    match space.funcs.get(i.at()) {
-                        Some(&imported) => u64::from(imported) + 1,
-                        None => {
-                            let make = || local_func(module, &program.types, addr, i);
-                            u64::from(funcs.addr(entries, module.funcs.len(), i, make).0) + 1
-                        }
-                    }
-                });
-            space.globals.push(self.add_global(ty, [bits, 0]).0);
+        for ty in &module.globals[module.imported_globals as usize..] {
+            let ty = ty.map(|i| program.types[i as usize]);
+            space.globals.push(self.add_global(ty, [0; 2]).0);
         }
         let instance = self.link(addr, program, space);
         self.instances.push(InstanceEntry {
             instance: Shared::new(instance),
             funcs,
+            elems: Vec::new(),
             dropped_elems: Vec::new(),
             dropped_datas: Vec::new(),
         });
-        self.init_tables(addr, module)?;
-        self.run_segments(addr, module)?;
-        Ok(addr)
+        let scope = self.heap.roots.enter();
+        let result = self.initialize(data, addr, module);
+        self.heap.roots.leave(scope);
+        result.map(|()| addr)
+    }
+
+    /// Gives globals, tables and segments their initial values, and copies the active segments.
+    fn initialize(
+        &mut self,
+        data: &mut dyn Any,
+        addr: InstanceAddr,
+        module: &Module,
+    ) -> Result<(), Error> {
+        for (i, init) in module.global_inits.iter().enumerate() {
+            let bits = self.eval(data, addr, init)?;
+            let global = self.instance(addr).global(GlobalIdx(module.imported_globals + i as u32));
+            self.globals[global.at()].set(bits);
+        }
+        for (i, init) in module.table_inits.iter().enumerate() {
+            if let Some(init) = init {
+                let handle = self.eval(data, addr, init)?[0] as u32;
+                let table = self.instance(addr).table(TableIdx(module.imported_tables + i as u32));
+                self.tables[table.at()].elems_mut().fill(handle);
+            }
+        }
+        for (i, elem) in module.elems.iter().enumerate() {
+            if let (SegmentMode::Passive, ElemItems::Exprs(items)) = (&elem.mode, &elem.items) {
+                let items = self.eval_items(data, addr, items)?;
+                let elems = &mut self.instances[addr.at()].elems;
+                elems.resize_with(module.elems.len(), Box::default);
+                elems[i] = items;
+            }
+        }
+        self.run_segments(data, addr, module)
     }
 
     fn link(&self, addr: InstanceAddr, program: &Program, space: AddressSpace) -> Instance {
@@ -211,53 +270,70 @@ impl StoreInner {
             module: program.module.clone(),
             code: program.code.clone(),
             addrs,
-            _types: program.types.clone(),
+            types: program.types.clone(),
             _pointers: pointers,
         }
     }
 
-    fn init_tables(&mut self, addr: InstanceAddr, module: &Module) -> Result<(), Error> {
-        for (i, init) in module.table_inits.iter().enumerate() {
-            if let Some(init) = init {
-                let handle = self.eval(addr, init) as u32;
-                let table = self.instance(addr).table(TableIdx(module.imported_tables + i as u32));
-                self.tables[table.at()].elems_mut().fill(handle);
-            }
-        }
-        Ok(())
-    }
-
     /// Copies the active segments.
-    fn run_segments(&mut self, addr: InstanceAddr, module: &Module) -> Result<(), Error> {
+    fn run_segments(
+        &mut self,
+        data: &mut dyn Any,
+        addr: InstanceAddr,
+        module: &Module,
+    ) -> Result<(), Error> {
         for elem in &module.elems {
             if let SegmentMode::Active { into, offset } = &elem.mode {
-                let start = self.eval(addr, offset);
-                self.write_elems(addr, *into, &elem.items, start, 0, elem.items.len() as u64)?;
+                let [start, _] = self.eval(data, addr, offset)?;
+                match &elem.items {
+                    ElemItems::Funcs(items) => {
+                        self.write_funcs(addr, *into, items, start, 0, items.len() as u64)?;
+                    }
+                    ElemItems::Exprs(items) => {
+                        let items = self.eval_items(data, addr, items)?;
+                        self.write_handles(addr, *into, &items, start)?;
+                    }
+                }
             }
         }
-        for data in &module.datas {
-            if let SegmentMode::Active { into, offset } = &data.mode {
-                let start = self.eval(addr, offset);
-                self.write_bytes(addr, *into, &module.wasm[data.bytes.clone()], start)?;
+        for segment in &module.datas {
+            if let SegmentMode::Active { into, offset } = &segment.mode {
+                let [start, _] = self.eval(data, addr, offset)?;
+                self.write_bytes(addr, *into, &module.wasm[segment.bytes.clone()], start)?;
             }
         }
         Ok(())
     }
 
-    /// The value of a constant expression of an instance's module, as the bits of a slot.
-    pub(super) fn eval(&mut self, addr: InstanceAddr, expr: &ConstExpr) -> u64 {
-        let InstanceEntry { instance, funcs, .. } = &mut self.instances[addr.at()];
-        let (globals, entries) = (&self.globals, &mut self.funcs);
-        expr.eval(&mut |i| globals[instance.global(i).at()].get()[0], &mut |i| {
-            u64::from(func_addr(entries, instance, funcs, i).0) + 1
-        })
+    /// The value of a constant expression of an instance's module, as the bits of two slots. New objects are roots of the scope that is
+    /// open.
+    fn eval(
+        &mut self,
+        data: &mut dyn Any,
+        addr: InstanceAddr,
+        expr: &ConstExpr,
+    ) -> Result<[u64; 2], Error> {
+        expr.eval(&mut Env { store: self, data, addr })
     }
 
-    /// The handles of a segment's items, from `start`.
-    pub(super) fn elem_handle(&mut self, addr: InstanceAddr, items: &ElemItems, at: usize) -> u32 {
-        match items {
-            ElemItems::Funcs(funcs) => self.ref_func(addr, funcs[at]).0 + 1,
-            ElemItems::Exprs(exprs) => self.eval(addr, &exprs[at]) as u32,
+    fn eval_items(
+        &mut self,
+        data: &mut dyn Any,
+        addr: InstanceAddr,
+        items: &[ConstExpr],
+    ) -> Result<Box<[u32]>, Error> {
+        items.iter().map(|item| Ok(self.eval(data, addr, item)?[0] as u32)).collect()
+    }
+
+    /// An element of a segment, as a handle. The segment is passive and has not been dropped, and the index is in bounds.
+    pub fn elem(&mut self, addr: InstanceAddr, segment: ElemIdx, at: usize) -> u32 {
+        let entry = &self.instances[addr.at()];
+        match &entry.instance.module.elems[segment.at()].items {
+            &ElemItems::Funcs(ref funcs) => {
+                let func = funcs[at];
+                self.ref_func(addr, func).0 + 1
+            }
+            ElemItems::Exprs(_) => entry.elems[segment.at()][at],
         }
     }
 
@@ -301,6 +377,68 @@ fn func_addr(
         return FuncAddr(instance.addrs[func.at()]);
     }
     funcs.addr(entries, instance.module.funcs.len(), func, || instance.local_func(func))
+}
+
+/// What the constant expressions of an instance are about.
+struct Env<'s> {
+    store: &'s mut StoreInner,
+    data: &'s mut dyn Any,
+    addr: InstanceAddr,
+}
+
+impl Env<'_> {
+    fn engine_type(&self, ty: TypeIdx) -> u32 {
+        self.store.instance(self.addr).types[ty.at()]
+    }
+
+    /// Keeps a new object until the scope ends.
+    fn root(&mut self, handle: u32) -> u64 {
+        self.store.heap.roots.add(handle);
+        handle.into()
+    }
+}
+
+impl ConstEnv for Env<'_> {
+    fn global(&mut self, global: GlobalIdx) -> [u64; 2] {
+        let addr = self.store.instance(self.addr).global(global);
+        self.store.global(addr).get()
+    }
+
+    fn func(&mut self, func: FuncIdx) -> u64 {
+        u64::from(self.store.ref_func(self.addr, func).0) + 1
+    }
+
+    fn structure(&mut self, ty: TypeIdx, fields: Option<&[[u64; 2]]>) -> Result<u64, Error> {
+        let id = self.engine_type(ty);
+        let Some(fields) = fields else {
+            let handle = self.store.new_struct_default(self.data, id)?;
+            return Ok(self.root(handle));
+        };
+        let types = &self.store.instance(self.addr).types.structure(ty.at()).fields;
+        let mut slots = Vec::with_capacity(fields.len());
+        for (ty, bits) in types.iter().zip(fields) {
+            let count = if ty.storage == StorageType::Val(ValType::V128) { 2 } else { 1 };
+            slots.extend(&bits[..count]);
+        }
+        let handle = self.store.new_struct(self.data, id, &slots)?;
+        Ok(self.root(handle))
+    }
+
+    fn array(&mut self, ty: TypeIdx, element: [u64; 2], len: u32) -> Result<u64, Error> {
+        let id = self.engine_type(ty);
+        let handle = self.store.new_array(self.data, id, len)?;
+        self.store.heap.fill_array(handle, 0, element, len)?;
+        Ok(self.root(handle))
+    }
+
+    fn array_of(&mut self, ty: TypeIdx, elements: &[[u64; 2]]) -> Result<u64, Error> {
+        let id = self.engine_type(ty);
+        let handle = self.store.new_array(self.data, id, elements.len() as u32)?;
+        for (i, &element) in elements.iter().enumerate() {
+            self.store.heap.set_element(handle, i as u32, element);
+        }
+        Ok(self.root(handle))
+    }
 }
 
 /// Addresses of an instance's objects, by index.

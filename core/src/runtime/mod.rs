@@ -9,7 +9,7 @@
 //! | [`gc`] | the managed heap |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
-//! | [`registry`] | ids of function types |
+//! | [`registry`] | the types of an engine, and their ids |
 
 pub mod bulk;
 pub mod exception;
@@ -34,6 +34,7 @@ use gc::Heap;
 use instance::{Instance, InstanceEntry};
 use limits::Limiter;
 use memory::Memory;
+use registry::{KnownTypes, TypeIds};
 use table::{Global, Table};
 use vmctx::VmFunc;
 
@@ -94,6 +95,8 @@ pub struct StoreInner {
     pub stack_in_use: usize,
     /// The managed heap.
     pub heap: Heap,
+    /// The types of the engine that values may have.
+    pub types: KnownTypes,
     id: usize,
     host_funcs: Vec<Shared<HostFunc>>,
     tables: Vec<Table>,
@@ -127,6 +130,7 @@ impl StoreInner {
             max_stack: options.max_stack,
             stack_in_use: 0,
             heap: Heap::new(options.max_heap_bytes),
+            types: KnownTypes::default(),
             id: next_store_id(),
             host_funcs: Vec::new(),
             tables: Vec::new(),
@@ -195,6 +199,14 @@ impl StoreInner {
     pub fn add_global(&mut self, ty: crate::types::GlobalType, bits: [u64; 2]) -> GlobalAddr {
         self.globals.push(Global::new(ty, bits));
         GlobalAddr(self.globals.len() as u32 - 1)
+    }
+
+    /// Lets values have these types, which the caller keeps in use as long as the store lives.
+    pub fn add_types(&mut self, types: &TypeIds) {
+        self.types.add(types);
+        for def in types.defs() {
+            self.heap.define(def.id, &def.ty().composite);
+        }
     }
 
     /// An instance. It stays where it is as long as the store lives.

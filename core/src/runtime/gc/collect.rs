@@ -57,6 +57,13 @@ impl StoreInner {
                 table.elems().iter().for_each(|&handle| root(handle));
             }
         }
+        for entry in &self.instances {
+            for (elem, items) in entry.instance.module.elems.iter().zip(&entry.elems) {
+                if !elem.ty.heap.is_func() {
+                    items.iter().for_each(|&handle| root(handle));
+                }
+            }
+        }
     }
 }
 
