@@ -56,6 +56,11 @@ fn dispatch() -> &'static str {
     }
 }
 
+/// Whether there are memories that several threads share.
+fn shared_memories() -> bool {
+    env::var_os("CARGO_FEATURE_THREADS").is_some()
+}
+
 fn fusion_cap() -> usize {
     if env::var_os("CARGO_FEATURE_FUSION_NONE").is_some() {
         0
@@ -87,6 +92,8 @@ struct List {
     consts: Vec<(String, usize)>,
     /// First opcode of the value forms of each row.
     rows: Vec<usize>,
+    /// First opcode of the forms for shared memories of each row, 0 without.
+    shared: Vec<usize>,
     /// First opcode of the branch forms of each row, 0 without.
     branches: Vec<usize>,
     unfused: usize,
@@ -178,11 +185,11 @@ impl List {
                     items.join(", ")
                 );
             };
-        let rows = ROWS.iter().zip(self.rows.iter().zip(&self.branches)).map(
-            |(row, (forms, branches))| {
+        let rows = ROWS.iter().zip(self.rows.iter().zip(self.shared.iter().zip(&self.branches))).map(
+            |(row, (forms, (shared, branches)))| {
                 let to = row.to.filter(|_| row.class != Class::store).unwrap_or(Num::u32);
                 format!(
-                    "RowForms {{ forms: {forms}, branches: {branches}, list: {}, destinations: {}, \
+                    "RowForms {{ forms: {forms}, shared: {shared}, branches: {branches}, list: {}, destinations: {}, \
                  operands: {}, from: Num::{:?}, to: Num::{:?}, commutes: {}, compares: {} }}",
                     pair_list(row),
                     destinations(row),
@@ -325,34 +332,25 @@ fn row_forms(list: &mut List, row: &Row) {
                 );
             }
         }
-        Class::load => {
-            let count = destinations(row);
-            for &k in &kinds::KINDS[..kinds::ADDRESS] {
-                let (c, k, layout) = kind(k);
-                list.dests(
-                    &format!("{name}.{c}"),
-                    &format!("Load<{op}, {k}, $D>"),
-                    &format!("{layout}o"),
-                    count,
-                );
-            }
-            list.dests(&format!("{name}.wide"), &format!("LoadWide<{op}, $D>"), "smq", count);
-        }
-        Class::store => {
-            for &a in &kinds::KINDS[..kinds::ADDRESS] {
-                for &v in kinds::value_kinds(num(row.from)) {
-                    let ((ac, a, al), (vc, v, vl)) = (kind(a), kind(v));
-                    list.push(
-                        format!("{name}.{ac}{vc}"),
-                        format!("Store<{op}, {a}, {v}>"),
-                        &format!("o{al}{vl}"),
-                    );
-                }
-            }
-            list.push(format!("{name}.wide"), format!("StoreWide<{op}>"), "smqs");
-        }
+        Class::load | Class::store => access_forms(list, row, ""),
+        Class::atomic_load
+        | Class::atomic_store
+        | Class::atomic_add
+        | Class::atomic_sub
+        | Class::atomic_and
+        | Class::atomic_or
+        | Class::atomic_xor
+        | Class::atomic_xchg
+        | Class::atomic_cmpxchg
+        | Class::atomic_wait
+        | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "mqb"),
         Class::multi => list.push(name.into(), format!("Multi<{op}>"), "b"),
         Class::slots => list.push(name.into(), "Exit<{ exit::SLOTS }>".into(), "uub"),
+    }
+    let racy = matches!(row.class, Class::load | Class::store) && shared_memories();
+    list.shared.push(if racy { list.forms.len() } else { 0 });
+    if racy {
+        access_forms(list, row, "Shared");
     }
     if row.class == Class::cmp {
         list.branches.push(list.forms.len());
@@ -372,6 +370,30 @@ fn row_forms(list: &mut List, row: &Row) {
     } else {
         list.branches.push(0);
     }
+}
+
+/// The forms of a load or store: in the first memory, by the kinds of its operands, and in any memory. The types of those for
+/// shared memories have the suffix `Shared`.
+fn access_forms(list: &mut List, row: &Row, suffix: &str) {
+    let (op, count) = (row.variant, destinations(row));
+    let name = if suffix.is_empty() { row.name.into() } else { format!("{}.shared", row.name) };
+    if row.class == Class::load {
+        for &k in &kinds::KINDS[..kinds::ADDRESS] {
+            let (c, k, layout) = kind(k);
+            let body = format!("Load{suffix}<{op}, {k}, $D>");
+            list.dests(&format!("{name}.{c}"), &body, &format!("{layout}o"), count);
+        }
+        let body = format!("LoadWide{suffix}<{op}, $D>");
+        return list.dests(&format!("{name}.wide"), &body, "smq", count);
+    }
+    for &a in &kinds::KINDS[..kinds::ADDRESS] {
+        for &v in kinds::value_kinds(num(row.from)) {
+            let ((ac, a, al), (vc, v, vl)) = (kind(a), kind(v));
+            let body = format!("Store{suffix}<{op}, {a}, {v}>");
+            list.push(format!("{name}.{ac}{vc}"), body, &format!("o{al}{vl}"));
+        }
+    }
+    list.push(format!("{name}.wide"), format!("StoreWide{suffix}<{op}>"), "smqs");
 }
 
 /// Ops that only the interpreter knows, and the first forms of families whose members follow in the order of their kinds.
@@ -464,6 +486,8 @@ fn own_forms(list: &mut List) {
     list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
     list.own("TAIL_CALL", "TailCall", "ubbw");
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
+    list.own("THROW", "Exit<{ exit::THROW }>", "ub");
+    list.own("THROW_REF", "Exit<{ exit::THROW_REF }>", "s");
 }
 
 /// The number in `LISTS` of the pairs that the op of a row has forms for.

@@ -50,6 +50,7 @@ impl Engine {
     fn with(config: Config) -> Engine {
         let store_options = StoreOptions {
             consume_fuel: config.consume_fuel,
+            interruptible: config.metered(),
             max_stack: config.max_wasm_stack / size_of::<u64>(),
             max_table_elements: config.features.limits.max_table_elements,
             max_memory_bytes: config.features.limits.max_memory_bytes,

@@ -1,5 +1,7 @@
 //! What can be imported and exported besides functions: memories, tables and globals. Tags are in `exceptions`.
 
+#[cfg(feature = "threads")]
+use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
     Result, StoreContext, StoreContextMut, TableType, Tag, Val, ValType, store::StoreId,
@@ -11,7 +13,7 @@ use kinglet_core::{
 };
 
 /// Something that can be imported or exported.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Extern {
     /// A function.
@@ -22,6 +24,9 @@ pub enum Extern {
     Table(Table),
     /// A memory.
     Memory(Memory),
+    /// A memory that several threads share.
+    #[cfg(feature = "threads")]
+    SharedMemory(SharedMemory),
     /// A tag.
     Tag(Tag),
 }
@@ -41,18 +46,46 @@ macro_rules! externs {
             /// # Panics
             /// If `store` is not the store that it belongs to.
             pub fn ty(&self, store: impl AsContext) -> ExternType {
-                match self { $( Extern::$variant(item) => item.ty(store).into(), )* }
+                match self {
+                    $( Extern::$variant(item) => item.ty(store).into(), )*
+                    #[cfg(feature = "threads")]
+                    Extern::SharedMemory(memory) => memory.ty().into(),
+                }
             }
 
-            pub(crate) fn store_id(&self) -> StoreId {
-                match self { $( Extern::$variant(item) => item.store, )* }
+            /// # Panics
+            /// If it belongs to another store.
+            pub(crate) fn check(&self, store: &StoreInner) {
+                match self {
+                    $( Extern::$variant(item) => item.store.check(store), )*
+                    #[cfg(feature = "threads")]
+                    Extern::SharedMemory(_) => {}
+                }
             }
 
-            pub(crate) fn to_core(self) -> ExternVal {
-                match self { $( Extern::$variant(item) => ExternVal::$variant(item.addr), )* }
+            /// The object in a store. A shared memory becomes one of the store.
+            ///
+            /// # Panics
+            /// If it belongs to another store.
+            pub(crate) fn to_core(&self, store: &mut StoreInner) -> ExternVal {
+                self.check(store);
+                match self {
+                    $( Extern::$variant(item) => ExternVal::$variant(item.addr), )*
+                    #[cfg(feature = "threads")]
+                    Extern::SharedMemory(memory) => {
+                        ExternVal::Memory(store.add_shared_memory(&memory.0))
+                    }
+                }
             }
 
-            pub(crate) fn from_core(val: ExternVal, store: StoreId) -> Extern {
+            pub(crate) fn from_core(val: ExternVal, inner: &StoreInner) -> Extern {
+                #[cfg(feature = "threads")]
+                if let ExternVal::Memory(addr) = val
+                    && let Some(shared) = inner.memory(addr).as_shared()
+                {
+                    return Extern::SharedMemory(SharedMemory(shared.clone()));
+                }
+                let store = StoreId::of(inner);
                 match val { $( ExternVal::$variant(addr) => Extern::$variant($variant { store, addr }), )* }
             }
         }
@@ -73,6 +106,24 @@ externs! {
     Table into_table "table";
     Memory into_memory "memory";
     Tag into_tag "tag";
+}
+
+#[cfg(feature = "threads")]
+impl Extern {
+    /// The shared memory, if it is one.
+    pub fn into_shared_memory(self) -> Option<SharedMemory> {
+        match self {
+            Extern::SharedMemory(memory) => Some(memory),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "threads")]
+impl From<SharedMemory> for Extern {
+    fn from(memory: SharedMemory) -> Extern {
+        Extern::SharedMemory(memory)
+    }
 }
 
 /// A linear memory of a store.
@@ -100,10 +151,13 @@ impl Memory {
     /// A memory with the minimal size of its type.
     ///
     /// # Errors
-    /// The type makes no sense, the store's limiter refuses, or there is no room.
+    /// The type makes no sense or is that of a shared memory, the store's limiter refuses, or there is no room.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         let StoreContextMut { inner, data } = store.as_context_mut();
         ty.check()?;
+        if ty.is_shared() {
+            crate::bail!("a shared memory belongs to no store: it is a `SharedMemory`");
+        }
         Ok(Memory { store: StoreId::of(inner), addr: inner.add_memory(data, ty.0)? })
     }
 
@@ -213,7 +267,7 @@ impl Memory {
 
 /// An access outside of a memory, by [`Memory::read`] or [`Memory::write`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemoryAccessError(());
+pub struct MemoryAccessError(pub(crate) ());
 
 impl fmt::Display for MemoryAccessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,10 +54,11 @@ impl Instance {
             crate::bail!("expected {} imports, found {}", wanted.len(), imports.len());
         }
         check_engine(&store, module)?;
-        for (import, &item) in wanted.zip(imports) {
+        for (import, item) in wanted.zip(imports) {
             matching::check(Found::of(store.inner, item), &import)?;
         }
-        let imports: Vec<ExternVal> = imports.iter().map(|item| item.to_core()).collect();
+        let imports: Vec<ExternVal> =
+            imports.iter().map(|item| item.to_core(store.inner)).collect();
         Instance::create(store, module, &imports)
     }
 
@@ -90,7 +91,7 @@ impl Instance {
     pub fn get_export(&self, store: impl AsContext, name: &str) -> Option<Extern> {
         let inner = store.as_context().inner;
         self.store.check(inner);
-        Some(Extern::from_core(inner.export(self.addr, name)?, self.store))
+        Some(Extern::from_core(inner.export(self.addr, name)?, inner))
     }
 
     /// The function that it exports under `name`.
@@ -121,6 +122,16 @@ impl Instance {
         self.get_export(store, name)?.into_memory()
     }
 
+    /// The shared memory that it exports under `name`.
+    #[cfg(feature = "threads")]
+    pub fn get_shared_memory(
+        &self,
+        store: impl AsContext,
+        name: &str,
+    ) -> Option<crate::SharedMemory> {
+        self.get_export(store, name)?.into_shared_memory()
+    }
+
     /// The table that it exports under `name`.
     pub fn get_table(&self, store: impl AsContext, name: &str) -> Option<Table> {
         self.get_export(store, name)?.into_table()
@@ -143,10 +154,10 @@ impl Instance {
     ) -> impl ExactSizeIterator<Item = Export<'a>> {
         let inner = store.into().inner;
         self.store.check(inner);
-        let (addr, id) = (self.addr, self.store);
+        let addr = self.addr;
         inner.instance(addr).module.exports.iter().map(move |export| Export {
             name: &export.name,
-            item: Extern::from_core(inner.export_item(addr, export.item), id),
+            item: Extern::from_core(inner.export_item(addr, export.item), inner),
         })
     }
 }
@@ -163,7 +174,7 @@ pub(crate) fn check_engine<T: 'static>(
 }
 
 /// Something that an instance exports.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Export<'a> {
     name: &'a str,
     item: Extern,
@@ -193,6 +204,12 @@ impl<'a> Export<'a> {
     /// The memory, if it is one.
     pub fn into_memory(self) -> Option<Memory> {
         self.item.into_memory()
+    }
+
+    /// The shared memory, if it is one.
+    #[cfg(feature = "threads")]
+    pub fn into_shared_memory(self) -> Option<crate::SharedMemory> {
+        self.item.into_shared_memory()
     }
 
     /// The table, if it is one.

@@ -89,6 +89,8 @@ mod linker;
 mod macros;
 mod matching;
 mod module;
+#[cfg(feature = "threads")]
+mod shared_memory;
 mod store;
 mod types;
 mod values;
@@ -104,6 +106,8 @@ pub use func::{
 pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
 pub use module::Module;
+#[cfg(feature = "threads")]
+pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
 pub use types::{
     ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,

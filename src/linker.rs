@@ -4,7 +4,6 @@ use crate::{
     AsContext, AsContextMut, Caller, Engine, Error, Extern, ExternType, Func, FuncType, ImportType,
     Instance, InstancePre, IntoFunc, Module, Result, Val, WasmRet, WasmTyList, func, instance,
     matching::{self, Found},
-    store::StoreId,
 };
 use alloc::{boxed::Box, collections::BTreeMap, string::ToString, vec::Vec};
 use core::{fmt, future::Future, marker::PhantomData};
@@ -96,8 +95,9 @@ pub(crate) enum Definition {
 
 impl Definition {
     fn of(store: &StoreInner, item: Extern) -> Definition {
-        let found = Found::of(store, item);
-        Definition::Extern(item, Shared::new((found.to_type(), found.id())))
+        let found = Found::of(store, &item);
+        let ty = (found.to_type(), found.id());
+        Definition::Extern(item, Shared::new(ty))
     }
 
     /// What it is for an import, with the size that it has now or, without a store, had when it was defined.
@@ -107,7 +107,7 @@ impl Definition {
     fn found<'a>(&'a self, store: Option<&'a StoreInner>) -> Found<'a> {
         match (self, store) {
             (Definition::Host(func), _) => Found::Func(func.engine_type(), &func.ty),
-            (Definition::Extern(item, _), Some(store)) => Found::of(store, *item),
+            (Definition::Extern(item, _), Some(store)) => Found::of(store, item),
             (Definition::Extern(_, ty), None) => Found::from_type(&ty.0, ty.1),
         }
     }
@@ -118,10 +118,7 @@ impl Definition {
     /// If it belongs to another store.
     pub(crate) fn to_core(&self, store: &mut StoreInner) -> ExternVal {
         match self {
-            Definition::Extern(item, _) => {
-                item.store_id().check(store);
-                item.to_core()
-            }
+            Definition::Extern(item, _) => item.to_core(store),
             Definition::Host(func) => ExternVal::Func(store.add_host_func(func.clone())),
         }
     }
@@ -282,8 +279,9 @@ impl<T: 'static> Linker<T> {
     ) -> Result<&mut Linker<T>> {
         let store = store.as_context();
         for export in instance.exports(&store) {
+            let name = export.name();
             let item = Definition::of(store.inner, export.into_extern());
-            self.insert(module_name, export.name(), item)?;
+            self.insert(module_name, name, item)?;
         }
         Ok(self)
     }
@@ -398,7 +396,7 @@ impl<T: 'static> Linker<T> {
     ) -> Option<Extern> {
         let inner = store.as_context_mut().inner;
         let item = self.find(module, name)?.to_core(inner);
-        Some(Extern::from_core(item, StoreId::of(inner)))
+        Some(Extern::from_core(item, inner))
     }
 
     /// What is defined for an import.
@@ -443,7 +441,7 @@ impl<T: 'static> Linker<T> {
     ) -> impl Iterator<Item = (&'a str, &'a str, Extern)> + 'a {
         self.map.iter().map(move |(&(module, name), item)| {
             let inner = store.as_context_mut().inner;
-            let item = Extern::from_core(item.to_core(inner), StoreId::of(inner));
+            let item = Extern::from_core(item.to_core(inner), inner);
             (self.names.name(module), self.names.name(name), item)
         })
     }

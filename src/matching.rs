@@ -25,8 +25,8 @@ impl<'a> Found<'a> {
     ///
     /// # Panics
     /// If it belongs to another store.
-    pub(crate) fn of(store: &'a StoreInner, item: Extern) -> Found<'a> {
-        item.store_id().check(store);
+    pub(crate) fn of(store: &'a StoreInner, item: &Extern) -> Found<'a> {
+        item.check(store);
         match item {
             Extern::Func(func) => {
                 Found::Func(store.funcs[func.addr.at()].ty, store.func_type(func.addr))
@@ -40,6 +40,11 @@ impl<'a> Found<'a> {
             Extern::Memory(memory) => {
                 let memory = store.memory(memory.addr);
                 Found::Memory(MemoryType { minimum: memory.size(), ..*memory.ty() })
+            }
+            #[cfg(feature = "threads")]
+            Extern::SharedMemory(memory) => {
+                let minimum = memory.size();
+                Found::Memory(MemoryType { minimum, ..memory.ty().0 })
             }
             Extern::Tag(tag) => {
                 let tag = store.tag(tag.addr);

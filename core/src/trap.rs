@@ -56,6 +56,8 @@ traps! {
     NullReference = 13, "null reference";
     /// A growth that the store's limits refuse, where they ask for a trap.
     GrowthLimited = 14, "growth operation limited";
+    /// `memory.atomic.wait` on a memory that is not shared: nobody could end it.
+    AtomicWaitNonSharedMemory = 24, "expected shared memory";
     /// An access to a field of the null reference.
     NullStructReference = 40, "null structure reference";
     /// An access to an element of the null reference, or its length.

@@ -88,7 +88,7 @@ impl Running {
             .map(|item| {
                 let ty = item.ty(&store).func().cloned();
                 let same = |found: &&Extern| ty.is_some() && found.ty(&store).func().cloned() == ty;
-                *exported.values().find(same).unwrap_or(item)
+                exported.values().find(same).unwrap_or(item).clone()
             })
             .collect();
         let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;

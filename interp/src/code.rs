@@ -12,6 +12,7 @@
 use crate::{
     exec::regs::ENTRIES,
     forms::code,
+    handlers::{Clause, Handlers},
     sink::{Builder, Point},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -23,7 +24,7 @@ use core::{
 };
 use kinglet_core::{
     error::Error,
-    index::FuncIdx,
+    index::{FuncIdx, TagIdx},
     module::Module,
     runtime,
     sync::Mutex,
@@ -61,11 +62,36 @@ struct State {
     regions: Vec<Region>,
     /// Bytes of the newest region that are in use.
     len: usize,
-    /// Where functions begin, in the order of their offsets.
-    starts: Vec<(u32, FuncIdx)>,
+    /// The functions that have been translated, in the order of their offsets.
+    functions: Vec<Function>,
     /// Which functions are still to be translated.
     missing: Vec<bool>,
     workshop: Workshop,
+}
+
+/// What is known about the code of a function.
+struct Function {
+    /// Where it begins.
+    start: u32,
+    func: FuncIdx,
+    /// The slot of the frame's header.
+    header: u16,
+    /// The slot that keeps the caller's pinned `f64` local, if this function has one.
+    saved_pin: Option<u16>,
+    handlers: Option<Box<Handlers>>,
+}
+
+/// What an exception does to a frame.
+pub(crate) enum Unwind {
+    /// It is caught by this clause. Its target is an offset of the module's code.
+    Caught(Clause),
+    /// It goes on in the caller.
+    Leave {
+        /// The slot of the frame's header.
+        header: u16,
+        /// The slot that keeps the caller's pinned `f64` local, if that is not where it was.
+        saved_pin: Option<u16>,
+    },
 }
 
 /// The translator and its sink, reused.
@@ -105,7 +131,7 @@ impl Code {
                 let start = append(&mut words, &builder.code)?;
                 *entry = start;
                 frame_size = frame_size.max(builder.frame_size);
-                state.starts.push((start, func));
+                state.functions.push(builder.function(start, func));
                 #[cfg(feature = "profile")]
                 pairs.extend(
                     builder.pairs.iter().map(|&(at, first, second)| (start + at, (first, second))),
@@ -177,7 +203,7 @@ impl Code {
             )
         };
         state.len = end;
-        state.starts.push((start, func));
+        state.functions.push(builder.function(start, func));
         state.missing[func.at()] = false;
         if let Some(region) = state.regions.last() {
             // SAFETY: there is an entry for every function, aligned to four bytes.
@@ -188,10 +214,18 @@ impl Code {
 
     /// The function whose code is at this offset, and where it begins.
     pub(crate) fn find(&self, at: u32) -> Option<(FuncIdx, u32)> {
+        self.state.lock().function(at).map(|function| (function.func, function.start))
+    }
+
+    /// What becomes of an exception that gets to the op at this offset; `fits` says whether a tag is that of the exception.
+    pub(crate) fn unwind(&self, at: u32, fits: impl Fn(TagIdx) -> bool) -> Option<Unwind> {
         let state = self.state.lock();
-        let after = state.starts.partition_point(|&(start, _)| start <= at);
-        let (start, func) = state.starts[after.checked_sub(1)?];
-        Some((func, start))
+        let &Function { start, header, saved_pin, ref handlers, .. } = state.function(at)?;
+        let caught = handlers.as_ref().and_then(|handlers| handlers.find(at - start, &fits));
+        Some(match caught {
+            Some(&clause) => Unwind::Caught(Clause { target: start + clause.target, ..clause }),
+            None => Unwind::Leave { header, saved_pin },
+        })
     }
 
     /// Where the ops of a function that can stop come from. Translates it again: the code is the same every time.
@@ -204,6 +238,23 @@ impl Code {
         workshop.builder.points = Some(Vec::new());
         workshop.translate(module, func, self.metered)?;
         Ok((workshop.builder.code, workshop.builder.points.unwrap_or_default()))
+    }
+}
+
+impl State {
+    /// The function whose code is at this offset.
+    fn function(&self, at: u32) -> Option<&Function> {
+        let after = self.functions.partition_point(|function| function.start <= at);
+        self.functions.get(after.checked_sub(1)?)
+    }
+}
+
+impl Builder {
+    /// What there is to know about the function just made, whose code stands at `start`.
+    fn function(&self, start: u32, func: FuncIdx) -> Function {
+        // Slots of functions that are not refused fit.
+        let (header, saved_pin) = (self.header() as u16, self.saved_pin().map(|slot| slot as u16));
+        Function { start, func, header, saved_pin, handlers: self.handlers() }
     }
 }
 

@@ -9,6 +9,8 @@ include!(concat!(env!("OUT_DIR"), "/forms.rs"));
 pub(crate) struct RowForms {
     /// First opcode of its value forms.
     pub(crate) forms: u16,
+    /// First opcode of its forms for shared memories, in the order of the others; 0 without.
+    pub(crate) shared: u16,
     /// First opcode of its branch forms, 0 without.
     pub(crate) branches: u16,
     /// Which of [`LISTS`](crate::kinds::LISTS) its operands' pairs of kinds are.

@@ -23,6 +23,7 @@ mod dispatch;
 mod exec;
 mod execution;
 mod forms;
+mod handlers;
 mod kinds;
 #[cfg(feature = "profile")]
 pub mod profile;

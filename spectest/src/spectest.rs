@@ -2,7 +2,7 @@
 
 use kinglet::{
     Func, FuncType, Global, GlobalType, Linker, Memory, MemoryType, Mutability, Ref, RefType,
-    Result, Store, Table, TableType, Val, ValType,
+    Result, SharedMemory, Store, Table, TableType, Val, ValType,
 };
 
 /// Defines the module `spectest` as the reference interpreter has it. What scripts print goes nowhere.
@@ -47,5 +47,7 @@ pub(crate) fn define(store: &mut Store<()>, linker: &mut Linker<()>) -> Result<(
 
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&mut *store, MODULE, "memory", memory)?;
+    let shared = SharedMemory::new(store.engine(), MemoryType::shared(1, 2))?;
+    linker.define(&mut *store, MODULE, "shared_memory", shared)?;
     Ok(())
 }

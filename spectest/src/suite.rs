@@ -13,7 +13,7 @@ use crate::skips::Skips;
 use crate::source::Source;
 
 /// Scripts nest deeply on purpose, and reading them recurses: a debug build needs more than a thread's usual 2 MiB.
-const STACK_SIZE: usize = 16 << 20;
+pub(crate) const STACK_SIZE: usize = 16 << 20;
 
 /// How to run scripts: on which engine configuration, and what to excuse.
 #[derive(Debug, Clone)]

@@ -1,8 +1,6 @@
 //! What host functions know about who called them.
 
-use crate::{
-    AsContext, AsContextMut, Engine, Extern, Result, StoreContext, StoreContextMut, store::StoreId,
-};
+use crate::{AsContext, AsContextMut, Engine, Extern, Result, StoreContext, StoreContextMut};
 use kinglet_core::index::InstanceAddr;
 
 /// The store, as a host function gets it, and the instance that called.
@@ -50,7 +48,7 @@ impl<'a, T: 'static> Caller<'a, T> {
     /// What the calling instance exports under `name`. `None` if it has no such export, or if no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         let item = self.store.inner.export(self.instance?, name)?;
-        Some(Extern::from_core(item, StoreId::of(self.store.inner)))
+        Some(Extern::from_core(item, self.store.inner))
     }
 
     /// The embedder's data.

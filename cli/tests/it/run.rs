@@ -204,7 +204,6 @@ fn proposals_that_are_not_supported_are_named() {
         ("simd", "(func (result v128) (v128.const i64x2 0 0))"),
         ("exception", "(tag)"),
         ("gc", "(type (struct))"),
-        ("threads", "(memory 1 1 shared)"),
     ] {
         let outcome = kinglet_with(&["validate", "-"], format!("(module {body})"));
         outcome.complains(1, "standard input: ");

@@ -70,7 +70,7 @@ impl Decoder<'_> {
                 append(&mut module.tables, section, |table, at| table_type(table.ty, types, at))?;
             }
             Payload::MemorySection(section) => {
-                append(&mut module.memories, section, |ty, _| Ok(memory_type(ty)))?;
+                append(&mut module.memories, section, memory_type)?;
             }
             Payload::GlobalSection(section) => {
                 let types = &module.types;
@@ -190,7 +190,7 @@ impl Decoder<'_> {
                     ImportType::Table(ty)
                 }
                 wasmparser::TypeRef::Memory(ty) => {
-                    let ty = memory_type(ty);
+                    let ty = memory_type(ty, at)?;
                     memories.push(ty);
                     ImportType::Memory(ty)
                 }

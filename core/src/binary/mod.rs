@@ -67,8 +67,9 @@ fn flags(features: &Features) -> WasmFeatures {
 #[cold]
 fn error(error: wasmparser::Error) -> Error {
     let offset = error.offset() as usize;
-    // Of these it only says what there is too much of.
-    let missing = error.missing_wasm_feature().or(match error.message() {
+    // Of these it only says what there is too much of. Tags with results are wrong, whatever may be made of them one day.
+    let is_tag = error.message().starts_with("invalid exception type");
+    let missing = error.missing_wasm_feature().filter(|_| !is_tag).or(match error.message() {
         "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
         "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
         _ => None,

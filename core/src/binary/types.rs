@@ -131,14 +131,19 @@ pub(super) fn table_type(
     })
 }
 
-pub(super) fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType {
+pub(super) fn memory_type(ty: wasmparser::MemoryType, offset: u64) -> Result<MemoryType, Error> {
+    if ty.shared && cfg!(not(feature = "threads")) {
+        let message =
+            "a shared memory: the threads proposal is supported with the feature `threads` only";
+        return Err(Error::unsupported(message, offset as usize));
+    }
+    Ok(MemoryType {
         is_64: ty.memory64,
         minimum: ty.initial,
         maximum: ty.maximum,
         page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
         shared: ty.shared,
-    }
+    })
 }
 
 pub(super) fn global_type(

@@ -25,6 +25,10 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// Atomic accesses, and memories that several threads share.
+            threads, wasm_threads, THREADS, "threads", true;
+            /// Memories whose pages have one byte.
+            custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
             exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
@@ -46,14 +50,12 @@ macro_rules! for_each_unsupported {
         $consumer! {
             SIMD "SIMD";
             RELAXED_SIMD "relaxed SIMD";
-            THREADS "threads";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             LEGACY_EXCEPTIONS "legacy exception handling";
             FUNCTION_REFERENCES "typed function references";
             GC "garbage collection";
             COMPONENT_MODEL "component model";
             MEMORY_CONTROL "memory control";
-            CUSTOM_PAGE_SIZES "custom page sizes";
             STACK_SWITCHING "stack switching";
             CUSTOM_DESCRIPTORS "custom descriptors";
             ACQUIRE_RELEASE_ATOMICS "acquire-release atomics";

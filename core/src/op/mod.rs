@@ -52,8 +52,49 @@ pub enum Class {
     store,
     /// Operands and results in consecutive slots, computed from nothing else.
     multi,
+    /// Reads memory, as if at one moment.
+    atomic_load,
+    /// Writes memory, as if at one moment.
+    atomic_store,
+    /// Reads, adds and writes, as if at one moment. So do those that follow, with other ops.
+    atomic_add,
+    /// Subtracts.
+    atomic_sub,
+    /// Bitwise "and".
+    atomic_and,
+    /// Bitwise "or".
+    atomic_or,
+    /// Bitwise "exclusive or".
+    atomic_xor,
+    /// Exchanges.
+    atomic_xchg,
+    /// Exchanges if what it finds is the first operand.
+    atomic_cmpxchg,
+    /// Waits at an address.
+    atomic_wait,
+    /// Wakes who waits at an address.
+    atomic_notify,
     /// Operands and results in consecutive slots.
     slots,
+}
+
+impl Class {
+    /// How many operands an op of one of the atomic classes has, with the address; `None` for the other classes.
+    pub fn atomic_operands(self) -> Option<usize> {
+        match self {
+            Class::atomic_load => Some(1),
+            Class::atomic_cmpxchg | Class::atomic_wait => Some(3),
+            Class::atomic_store
+            | Class::atomic_add
+            | Class::atomic_sub
+            | Class::atomic_and
+            | Class::atomic_or
+            | Class::atomic_xor
+            | Class::atomic_xchg
+            | Class::atomic_notify => Some(2),
+            _ => None,
+        }
+    }
 }
 
 /// What the table says about an op.

@@ -12,6 +12,8 @@
 ///   * `cmp(T -> bool)`: two operands of type `T`, the result is an `i32`, and branches may test it directly;
 ///   * `load(M -> T)`: reads an `M` from memory and widens it to `T`; `store(T -> M)`: narrows a `T` to an `M` and writes it;
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
+///   * `atomic_load(M -> T)` and the other classes of that prefix: address and operands in consecutive slots, a result in the same;
+///     `M` is what lies in memory, `T` the result;
 ///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
@@ -201,6 +203,73 @@ macro_rules! for_each_op {
         i64_mul_wide_s = I64MulWideS, multi(2 -> 2), [];
         i64_mul_wide_u = I64MulWideU, multi(2 -> 2), [];
 
+        i32_atomic_load = I32AtomicLoad, atomic_load(u32 -> u32), [];
+        i32_atomic_load8_u = I32AtomicLoad8U, atomic_load(u8 -> u32), [];
+        i32_atomic_load16_u = I32AtomicLoad16U, atomic_load(u16 -> u32), [];
+        i64_atomic_load = I64AtomicLoad, atomic_load(u64 -> u64), [];
+        i64_atomic_load8_u = I64AtomicLoad8U, atomic_load(u8 -> u64), [];
+        i64_atomic_load16_u = I64AtomicLoad16U, atomic_load(u16 -> u64), [];
+        i64_atomic_load32_u = I64AtomicLoad32U, atomic_load(u32 -> u64), [];
+        i32_atomic_store = I32AtomicStore, atomic_store(u32 -> u32), [];
+        i32_atomic_store8 = I32AtomicStore8, atomic_store(u8 -> u32), [];
+        i32_atomic_store16 = I32AtomicStore16, atomic_store(u16 -> u32), [];
+        i64_atomic_store = I64AtomicStore, atomic_store(u64 -> u64), [];
+        i64_atomic_store8 = I64AtomicStore8, atomic_store(u8 -> u64), [];
+        i64_atomic_store16 = I64AtomicStore16, atomic_store(u16 -> u64), [];
+        i64_atomic_store32 = I64AtomicStore32, atomic_store(u32 -> u64), [];
+        i32_atomic_rmw_add = I32AtomicRmwAdd, atomic_add(u32 -> u32), [];
+        i32_atomic_rmw8_add_u = I32AtomicRmw8AddU, atomic_add(u8 -> u32), [];
+        i32_atomic_rmw16_add_u = I32AtomicRmw16AddU, atomic_add(u16 -> u32), [];
+        i64_atomic_rmw_add = I64AtomicRmwAdd, atomic_add(u64 -> u64), [];
+        i64_atomic_rmw8_add_u = I64AtomicRmw8AddU, atomic_add(u8 -> u64), [];
+        i64_atomic_rmw16_add_u = I64AtomicRmw16AddU, atomic_add(u16 -> u64), [];
+        i64_atomic_rmw32_add_u = I64AtomicRmw32AddU, atomic_add(u32 -> u64), [];
+        i32_atomic_rmw_sub = I32AtomicRmwSub, atomic_sub(u32 -> u32), [];
+        i32_atomic_rmw8_sub_u = I32AtomicRmw8SubU, atomic_sub(u8 -> u32), [];
+        i32_atomic_rmw16_sub_u = I32AtomicRmw16SubU, atomic_sub(u16 -> u32), [];
+        i64_atomic_rmw_sub = I64AtomicRmwSub, atomic_sub(u64 -> u64), [];
+        i64_atomic_rmw8_sub_u = I64AtomicRmw8SubU, atomic_sub(u8 -> u64), [];
+        i64_atomic_rmw16_sub_u = I64AtomicRmw16SubU, atomic_sub(u16 -> u64), [];
+        i64_atomic_rmw32_sub_u = I64AtomicRmw32SubU, atomic_sub(u32 -> u64), [];
+        i32_atomic_rmw_and = I32AtomicRmwAnd, atomic_and(u32 -> u32), [];
+        i32_atomic_rmw8_and_u = I32AtomicRmw8AndU, atomic_and(u8 -> u32), [];
+        i32_atomic_rmw16_and_u = I32AtomicRmw16AndU, atomic_and(u16 -> u32), [];
+        i64_atomic_rmw_and = I64AtomicRmwAnd, atomic_and(u64 -> u64), [];
+        i64_atomic_rmw8_and_u = I64AtomicRmw8AndU, atomic_and(u8 -> u64), [];
+        i64_atomic_rmw16_and_u = I64AtomicRmw16AndU, atomic_and(u16 -> u64), [];
+        i64_atomic_rmw32_and_u = I64AtomicRmw32AndU, atomic_and(u32 -> u64), [];
+        i32_atomic_rmw_or = I32AtomicRmwOr, atomic_or(u32 -> u32), [];
+        i32_atomic_rmw8_or_u = I32AtomicRmw8OrU, atomic_or(u8 -> u32), [];
+        i32_atomic_rmw16_or_u = I32AtomicRmw16OrU, atomic_or(u16 -> u32), [];
+        i64_atomic_rmw_or = I64AtomicRmwOr, atomic_or(u64 -> u64), [];
+        i64_atomic_rmw8_or_u = I64AtomicRmw8OrU, atomic_or(u8 -> u64), [];
+        i64_atomic_rmw16_or_u = I64AtomicRmw16OrU, atomic_or(u16 -> u64), [];
+        i64_atomic_rmw32_or_u = I64AtomicRmw32OrU, atomic_or(u32 -> u64), [];
+        i32_atomic_rmw_xor = I32AtomicRmwXor, atomic_xor(u32 -> u32), [];
+        i32_atomic_rmw8_xor_u = I32AtomicRmw8XorU, atomic_xor(u8 -> u32), [];
+        i32_atomic_rmw16_xor_u = I32AtomicRmw16XorU, atomic_xor(u16 -> u32), [];
+        i64_atomic_rmw_xor = I64AtomicRmwXor, atomic_xor(u64 -> u64), [];
+        i64_atomic_rmw8_xor_u = I64AtomicRmw8XorU, atomic_xor(u8 -> u64), [];
+        i64_atomic_rmw16_xor_u = I64AtomicRmw16XorU, atomic_xor(u16 -> u64), [];
+        i64_atomic_rmw32_xor_u = I64AtomicRmw32XorU, atomic_xor(u32 -> u64), [];
+        i32_atomic_rmw_xchg = I32AtomicRmwXchg, atomic_xchg(u32 -> u32), [];
+        i32_atomic_rmw8_xchg_u = I32AtomicRmw8XchgU, atomic_xchg(u8 -> u32), [];
+        i32_atomic_rmw16_xchg_u = I32AtomicRmw16XchgU, atomic_xchg(u16 -> u32), [];
+        i64_atomic_rmw_xchg = I64AtomicRmwXchg, atomic_xchg(u64 -> u64), [];
+        i64_atomic_rmw8_xchg_u = I64AtomicRmw8XchgU, atomic_xchg(u8 -> u64), [];
+        i64_atomic_rmw16_xchg_u = I64AtomicRmw16XchgU, atomic_xchg(u16 -> u64), [];
+        i64_atomic_rmw32_xchg_u = I64AtomicRmw32XchgU, atomic_xchg(u32 -> u64), [];
+        i32_atomic_rmw_cmpxchg = I32AtomicRmwCmpxchg, atomic_cmpxchg(u32 -> u32), [];
+        i32_atomic_rmw8_cmpxchg_u = I32AtomicRmw8CmpxchgU, atomic_cmpxchg(u8 -> u32), [];
+        i32_atomic_rmw16_cmpxchg_u = I32AtomicRmw16CmpxchgU, atomic_cmpxchg(u16 -> u32), [];
+        i64_atomic_rmw_cmpxchg = I64AtomicRmwCmpxchg, atomic_cmpxchg(u64 -> u64), [];
+        i64_atomic_rmw8_cmpxchg_u = I64AtomicRmw8CmpxchgU, atomic_cmpxchg(u8 -> u64), [];
+        i64_atomic_rmw16_cmpxchg_u = I64AtomicRmw16CmpxchgU, atomic_cmpxchg(u16 -> u64), [];
+        i64_atomic_rmw32_cmpxchg_u = I64AtomicRmw32CmpxchgU, atomic_cmpxchg(u32 -> u64), [];
+        memory_atomic_wait32 = MemoryAtomicWait32, atomic_wait(u32 -> u32), [];
+        memory_atomic_wait64 = MemoryAtomicWait64, atomic_wait(u64 -> u32), [];
+        memory_atomic_notify = MemoryAtomicNotify, atomic_notify(u32 -> u32), [];
+
         memory_size = MemorySize, slots(0 -> 1), [];
         memory_grow = MemoryGrow, slots(1 -> 1), [];
         memory_copy = MemoryCopy, slots(3 -> 0), [];
@@ -215,6 +284,7 @@ macro_rules! for_each_op {
         table_copy = TableCopy, slots(3 -> 0), [];
         table_init = TableInit, slots(3 -> 0), [];
         elem_drop = ElemDrop, slots(0 -> 0), [];
+        atomic_fence = AtomicFence, slots(0 -> 0), [];
         ref_func = RefFunc, slots(0 -> 1), [];
     } };
 }

@@ -2,16 +2,25 @@
 //!
 //! What executing code asks for names objects by their index in the instance that runs.
 
-use super::{StoreInner, limits::ResourceLimiter, memory::Memory, table::Table, table::span};
+#[cfg(feature = "threads")]
+use super::memory::SharedMemory;
+use super::{
+    StoreInner,
+    limits::ResourceLimiter,
+    memory::{Growth, Memory},
+    table::Table,
+    table::span,
+};
 use crate::{
     error::Error,
     index::*,
     module::{ElemItems, SegmentMode},
+    op::Class,
     trap::Trap,
     types::{MemoryType, TableType},
 };
 use alloc::{boxed::Box, format, vec, vec::Vec};
-use core::any::Any;
+use core::{any::Any, ops::Range};
 
 impl StoreInner {
     /// Adds a memory with the minimal size of its type, after asking the limiter for its size but not for their number.
@@ -34,7 +43,8 @@ impl StoreInner {
                 )));
             }
         }
-        self.memories.push(Memory::new(ty).ok_or_else(too_large)?);
+        let memory = Memory::new(ty, self.max_memory_bytes).ok_or_else(too_large)?;
+        self.memories.push(memory);
         Ok(MemoryAddr(self.memories.len() as u32 - 1))
     }
 
@@ -71,6 +81,19 @@ impl StoreInner {
         self.create_memory(data, ty)
     }
 
+    /// A memory of the store that is the given shared one.
+    #[cfg(feature = "threads")]
+    pub fn add_shared_memory(&mut self, shared: &crate::Shared<SharedMemory>) -> MemoryAddr {
+        let same = |memory: &Memory| {
+            memory.as_shared().is_some_and(|other| crate::Shared::ptr_eq(other, shared))
+        };
+        let at = self.memories.iter().position(same).unwrap_or_else(|| {
+            self.memories.push(Memory::from_shared(shared.clone()));
+            self.memories.len() - 1
+        });
+        MemoryAddr(at as u32)
+    }
+
     /// Adds a table for the host, with all elements `init`.
     ///
     /// # Errors
@@ -100,34 +123,40 @@ impl StoreInner {
         delta: u64,
     ) -> Result<Option<u64>, Error> {
         let memory = &mut self.memories[addr.at()];
-        let old = memory.size();
-        if delta == 0 {
-            return Ok(Some(old));
-        }
-        let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
-        let most = self.max_memory_bytes;
-        let Some(desired) = memory.grown_len(delta).filter(|&len| len as u64 <= most) else {
-            return refuse(
-                limiter,
-                |limiter, error| limiter.memory_grow_failed(error),
-                "memory maximum size exceeded",
-            );
-        };
-        if let Some(limiter) = &mut limiter {
-            let ty = memory.ty();
-            let maximum = ty.maximum.map(|pages| bytes(ty, pages).unwrap_or(usize::MAX));
-            if !limiter.memory_growing(memory.data().len(), desired, maximum)? {
-                return Ok(None);
+        loop {
+            let old = memory.len();
+            let pages = old as u64 >> memory.ty().page_size_log2;
+            if delta == 0 {
+                return Ok(Some(pages));
+            }
+            let mut limiter = self.limiter.as_mut().map(|limiter| limiter(data));
+            let most = self.max_memory_bytes;
+            let Some(new) = memory.grown_len(old, delta).filter(|&len| len as u64 <= most) else {
+                return refuse(
+                    limiter,
+                    |limiter, error| limiter.memory_grow_failed(error),
+                    "memory maximum size exceeded",
+                );
+            };
+            if let Some(limiter) = &mut limiter {
+                let ty = memory.ty();
+                let maximum = ty.maximum.map(|pages| bytes(ty, pages).unwrap_or(usize::MAX));
+                if !limiter.memory_growing(old, new, maximum)? {
+                    return Ok(None);
+                }
+            }
+            match memory.grow(old, new) {
+                Growth::Done => return Ok(Some(pages)),
+                Growth::NoRoom => {
+                    return refuse(
+                        limiter,
+                        |limiter, error| limiter.memory_grow_failed(error),
+                        "no room for the memory",
+                    );
+                }
+                Growth::Raced => {}
             }
         }
-        if !memory.grow(desired) {
-            return refuse(
-                limiter,
-                |limiter, error| limiter.memory_grow_failed(error),
-                "no room for the memory",
-            );
-        }
-        Ok(Some(old))
     }
 
     /// Grows a table by `delta` elements, each `init`. Answers how many it had, `None` if it cannot grow.
@@ -200,9 +229,9 @@ impl StoreInner {
         len: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).memory(memory);
-        let bytes = self.memories[addr.at()].data_mut();
-        let range = span(dst, len, bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
-        bytes[range].fill(value);
+        let memory = &mut self.memories[addr.at()];
+        let range = span(dst, len, memory.len()).ok_or(Trap::MemoryOutOfBounds)?;
+        memory.fill(range, value);
         Ok(())
     }
 
@@ -222,15 +251,53 @@ impl StoreInner {
         let instance = self.instance(instance);
         let (to, from) = (instance.memory(dst_memory), instance.memory(src_memory));
         let range = |addr: MemoryAddr, start| {
-            let limit = self.memories[addr.at()].data().len();
-            span(start, len, limit).ok_or(Trap::MemoryOutOfBounds)
+            span(start, len, self.memories[addr.at()].len()).ok_or(Trap::MemoryOutOfBounds)
         };
         let (src, dst) = (range(from, src)?, range(to, dst)?);
+        if self.memories[to.at()].ty().shared || self.memories[from.at()].ty().shared {
+            self.copy_in_pieces(to, from, dst.start, src);
+            return Ok(());
+        }
         match self.memories.get_disjoint_mut([to.at(), from.at()]) {
             Ok([to, from]) => to.data_mut()[dst].copy_from_slice(&from.data()[src]),
             Err(_) => self.memories[to.at()].data_mut().copy_within(src, dst.start),
         }
         Ok(())
+    }
+
+    /// Copies a range of a memory to `dst` of another or the same, where one of them is shared.
+    fn copy_in_pieces(&mut self, to: MemoryAddr, from: MemoryAddr, dst: usize, src: Range<usize>) {
+        let mut buffer = [0; 1024];
+        let (len, size) = (src.len(), buffer.len());
+        let mut copy = |at: usize| {
+            let piece = &mut buffer[..size.min(len - at)];
+            self.memories[from.at()].read(src.start + at, piece);
+            self.memories[to.at()].write(dst + at, piece);
+        };
+        // The ranges may overlap: what is overwritten has been copied.
+        if dst <= src.start {
+            (0..len).step_by(size).for_each(&mut copy);
+        } else {
+            (0..len).step_by(size).rev().for_each(&mut copy);
+        }
+    }
+
+    /// Does an op of one of the atomic classes on the number of `size` bytes at `address`, with the operands `a` and `b`.
+    /// Answers what the number was.
+    ///
+    /// # Errors
+    /// Traps if the address is not a multiple of the size, or not in the memory.
+    pub fn atomic(
+        &mut self,
+        instance: InstanceAddr,
+        memory: MemoryIdx,
+        op: Class,
+        size: usize,
+        address: u64,
+        [a, b]: [u64; 2],
+    ) -> Result<u64, Trap> {
+        let addr = self.instance(instance).memory(memory);
+        self.memories[addr.at()].atomic(op, size, address, a, b)
     }
 
     /// `memory.init`
@@ -271,9 +338,9 @@ impl StoreInner {
         dst: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).memory(memory);
-        let memory = self.memories[addr.at()].data_mut();
+        let memory = &mut self.memories[addr.at()];
         let range = span(dst, bytes.len() as u64, memory.len()).ok_or(Trap::MemoryOutOfBounds)?;
-        memory[range].copy_from_slice(bytes);
+        memory.write(range.start, bytes);
         Ok(())
     }
 

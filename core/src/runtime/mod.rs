@@ -69,6 +69,8 @@ impl Epoch {
 pub struct StoreOptions {
     /// Whether code consumes fuel.
     pub consume_fuel: bool,
+    /// Whether code can be interrupted.
+    pub interruptible: bool,
     /// See [`StoreInner::max_stack`].
     pub max_stack: usize,
     /// The most elements that a table may have.
@@ -89,6 +91,8 @@ pub struct StoreInner {
     pub fuel: u64,
     /// Whether code consumes fuel.
     pub consume_fuel: bool,
+    /// Whether code can be interrupted.
+    pub interruptible: bool,
     /// Slots of 8 bytes that all executions nested in each other may use together.
     pub max_stack: usize,
     /// Slots used by the executions below the running one.
@@ -127,6 +131,7 @@ impl StoreInner {
             funcs: Vec::new(),
             fuel: 0,
             consume_fuel: options.consume_fuel,
+            interruptible: options.interruptible,
             max_stack: options.max_stack,
             stack_in_use: 0,
             heap: Heap::new(options.max_heap_bytes),

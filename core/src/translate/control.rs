@@ -14,10 +14,14 @@ use wasmparser::{BlockType, FrameKind};
 pub(super) struct Frame<L, F> {
     pub(super) kind: FrameKind,
     /// Height of the operand stack below the block's parameters.
-    height: u32,
-    ty: FrameType,
+    pub(super) height: u32,
+    pub(super) ty: FrameType,
     /// Where a branch to the block leads: its end, or its beginning if it is a loop. The function itself has none.
-    label: Option<L>,
+    pub(super) label: Option<L>,
+    /// Where exceptions lead that are caught by branching to the block, if that takes more than a jump.
+    pub(super) pad: Option<L>,
+    /// How many `try_table`s are open around the block.
+    pub(super) tries: u32,
     /// Where the condition of an `if` leads when it is false.
     otherwise: Option<L>,
     /// How many operators stand before the block.
@@ -28,14 +32,14 @@ pub(super) struct Frame<L, F> {
 
 /// The type of a block, without allocation.
 #[derive(Clone, Copy, Debug)]
-enum FrameType {
+pub(super) enum FrameType {
     Empty,
     Result(Num),
     Type(TypeIdx),
 }
 
 impl FrameType {
-    fn func(self, module: &Module) -> Option<&FuncType> {
+    pub(super) fn func(self, module: &Module) -> Option<&FuncType> {
         match self {
             FrameType::Type(ty) => Some(module.signature(ty)),
             _ => None,
@@ -62,6 +66,8 @@ impl<S: Sink> Run<'_, S> {
             height: 0,
             ty: FrameType::Type(self.module.funcs[func.at()]),
             label: None,
+            pad: None,
+            tries: 0,
             otherwise: None,
             operators: 0,
             fuel: Vec::new(),
@@ -84,7 +90,7 @@ impl<S: Sink> Run<'_, S> {
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
         let params = ty.params(self.module).len() as u32;
         self.settle_reads();
-        if kind != FrameKind::Block {
+        if !matches!(kind, FrameKind::Block | FrameKind::TryTable) {
             let base = self.place_top(params as usize);
             for entry in &mut self.t.stack[base as usize..] {
                 entry.loc = Loc::Temp;
@@ -103,6 +109,8 @@ impl<S: Sink> Run<'_, S> {
             height: self.height() - params,
             ty,
             label,
+            pad: None,
+            tries: self.tries,
             otherwise,
             operators: self.operators,
             fuel: Vec::new(),
@@ -141,6 +149,8 @@ impl<S: Sink> Run<'_, S> {
             if reachable {
                 self.visit_return();
             }
+            let pad = self.t.frames[0].pad;
+            self.land(pad);
             self.t.frames.pop();
             if let Some(point) = self.entry_fuel.take() {
                 self.sink.set_cost(point, self.operators);
@@ -153,9 +163,15 @@ impl<S: Sink> Run<'_, S> {
         }
         self.dead = 0;
         self.truncate(frame.height);
+        if frame.kind == FrameKind::TryTable {
+            self.end_try(&frame);
+        }
         let is_loop = frame.kind == FrameKind::Loop;
         for &point in &frame.fuel {
             self.sink.set_cost(point, self.operators - frame.operators);
+        }
+        if let (true, Some(pad), Some(label)) = (is_loop, frame.pad, frame.label) {
+            self.t.pads.push((pad, label, self.operators - frame.operators));
         }
         let mut open = reachable;
         if let Some(otherwise) = frame.otherwise {
@@ -313,7 +329,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// Nothing up to the end of the block can be reached.
-    fn die(&mut self) {
+    pub(super) fn die(&mut self) {
         let height = self.t.frames.last().map_or(0, |f| f.height);
         self.truncate(height);
         self.dead = 1;

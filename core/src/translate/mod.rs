@@ -9,10 +9,11 @@
 //! never looked at again at the entry of an inner one.
 
 mod control;
+mod exceptions;
 mod sink;
 mod visit;
 
-pub use sink::{Callee, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -46,6 +47,9 @@ pub struct Translator<L, F> {
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
+    clauses: Vec<Catch<L>>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs.
+    pads: Vec<(L, L, u32)>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -57,6 +61,8 @@ impl<L, F> Default for Translator<L, F> {
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
+            clauses: Vec::new(),
+            pads: Vec::new(),
         }
     }
 }
@@ -85,6 +91,8 @@ struct Run<'t, S: Sink> {
     settled: usize,
     /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
     dead: u32,
+    /// How many `try_table`s are open.
+    tries: u32,
     /// Operators seen so far.
     operators: u32,
     entry_fuel: Option<S::FuelPoint>,
@@ -108,6 +116,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         let ty = module.func_type(func);
         self.stack.clear();
         self.frames.clear();
+        self.pads.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let (declared, mut reader) = body_reader(module, body)?;
@@ -136,6 +145,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             metered: options.metered,
             settled: 0,
             dead: 0,
+            tries: 0,
             operators: 0,
             entry_fuel: None,
         };
@@ -258,8 +268,9 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let is_64 = self.module.memories[memory as usize].is_64;
-        MemArg { memory: MemoryIdx(memory), is_64, offset: arg.offset }
+        let ty = &self.module.memories[memory as usize];
+        let (memory, offset) = (MemoryIdx(memory), arg.offset);
+        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
     }
 
     fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
@@ -272,6 +283,16 @@ impl<S: Sink> Run<'_, S> {
             let (_, value) = self.pop();
             let (_, address) = self.pop();
             self.sink.store(op, address, value, at);
+        }
+    }
+
+    /// An op of one of the atomic classes.
+    fn atomic(&mut self, op: Op, arg: wasmparser::MemArg) {
+        let base = self.place_top(op.class().atomic_operands().unwrap_or_default());
+        self.truncate(base);
+        self.sink.atomic(op, self.memarg(arg), base);
+        if op.class() != Class::atomic_store {
+            self.push_temp(op.result());
         }
     }
 

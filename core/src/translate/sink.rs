@@ -53,6 +53,8 @@ pub struct MemArg {
     pub memory: MemoryIdx,
     /// Whether it is addressed by `i64`.
     pub is_64: bool,
+    /// Whether several threads may use it at the same time.
+    pub shared: bool,
     /// Constant part of the address.
     pub offset: u64,
 }
@@ -75,6 +77,21 @@ pub enum Callee {
         /// Which element.
         index: Operand,
     },
+}
+
+/// What catches exceptions: a clause of a `try_table`.
+#[derive(Clone, Copy, Debug)]
+pub struct Catch<L> {
+    /// The tag that an exception must have; `None` if all are caught.
+    pub tag: Option<TagIdx>,
+    /// Where control goes on.
+    pub to: L,
+    /// The height from which on the values that the exception carries go to their slots, if it has to have a tag.
+    pub height: u32,
+    /// How many slots they take.
+    pub slots: u32,
+    /// The height where a reference to the exception goes, if it is wanted: directly behind the values or in front of them.
+    pub reference: Option<u32>,
 }
 
 /// Receives the base ops of one function after the other.
@@ -105,6 +122,8 @@ pub trait Sink {
     fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg);
     /// An op of the class `multi`: `operands` operands, and as many results or less, stand at height `base` and above, in their slots.
     fn multi(&mut self, op: Op, operands: u32, base: u32);
+    /// An op of one of the atomic classes: address, operands and the result stand at height `base` and above, in their slots.
+    fn atomic(&mut self, op: Op, at: MemArg, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
     /// `condition ? a : b`
@@ -148,6 +167,19 @@ pub trait Sink {
     fn ret(&mut self, value: Option<(Num, Operand)>);
     /// Returns `count` values that stand at height `base` and above, in their slots.
     fn ret_many(&mut self, base: u32, count: u32);
+    /// What is thrown from here on, up to the matching [`end_try`](Sink::end_try), may be caught here. Answers the number
+    /// under which to say by what. All values have been settled; nothing is emitted.
+    fn begin_try(&mut self) -> u32;
+    /// Ends the innermost one that is open. What it does not catch goes to number `outer` of those that are still open,
+    /// counted from 1, the outermost; 0 for none.
+    fn end_try(&mut self, outer: u32);
+    /// Says what is caught, once for each number: by the first of these clauses that fits. It comes before the labels are bound,
+    /// but for those that control reaches in no other way.
+    fn catch(&mut self, number: u32, clauses: &[Catch<Self::Label>]);
+    /// Throws a new exception. The values that it carries stand at height `base` and above, in their slots.
+    fn throw(&mut self, tag: TagIdx, base: u32);
+    /// Throws the exception that a reference refers to.
+    fn throw_ref(&mut self, exception: Operand);
     /// Traps.
     fn unreachable(&mut self);
 }

@@ -25,6 +25,7 @@ macro_rules! method {
     (@mvp If $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp Else $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp End $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@exceptions TryTable $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     // Operators whose meaning is their row of the op table.
     (@mvp $op:ident {} $visit:ident (arity 1 -> 1)) => { method!(numeric $op $visit); };
     (@mvp $op:ident {} $visit:ident (arity 2 -> 1)) => { method!(numeric $op $visit); };
@@ -41,6 +42,7 @@ macro_rules! method {
     // Operators with a method of their own.
     (@mvp $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@bulk_memory $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@exceptions $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@tail_call $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@reference_types TypedSelectMulti $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
     (@reference_types $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
@@ -48,6 +50,15 @@ macro_rules! method {
         fn $visit(&mut self) -> Self::Output {
             if self.dead == 0 {
                 self.multi(Op::$op, $operands, $results);
+            }
+            Ok(())
+        }
+    };
+    (@threads AtomicFence $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
+    (@threads $op:ident { $memarg:ident: $ty:ty } $visit:ident $arity:tt) => {
+        fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
+            if self.dead == 0 {
+                self.atomic(Op::$op, $memarg);
             }
             Ok(())
         }
@@ -177,6 +188,10 @@ impl<S: Sink> Run<'_, S> {
 
     fn table_type(&self, table: u32) -> Num {
         Self::index_type(self.module.tables[table as usize].is_64)
+    }
+
+    fn visit_atomic_fence(&mut self, _: wasmparser::Ordering) {
+        self.slots(Op::AtomicFence, [0, 0], 0, None);
     }
 
     fn visit_memory_size(&mut self, memory: u32) {

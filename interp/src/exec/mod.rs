@@ -13,6 +13,8 @@ pub(crate) mod moves;
 pub(crate) mod numeric;
 pub(crate) mod operand;
 pub(crate) mod regs;
+#[cfg(feature = "threads")]
+pub(crate) mod shared;
 
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;
@@ -35,6 +37,8 @@ pub(crate) mod exit {
     pub(crate) const FUEL: u32 = 0x104;
     /// An op of the class `slots`.
     pub(crate) const SLOTS: u32 = 0x105;
+    /// An op of one of the atomic classes.
+    pub(crate) const ATOMIC: u32 = 0x120;
     /// A call of an imported function.
     pub(crate) const CALL_IMPORT: u32 = 0x106;
     /// A call through a table that is not to this instance, or traps.
@@ -43,6 +47,10 @@ pub(crate) mod exit {
     pub(crate) const TAIL_CALL_IMPORT: u32 = 0x108;
     /// A tail call through a table.
     pub(crate) const TAIL_CALL_INDIRECT: u32 = 0x109;
+    /// A `throw`.
+    pub(crate) const THROW: u32 = 0x10a;
+    /// A `throw_ref`.
+    pub(crate) const THROW_REF: u32 = 0x10b;
 }
 
 /// A code to stop with: a trap's, or one of [`exit`].

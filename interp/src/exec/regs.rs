@@ -11,6 +11,8 @@
 
 use super::{Stop, TOKEN, exit};
 use core::ptr;
+#[cfg(feature = "threads")]
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use kinglet_core::runtime::vmctx::{MEMORY_LEN, VmFunc, VmMemory, VmTable, memory_limit};
 
 /// Where in the header of every function's code the slot of its pinned local stands, and its length.
@@ -168,6 +170,36 @@ impl Regs {
         let base = unsafe { (**self.cx().memories.add(usize::from(memory))).base };
         // SAFETY: MEMORY, for a memory that is not the first: the length stands in the header.
         let len = unsafe { base.sub(MEMORY_LEN).cast::<u64>().read() };
+        let at = address.checked_add(offset)?;
+        let left = len.checked_sub(at)?;
+        (left >= size_of::<M>() as u64).then(|| base.wrapping_add(at as usize).cast())
+    }
+
+    /// [`Regs::address`] in a shared first memory, whose header other threads write.
+    #[cfg(feature = "threads")]
+    #[inline(always)]
+    pub(crate) fn address_shared<M>(&self, address: u32, offset: u32) -> Option<*mut M> {
+        let at = u64::from(address) + u64::from(offset);
+        let limit = self.mem.wrapping_sub(memory_limit(size_of::<M>().trailing_zeros()));
+        // SAFETY: MEMORY: the limit for this width stands in the header, and is only accessed atomically.
+        let limit = unsafe { AtomicI64::from_ptr(limit.cast()) }.load(Ordering::Relaxed);
+        (at as i64 <= limit).then(|| self.mem.wrapping_add(at as usize).cast())
+    }
+
+    /// [`Regs::address_in`] in a shared memory, whose header other threads write.
+    #[cfg(feature = "threads")]
+    #[inline(always)]
+    pub(crate) fn address_in_shared<M>(
+        &self,
+        memory: u16,
+        address: u64,
+        offset: u64,
+    ) -> Option<*mut M> {
+        // SAFETY: INSTANCE.
+        let base = unsafe { (**self.cx().memories.add(usize::from(memory))).base };
+        let len = base.wrapping_sub(MEMORY_LEN);
+        // SAFETY: MEMORY, for a memory that is not the first: the length stands in the header, and is only accessed atomically.
+        let len = unsafe { AtomicU64::from_ptr(len.cast()) }.load(Ordering::Relaxed);
         let at = address.checked_add(offset)?;
         let left = len.checked_sub(at)?;
         (left >= size_of::<M>() as u64).then(|| base.wrapping_add(at as usize).cast())

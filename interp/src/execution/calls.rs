@@ -150,7 +150,9 @@ impl Machine<'_> {
             return Ok(self.stop_at_host(func, base, Then::Continue(self.position())));
         };
         let caller = Some(InstanceAddr(self.cx.instance));
-        self.invoke(call, caller, base, host.slots)?;
+        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+            return self.host_failed(error);
+        }
         // Nothing but the store's functions can have moved.
         self.cx.funcs = self.store.funcs.as_ptr();
         self.cx.saved.acc = self.execution.stack[base];
@@ -175,7 +177,11 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         let host = host_func(self.store, func).clone();
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        self.invoke(call, caller, base, host.slots)?;
+        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+            let position = self.execution.catch_after(self.store, error, then)?;
+            self.execution.state = State::Code(position);
+            return Ok(None);
+        }
         let then = match then {
             Then::Continue(at) => {
                 Then::Continue(Position { acc: self.execution.stack[base], ..at })

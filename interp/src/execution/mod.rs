@@ -3,9 +3,11 @@
 //! An [`Execution`] is explicit: a value stack and the few registers that survive a stop. Native depth is always one; a call
 //! of the guest never is one of the host. So it can stop wherever handlers hand over, and go on later.
 
+mod atomics;
 mod backtrace;
 mod calls;
 mod slots;
+mod throw;
 
 use crate::{
     code::{CROSS_RETURN, Code, STOP},
@@ -375,6 +377,7 @@ impl<'s> Machine<'s> {
                 stop => {
                     let stopped = match stop {
                         exit::SLOTS => self.slots(),
+                        exit::ATOMIC => self.atomic(),
                         exit::STACK => self.grow_stack(),
                         exit::LAZY => self.translate(),
                         exit::CROSS_RETURN => self.cross_return(),
@@ -382,6 +385,8 @@ impl<'s> Machine<'s> {
                         exit::CALL_INDIRECT => self.call_indirect(),
                         exit::TAIL_CALL_IMPORT => self.tail_call_import(),
                         exit::TAIL_CALL_INDIRECT => self.tail_call_indirect(),
+                        exit::THROW => self.throw(),
+                        exit::THROW_REF => self.throw_ref(),
                         trap => Err(Trap::from_code(trap as u8)
                             .unwrap_or(Trap::UnreachableCodeReached)
                             .into()),
@@ -389,6 +394,10 @@ impl<'s> Machine<'s> {
                     match stopped {
                         Ok(Flow::Code) => {}
                         Ok(Flow::State) => return Ok(None),
+                        Ok(Flow::Exit(exit)) => {
+                            self.save();
+                            return Ok(Some(exit));
+                        }
                         Err(error) => {
                             // A failed host call has said where it stands.
                             if !matches!(self.execution.state, State::HostCall { .. }) {
@@ -547,6 +556,9 @@ enum Flow {
     Code,
     /// As the execution's state says.
     State,
+    /// Not now: where the registers stand, it will go on later.
+    #[cfg_attr(not(feature = "threads"), allow(dead_code, reason = "nothing waits"))]
+    Exit(Exit),
 }
 
 /// Copies slots that have just been written, few as a rule. One at a time, as they were written: a wider load would wait until

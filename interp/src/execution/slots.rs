@@ -4,7 +4,6 @@ use super::*;
 use kinglet_core::{
     index::{DataIdx, ElemIdx, MemoryIdx, TableIdx},
     op::{Op, ROWS},
-    runtime::vmctx::MEMORY_LEN,
 };
 
 /// Rows of the class stand together at the end of the op table, with one form each.
@@ -40,11 +39,8 @@ impl Machine<'_> {
         let grown = |is_64: bool, old: Option<u64>| Some(narrow(is_64, old.unwrap_or(u64::MAX)));
         Ok(match op {
             Op::MemorySize => {
-                // SAFETY: INSTANCE: memories have their length in front.
-                let len = unsafe {
-                    (**self.cx.memories.add(x as usize)).base.sub(MEMORY_LEN).cast::<u64>().read()
-                };
-                Some(len >> self.store.instance(addr).module.memories[x as usize].page_size_log2)
+                let memory = self.store.instance(addr).memory(MemoryIdx(x));
+                Some(self.store.memory(memory).size())
             }
             Op::MemoryGrow => {
                 let old = self.store.memory_grow(self.data, addr, MemoryIdx(x), narrow(wide, a))?;
@@ -126,6 +122,10 @@ impl Machine<'_> {
                 self.store.elem_drop(addr, ElemIdx(x));
                 None
             }
+            Op::AtomicFence => {
+                core::sync::atomic::fence(Ordering::SeqCst);
+                None
+            }
             Op::RefFunc => {
                 let func = self.store.ref_func(addr, FuncIdx(x));
                 // The list of functions may have moved.
@@ -144,7 +144,7 @@ impl Machine<'_> {
         match op {
             Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryInit => (memory(x), false),
             Op::MemoryCopy => (memory(x), memory(y)),
-            Op::DataDrop | Op::ElemDrop | Op::RefFunc => (false, false),
+            Op::DataDrop | Op::ElemDrop | Op::AtomicFence | Op::RefFunc => (false, false),
             Op::TableCopy => (table(x), table(y)),
             _ => (table(x), false),
         }

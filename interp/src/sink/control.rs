@@ -4,13 +4,14 @@ use super::{Arg, Builder, CLASSES, Comparison, Fixup, Label, class};
 use crate::{
     exec::regs::FRAME_HEADER,
     forms::{code, row},
+    handlers::Clause,
     kinds::{CONDITION, LISTS},
 };
 use kinglet_core::{
     error::Error,
-    index::GlobalIdx,
+    index::{GlobalIdx, TagIdx},
     op::{Num, Op},
-    translate::{Callee, Loc, MemArg, Operand, Shape, Sink},
+    translate::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink},
     types::FuncType,
 };
 
@@ -76,6 +77,16 @@ impl Sink for Builder {
         self.forget();
     }
 
+    fn atomic(&mut self, op: Op, at: MemArg, base: u32) {
+        self.settle(u32::MAX);
+        let slot = self.home(base + 2);
+        self.op(row(op).forms);
+        self.u16(at.memory.0 as u16);
+        self.u64(at.offset);
+        self.slot(slot - 2);
+        self.forget();
+    }
+
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
@@ -124,9 +135,9 @@ impl Sink for Builder {
     }
 
     fn bind(&mut self, label: u32, reachable: bool) {
-        let Label { fixup, .. } = self.labels[label as usize];
+        let Label { fixup, catches, .. } = self.labels[label as usize];
         if reachable {
-            if fixup == 0 {
+            if fixup == 0 && !catches {
                 // Nobody jumps here: control only comes from above, and everything stays known.
                 self.labels[label as usize].at = Some(self.code.len());
                 return;
@@ -136,7 +147,7 @@ impl Sink for Builder {
         self.staged = None;
         self.forget();
         let here = self.code.len();
-        self.labels[label as usize] = Label { at: Some(here), fixup: 0 };
+        self.labels[label as usize] = Label { at: Some(here), fixup: 0, catches };
         let mut next = fixup;
         while let Some(i) = next.checked_sub(1) {
             let Fixup { at, next: other } = self.fixups[i];
@@ -148,7 +159,7 @@ impl Sink for Builder {
     fn bind_loop(&mut self) -> u32 {
         self.settle(u32::MAX);
         self.forget();
-        self.labels.push(Label { at: Some(self.code.len()), fixup: 0 });
+        self.labels.push(Label { at: Some(self.code.len()), ..Label::default() });
         self.labels.len() as u32 - 1
     }
 
@@ -256,6 +267,49 @@ impl Sink for Builder {
         self.slot(header);
         self.slot(first);
         self.slot(count);
+        self.last = None;
+    }
+
+    fn begin_try(&mut self) -> u32 {
+        self.handlers.begin(self.code.len() as u32)
+    }
+
+    fn end_try(&mut self, outer: u32) {
+        self.handlers.end(self.code.len() as u32, outer);
+    }
+
+    fn catch(&mut self, number: u32, clauses: &[Catch<u32>]) {
+        for clause in clauses {
+            self.labels[clause.to as usize].catches = true;
+            // The highest slot that is written: the reference stands behind the values, or in front of them.
+            self.home(clause.height + clause.slots);
+        }
+        let first = self.home(0);
+        self.handlers.catch(
+            number,
+            clauses.iter().map(|clause| Clause {
+                tag: clause.tag,
+                target: clause.to,
+                slot: (first + clause.height) as u16,
+                reference: clause.reference.map(|height| (first + height) as u16),
+            }),
+        );
+    }
+
+    fn throw(&mut self, tag: TagIdx, base: u32) {
+        self.flush();
+        let first = self.home(base);
+        self.op(code::THROW);
+        self.u32(tag.0);
+        self.slot(first);
+        self.last = None;
+    }
+
+    fn throw_ref(&mut self, exception: Operand) {
+        self.flush();
+        let slot = self.take_slot(Num::handle, exception);
+        self.op(code::THROW_REF);
+        self.arg(slot);
         self.last = None;
     }
 

@@ -13,9 +13,10 @@ mod values;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
+    handlers::{Handlers, Recorder},
     kinds::Kind,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use kinglet_core::{
     error::Error,
     op::{Num, Op},
@@ -47,6 +48,7 @@ pub(crate) struct Builder {
     /// The last op, while it may be fused with the next or changed: where its opcode stands.
     last: Option<usize>,
     staged: Option<Comparison>,
+    handlers: Recorder,
     labels: Vec<Label>,
     fixups: Vec<Fixup>,
     /// The highest operand stack so far.
@@ -138,6 +140,8 @@ struct Label {
     at: Option<usize>,
     /// The last jump that waits for it, plus one.
     fixup: usize,
+    /// Whether exceptions lead there.
+    catches: bool,
 }
 
 /// A jump to a label that is not bound yet.
@@ -154,6 +158,7 @@ impl Builder {
         self.code.clear();
         self.labels.clear();
         self.fixups.clear();
+        self.handlers.clear();
         #[cfg(feature = "profile")]
         self.pairs.clear();
         if let Some(points) = &mut self.points {
@@ -180,6 +185,21 @@ impl Builder {
     fn home(&mut self, height: u32) -> u32 {
         self.max_height = self.max_height.max(height + 1);
         self.locals + FRAME_HEADER as u32 + u32::from(self.saved_pin.is_some()) + height
+    }
+
+    /// The slot of the frame's header.
+    pub(crate) fn header(&self) -> u32 {
+        self.params
+    }
+
+    /// The slot that keeps the caller's pinned `f64` local, if this function has one.
+    pub(crate) fn saved_pin(&self) -> Option<u32> {
+        self.saved_pin
+    }
+
+    /// What catches exceptions in the function just made.
+    pub(crate) fn handlers(&self) -> Option<Box<Handlers>> {
+        self.handlers.finish(|label| self.labels[label as usize].at.unwrap_or_default() as u32)
     }
 
     /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.

@@ -175,8 +175,8 @@ impl Builder {
 
     pub(super) fn emit_load(&mut self, op: Op, address: Operand, at: MemArg, to: u32) {
         self.flush();
-        let &RowForms { forms, destinations, to: into, .. } = row(op);
-        let destinations = u16::from(destinations);
+        let &RowForms { destinations, to: into, .. } = row(op);
+        let (forms, destinations) = (access_forms(op, at), u16::from(destinations));
         if let Some(offset) = near(at) {
             let (kind, address) = self.take_kind(Num::u32, address, ADDRESS);
             self.op_with_result(forms + kind * destinations, into, to);
@@ -193,8 +193,8 @@ impl Builder {
 
     pub(super) fn emit_store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg) {
         self.flush();
-        let &RowForms { forms, from, .. } = row(op);
-        let values = value_kinds(from).len() as u16;
+        let from = row(op).from;
+        let (forms, values) = (access_forms(op, at), value_kinds(from).len() as u16);
         if let Some(offset) = near(at) {
             let (a, address) = self.take_kind(Num::u32, address, ADDRESS);
             let (v, value) = self.take_value(from, value);
@@ -367,6 +367,12 @@ fn immediate(ty: Num, bits: u64) -> Option<i32> {
 
 fn negated(operand: Operand, bits: u64) -> Operand {
     Operand { loc: Loc::Const(bits), ..operand }
+}
+
+/// The first opcode of the forms of a load or store.
+fn access_forms(op: Op, at: MemArg) -> u16 {
+    let forms = row(op);
+    if at.shared { forms.shared } else { forms.forms }
 }
 
 /// The offset of an access to the first memory, if its address has 32 bits.

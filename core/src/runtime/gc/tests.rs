@@ -17,6 +17,7 @@ fn field(storage: StorageType) -> FieldType {
 fn store(limit: usize) -> StoreInner {
     let options = StoreOptions {
         consume_fuel: false,
+        interruptible: false,
         max_stack: 0,
         max_table_elements: 0,
         max_memory_bytes: 0,

@@ -1,0 +1,93 @@
+//! Exceptions to tables of who catches what: nothing is emitted but for what throws.
+
+use super::{Catch, Loc, Operand, Run, Sink, control::Frame, num};
+use crate::{index::TagIdx, runtime::func::slot_count, types::FuncType};
+use wasmparser::FrameKind;
+
+impl<S: Sink> Run<'_, S> {
+    pub(super) fn visit_throw(&mut self, tag: u32) {
+        let base = self.place_top(self.module.tag_type(TagIdx(tag)).params().len());
+        self.sink.throw(TagIdx(tag), base);
+        self.die();
+    }
+
+    pub(super) fn visit_throw_ref(&mut self) {
+        let (_, exception) = self.pop();
+        self.sink.throw_ref(exception);
+        self.die();
+    }
+
+    pub(super) fn visit_try_table(&mut self, table: wasmparser::TryTable) {
+        if self.dead > 0 {
+            return self.enter(FrameKind::TryTable, table.ty);
+        }
+        let mut clauses = core::mem::take(&mut self.t.clauses);
+        clauses.clear();
+        for catch in &table.catches {
+            use wasmparser::Catch::*;
+            // Labels count from outside of the block.
+            let (tag, depth, wants_ref) = match *catch {
+                One { tag, label } => (Some(TagIdx(tag)), label, false),
+                OneRef { tag, label } => (Some(TagIdx(tag)), label, true),
+                All { label } => (None, label, false),
+                AllRef { label } => (None, label, true),
+            };
+            clauses.push(self.clause(tag, depth, wants_ref));
+            if tag.is_none() {
+                // Nothing gets to those behind it.
+                break;
+            }
+        }
+        self.enter(FrameKind::TryTable, table.ty);
+        let number = self.begin_try();
+        self.sink.catch(number, &clauses);
+        self.t.clauses = clauses;
+    }
+
+    /// A clause that leads to the block that is `depth` blocks further out.
+    fn clause(&mut self, tag: Option<TagIdx>, depth: u32, wants_ref: bool) -> Catch<S::Label> {
+        let at = self.t.frames.len() - 1 - depth as usize;
+        let frame = &mut self.t.frames[at];
+        let (to, height) = match frame.label {
+            Some(label) if !(self.metered && frame.kind == FrameKind::Loop) => {
+                (label, frame.height)
+            }
+            // A jump back takes fuel, and a return is more than a jump.
+            label => {
+                let pad = *frame.pad.get_or_insert_with(|| self.sink.label());
+                (pad, label.map_or(0, |_| frame.height))
+            }
+        };
+        let slots = tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));
+        Catch { tag, to, height, slots, reference: wants_ref.then_some(height + slots) }
+    }
+
+    fn begin_try(&mut self) -> u32 {
+        self.tries += 1;
+        self.sink.begin_try()
+    }
+
+    /// Ends the `try_table` of a block, or the protected part of an old `try`.
+    pub(super) fn end_try(&mut self, frame: &Frame<S::Label, S::FuelPoint>) {
+        self.tries = frame.tries;
+        self.sink.end_try(frame.tries);
+    }
+
+    /// Emits where exceptions lead that take more than a jump: `function` stands for returning what they carry.
+    pub(super) fn land(&mut self, function: Option<S::Label>) {
+        if let Some(pad) = function {
+            self.sink.bind(pad, false);
+            match self.t.frames[0].ty.func(self.module).map_or(&[][..], FuncType::results) {
+                [] => self.sink.ret(None),
+                &[ty] => self.sink.ret(Some((num(ty), Operand { loc: Loc::Temp, height: 0 }))),
+                results => self.sink.ret_many(0, results.len() as u32),
+            }
+        }
+        for (pad, to, cost) in core::mem::take(&mut self.t.pads) {
+            self.sink.bind(pad, false);
+            if let Some(point) = self.sink.jump(to, true) {
+                self.sink.set_cost(point, cost);
+            }
+        }
+    }
+}
