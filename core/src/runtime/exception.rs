@@ -2,13 +2,12 @@
 
 use super::{
     StoreInner,
-    func::slot_count,
     registry::{TypeIds, TypeRegistry},
 };
 use crate::{
     error::{Error, ThrownException},
     index::TagAddr,
-    types::FuncType,
+    types::{FuncType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 
