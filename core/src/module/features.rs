@@ -39,7 +39,7 @@ macro_rules! for_each_feature {
             /// Memories whose pages have one byte.
             custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
-            exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
+            exceptions, wasm_exceptions, EXCEPTIONS, "exceptions", true;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
             /// Import sections that name a module, or a module and a type, once for many imports.
