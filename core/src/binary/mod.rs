@@ -9,7 +9,7 @@ mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name};
+pub(crate) use names::{func_name, module_name, tag_name};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{

@@ -25,7 +25,7 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use kinglet_core::{
-    error::Error,
+    error::{Error, ThrownException},
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{HostCall, StoreInner, func::HostFunc, instance::Instance, vmctx::VmFunc},
     trap::Trap,
@@ -255,7 +255,9 @@ impl Execution {
 
     /// Ends the execution with an error, which gets a backtrace.
     fn fail(&mut self, store: &StoreInner, error: Error) -> Error {
-        let error = self.with_backtrace(store, error);
+        // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
+        let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
+        let error = if may_be_caught { error } else { self.with_backtrace(store, error) };
         self.state = State::Over;
         error
     }

@@ -5,10 +5,7 @@
 
 use super::*;
 use crate::{code::Unwind, handlers::Clause};
-use kinglet_core::{
-    error::ThrownException,
-    index::{TagAddr, TagIdx},
-};
+use kinglet_core::index::{TagAddr, TagIdx};
 
 /// An exception on its way.
 #[derive(Clone, Copy)]
