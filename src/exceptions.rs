@@ -9,8 +9,9 @@ use crate::{
 use alloc::vec;
 use kinglet_core::{
     index::TagAddr,
-    runtime::{StoreInner, exception, func::slot_count},
+    runtime::{StoreInner, exception},
     types,
+    types::slot_count,
 };
 
 /// A tag of a store: tells exceptions apart, and says what they carry.

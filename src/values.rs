@@ -128,6 +128,16 @@ impl V128 {
     pub const fn as_u128(self) -> u128 {
         self.0
     }
+
+    /// The bits of its slots.
+    pub(crate) const fn to_bits(self) -> [u64; 2] {
+        [self.0 as u64, (self.0 >> 64) as u64]
+    }
+
+    /// The vector whose slots have these bits.
+    pub(crate) const fn from_bits(bits: [u64; 2]) -> V128 {
+        V128(bits[0] as u128 | (bits[1] as u128) << 64)
+    }
 }
 
 impl From<u128> for V128 {
@@ -275,7 +285,7 @@ impl Val {
             Val::I64(v) => v as u64,
             Val::F32(v) => v.into(),
             Val::F64(v) => v,
-            Val::V128(V128(v)) => return [v as u64, (v >> 64) as u64],
+            Val::V128(v) => return v.to_bits(),
             Val::FuncRef(func) => Func::handle(func, store).into(),
             Val::ExternRef(reference) => ExternRef::handle(reference, store).into(),
         };
@@ -290,7 +300,7 @@ impl Val {
             ValType::I64 => Val::I64(low as i64),
             ValType::F32 => Val::F32(low as u32),
             ValType::F64 => Val::F64(low),
-            ValType::V128 => Val::V128(V128(u128::from(low) | u128::from(bits[1]) << 64)),
+            ValType::V128 => Val::V128(V128::from_bits(bits)),
             ValType::Ref(ty) => Ref::from_handle(ty.heap, low as u32, store).into(),
         }
     }

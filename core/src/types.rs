@@ -252,6 +252,11 @@ impl fmt::Display for ValType {
     }
 }
 
+/// How many slots values of these types take: a `v128` takes two.
+pub fn slot_count(types: &[ValType]) -> u32 {
+    types.iter().map(|ty| if *ty == ValType::V128 { 2 } else { 1 }).sum()
+}
+
 /// The type of a function: parameters and results (spec, 2.3.9).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FuncType {

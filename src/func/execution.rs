@@ -9,7 +9,8 @@ use alloc::{vec, vec::Vec};
 use core::fmt;
 use kinglet_core::{
     index::FuncAddr,
-    runtime::{self, StoreInner, func::slot_count},
+    runtime::{self, StoreInner},
+    types::slot_count,
 };
 use kinglet_interp::Exit;
 
@@ -184,7 +185,7 @@ impl Execution {
         check_vals(results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, self.func.store);
-        self.inner.resume(&slots);
+        self.inner.resume(inner, &slots)?;
         self.state = State::Ready;
         Ok(())
     }
@@ -276,9 +277,8 @@ async fn finish_host_call<T: 'static>(
     slots.resize(host.slots as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
     match (call.0)(caller, &mut slots).await {
-        Ok(()) => execution.resume(&slots[..host.results as usize]),
+        Ok(()) => execution.resume(store.inner, &slots[..host.results as usize]),
         // The guest may catch it.
-        Err(error) => execution.resume_with(store.inner, error)?,
+        Err(error) => execution.resume_with(store.inner, error),
     }
-    Ok(())
 }

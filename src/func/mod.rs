@@ -22,11 +22,7 @@ use crate::{
 };
 use alloc::{boxed::Box, vec};
 use core::{any::Any, fmt, future::Future};
-use kinglet_core::{
-    Shared,
-    index::FuncAddr,
-    runtime::{StoreInner, func::slot_count},
-};
+use kinglet_core::{Shared, index::FuncAddr, runtime::StoreInner, types::slot_count};
 
 /// A function of a store: a guest's, or the host's.
 ///

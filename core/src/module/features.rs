@@ -25,6 +25,11 @@ macro_rules! for_each_feature {
             multi_memory, wasm_multi_memory, MULTI_MEMORY, "multi-memory", true;
             /// Memories and tables indexed by 64-bit integers.
             memory64, wasm_memory64, MEMORY64, "memory64", true;
+            /// Vectors of 128 bits.
+            simd, wasm_simd, SIMD, "simd", true;
+            /// Operators on vectors that may differ between hosts. Here they do not: they give what the specification's deterministic profile
+            /// prescribes.
+            relaxed_simd, wasm_relaxed_simd, RELAXED_SIMD, "relaxed-simd", true;
             /// Atomic accesses, and memories that several threads share.
             threads, wasm_threads, THREADS, "threads", true;
             /// Memories whose pages have one byte.
@@ -48,8 +53,6 @@ macro_rules! for_each_feature {
 macro_rules! for_each_unsupported {
     ($consumer:ident) => {
         $consumer! {
-            SIMD "SIMD";
-            RELAXED_SIMD "relaxed SIMD";
             SHARED_EVERYTHING_THREADS "shared-everything threads";
             LEGACY_EXCEPTIONS "legacy exception handling";
             FUNCTION_REFERENCES "typed function references";

@@ -2,14 +2,13 @@
 
 use super::{
     StoreInner,
-    func::slot_count,
     registry::{TypeDef, TypeIds, TypeRegistry},
 };
 use crate::{
     Shared,
     error::{Error, ThrownException},
     index::{InstanceAddr, TagAddr, TagIdx},
-    types::FuncType,
+    types::{FuncType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 

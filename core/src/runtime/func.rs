@@ -9,7 +9,7 @@ use crate::{
     Shared,
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
-    types::{FuncType, ValType},
+    types::{FuncType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
@@ -64,11 +64,6 @@ impl HostFunc {
     pub fn engine_type(&self) -> u32 {
         self.type_id[0]
     }
-}
-
-/// How many slots values of these types take.
-pub fn slot_count(types: &[ValType]) -> u32 {
-    types.iter().map(|ty| if *ty == ValType::V128 { 2 } else { 1 }).sum()
 }
 
 /// The functions of an instance that the store has an entry for: by index in the module, as handles.

@@ -2,7 +2,7 @@
 
 use super::{
     Code, StoreInner,
-    func::{LocalFuncs, slot_count},
+    func::LocalFuncs,
     registry::TypeIds,
     vmctx::{VmFunc, VmInstance, VmPointers, empty_memory},
 };
@@ -14,7 +14,7 @@ use crate::{
         ElemItems, Export, ExportItem, Import, ImportType, Module, SegmentMode,
         const_expr::{ConstEnv, ConstExpr},
     },
-    types::{ExternType, StorageType, ValType},
+    types::{ExternType, StorageType, ValType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;

@@ -1,12 +1,16 @@
 //! Exceptions to tables of who catches what: nothing is emitted but for what throws.
 
 use super::{Catch, Loc, Operand, Run, Sink, control::Frame, num};
-use crate::{index::TagIdx, runtime::func::slot_count, types::FuncType};
+use crate::{
+    index::TagIdx,
+    types::{FuncType, slot_count},
+};
 use wasmparser::FrameKind;
 
 impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_throw(&mut self, tag: u32) {
-        let base = self.place_top(self.module.tag_type(TagIdx(tag)).params().len());
+        let base = self.place_top(slot_count(self.module.tag_type(TagIdx(tag)).params()));
+        self.note_live(self.height());
         self.sink.throw(TagIdx(tag), base);
         self.die();
     }
@@ -80,11 +84,12 @@ impl<S: Sink> Run<'_, S> {
             match self.t.frames[0].ty.func(self.module).map_or(&[][..], FuncType::results) {
                 [] => self.sink.ret(None),
                 &[ty] => self.sink.ret(Some((num(ty), Operand { loc: Loc::Temp, height: 0 }))),
-                results => self.sink.ret_many(0, results.len() as u32),
+                results => self.sink.ret_many(0, slot_count(results)),
             }
         }
-        for (pad, to, cost) in core::mem::take(&mut self.t.pads) {
+        for (pad, to, cost, live) in core::mem::take(&mut self.t.pads) {
             self.sink.bind(pad, false);
+            self.say_live(live);
             if let Some(point) = self.sink.jump(to, true) {
                 self.sink.set_cost(point, cost);
             }

@@ -54,6 +54,26 @@ macro_rules! method {
             Ok(())
         }
     };
+    (@gc StructNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructSet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewFixed $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArraySet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayLen $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayFill $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayCopy $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
     (@threads AtomicFence $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@threads $op:ident { $memarg:ident: $ty:ty } $visit:ident $arity:tt) => {
         fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
@@ -65,6 +85,12 @@ macro_rules! method {
     };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
+    (gc $visit:ident $args:tt) => {
+        #[cfg(feature = "gc")]
+        method!(own $visit $args);
+        #[cfg(not(feature = "gc"))]
+        method!(unsupported $visit $args);
+    };
     (numeric $op:ident $visit:ident) => {
         fn $visit(&mut self) -> Self::Output {
             if self.dead == 0 {
@@ -103,6 +129,13 @@ macro_rules! methods {
 impl<'a, S: Sink> VisitOperator<'a> for Run<'_, S> {
     type Output = Result<(), Error>;
 
+    #[cfg(feature = "simd")]
+    fn simd_visitor(
+        &mut self,
+    ) -> Option<&mut dyn wasmparser::VisitSimdOperator<'a, Output = Self::Output>> {
+        Some(self)
+    }
+
     wasmparser::for_each_visit_operator!(methods);
 }
 
@@ -135,16 +168,18 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn visit_local_get(&mut self, local: u32) {
-        self.push(Loc::Local(local), self.t.locals[local as usize]);
+        let slot = self.local_slot(local);
+        self.push(Loc::Local(slot), self.t.locals[slot as usize]);
     }
 
     fn visit_local_set(&mut self, local: u32) {
-        self.local_set(local);
+        self.local_set(self.local_slot(local));
     }
 
     fn visit_local_tee(&mut self, local: u32) {
-        let ty = self.local_set(local);
-        self.push(Loc::Local(local), ty);
+        let slot = self.local_slot(local);
+        let ty = self.local_set(slot);
+        self.push(Loc::Local(slot), ty);
     }
 
     fn visit_global_get(&mut self, global: u32) {

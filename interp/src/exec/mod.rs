@@ -11,10 +11,14 @@ pub(crate) mod control;
 pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod numeric;
+#[cfg(feature = "gc")]
+pub(crate) mod objects;
 pub(crate) mod operand;
 pub(crate) mod regs;
 #[cfg(feature = "threads")]
 pub(crate) mod shared;
+#[cfg(feature = "simd")]
+pub(crate) mod vector;
 
 use core::marker::PhantomData;
 use kinglet_core::trap::Trap;

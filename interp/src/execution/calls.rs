@@ -1,6 +1,7 @@
 //! Calls that leave the current instance.
 
-use super::*;
+use super::{roots::At, *};
+use core::{ops::Range, slice};
 use kinglet_core::{Shared, runtime::func::SyncHostCall};
 
 impl Machine<'_> {
@@ -150,7 +151,7 @@ impl Machine<'_> {
             return Ok(self.stop_at_host(func, base, Then::Continue(self.position())));
         };
         let caller = Some(InstanceAddr(self.cx.instance));
-        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+        if let Err(error) = self.invoke(call, caller, base, host.slots, None) {
             return self.host_failed(error);
         }
         // Nothing but the store's functions can have moved.
@@ -177,7 +178,7 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         let host = host_func(self.store, func).clone();
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+        if let Err(error) = self.invoke(call, caller, base, host.slots, Some(then)) {
             let position = self.execution.catch_after(self.store, error, then)?;
             self.execution.state = State::Code(position);
             return Ok(None);
@@ -192,6 +193,7 @@ impl Machine<'_> {
         Ok(None)
     }
 
+    /// Calls a function of the host from code, where the registers are, or from where `then` says.
     #[inline]
     fn invoke(
         &mut self,
@@ -199,13 +201,38 @@ impl Machine<'_> {
         caller: Option<InstanceAddr>,
         base: usize,
         slots: u32,
+        then: Option<Then>,
     ) -> Result<(), Error> {
         self.return_fuel();
         let end = base + slots as usize;
         self.store.stack_in_use = self.in_use + end + self.store.max_stack / MAX_NESTED;
-        let result = call(self.store, self.data, caller, &mut self.execution.stack[base..end]);
+        let scope = self.store.heap.roots.enter();
+        let result = if self.store.heap.is_used() {
+            self.invoke_standing(call, caller, base..end, then)
+        } else {
+            call(self.store, self.data, caller, &mut self.execution.stack[base..end])
+        };
+        self.store.heap.roots.leave(scope);
         self.store.stack_in_use = self.in_use;
         result
+    }
+
+    /// The same, where collections must find what this execution refers to.
+    #[inline(never)]
+    fn invoke_standing(
+        &mut self,
+        call: &SyncHostCall,
+        caller: Option<InstanceAddr>,
+        slots: Range<usize>,
+        then: Option<Then>,
+    ) -> Result<(), Error> {
+        let at = then.map_or_else(|| At::Call(self.position()), At::from);
+        let stack = self.execution.stack[slots.clone()].as_mut_ptr();
+        // The arguments are read before anything else happens, and what has been read is a root of the function's scope.
+        let standing = self.execution.standing(at);
+        // SAFETY: `slots` is a range of the stack, which stays where it is; `standing` reads other slots only.
+        let slots = unsafe { slice::from_raw_parts_mut(stack, slots.len()) };
+        self.store.during(&standing, |store| call(store, self.data, caller, slots))
     }
 }
 
