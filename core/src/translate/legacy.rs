@@ -3,8 +3,8 @@
 //! They become the same tables. The handlers of a `try` stand behind its body, as the block's other arms. In each of them, the slot
 //! of the lowest operand belongs to a reference to the exception, for `rethrow`.
 
-use super::{Catch, Loc, Num, Operand, Run, Sink};
-use crate::{index::TagIdx, runtime::func::slot_count};
+use super::{Catch, Loc, Num, Operand, Run, Sink, control::Frame};
+use crate::{index::TagIdx, types::slot_count};
 use wasmparser::{BlockType, FrameKind};
 
 impl<S: Sink> Run<'_, S> {
@@ -28,7 +28,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn enter_catch(&mut self, kind: FrameKind, tag: Option<TagIdx>) {
         if self.dead > 1 {
-            if let Some(last) = self.t.dead_kinds.last_mut() {
+            if let Some(last) = self.t.dead.last_mut() {
                 *last = kind;
             }
             return;
@@ -37,7 +37,7 @@ impl<S: Sink> Run<'_, S> {
         let (height, ty, label, tries) = (frame.height, frame.ty, frame.label, frame.tries);
         let ends_body = core::mem::replace(&mut frame.kind, kind) == FrameKind::LegacyTry;
         if self.dead == 0 {
-            self.place_results(height, ty.result_count(self.module));
+            self.place_results(height, ty.result_slots(self.module));
             if let Some(label) = label {
                 self.sink.jump(label, false);
             }
@@ -63,6 +63,14 @@ impl<S: Sink> Run<'_, S> {
         if let Some(frame) = self.t.frames.last_mut() {
             frame.clauses.push(clause);
         }
+    }
+
+    /// The end of the whole: now it is known what is caught.
+    pub(super) fn end_old_try(&mut self, frame: &Frame<S::Label, S::FuelPoint>) {
+        if frame.kind == FrameKind::LegacyTry {
+            self.end_try(frame.tries, frame.tries);
+        }
+        self.sink.catch(frame.number, &frame.clauses);
     }
 
     pub(super) fn visit_rethrow(&mut self, depth: u32) {

@@ -70,6 +70,8 @@ enum State {
         params: usize,
         then: Then,
     },
+    /// Behind a call of a host function that has thrown an exception.
+    Throw { exception: u32, then: Then },
     /// It has returned, or failed.
     Over,
 }
@@ -380,6 +382,11 @@ impl<'s> Machine<'s> {
                     if let Some(exit) = self.call_host(func, caller, base, then)? {
                         return Ok(exit);
                     }
+                }
+                State::Throw { exception, then } => {
+                    let error = self.store.throw(exception).into();
+                    let position = self.execution.catch_after(self.store, error, then)?;
+                    self.execution.state = State::Code(position);
                 }
                 State::Code(position) => {
                     self.load(position)?;
