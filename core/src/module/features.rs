@@ -39,7 +39,7 @@ macro_rules! for_each_feature {
             /// Memories whose pages have one byte.
             custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
-            exceptions, wasm_exceptions, EXCEPTIONS, "exception-handling", true;
+            exceptions, wasm_exceptions, EXCEPTIONS, "exceptions", true;
             /// The instructions for exceptions from before `try_table`: `try`, `catch`, `rethrow`, `delegate`. Only in builds with the feature
             /// `legacy-exceptions`.
             legacy_exceptions, wasm_legacy_exceptions, LEGACY_EXCEPTIONS, "legacy-exceptions", false;
