@@ -42,7 +42,7 @@ impl Func {
     ///
     /// let engine = Engine::default();
     /// let mut store = Store::new(&engine, ());
-    /// let ty = FuncType::new(&engine, [ValType::I32; 2], [ValType::I32]);
+    /// let ty = FuncType::new(&engine, [ValType::I32, ValType::I32], [ValType::I32]);
     /// let max = Func::new(&mut store, ty, |_caller, params, results| {
     ///     results[0] = Val::I32(params[0].unwrap_i32().max(params[1].unwrap_i32()));
     ///     Ok(())

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Shared,
     error::{Error, ThrownException},
-    index::TagAddr,
+    index::{InstanceAddr, TagAddr, TagIdx},
     types::{FuncType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -15,12 +15,17 @@ use alloc::{boxed::Box, vec::Vec};
 /// A tag (spec, 4.2.11): what tells exceptions apart, and says what they carry.
 pub struct Tag {
     def: Shared<TypeDef>,
+    /// Which tag of which instance it is, if it is none of the host's.
+    pub origin: Option<(InstanceAddr, TagIdx)>,
 }
 
 impl Tag {
     /// The type. Its parameters are what exceptions carry; it has no results.
+    ///
+    /// # Panics
+    /// Never: whoever adds a tag gives it a function type.
     pub fn ty(&self) -> &FuncType {
-        self.def.ty().as_func().expect("the type of a tag is one of functions")
+        self.def.ty().as_func().expect("tags have function types")
     }
 
     /// The id of the type in the engine.
@@ -41,16 +46,25 @@ pub(super) struct Exception {
 }
 
 impl StoreInner {
-    /// Adds a tag. The caller keeps its type in use as long as the store lives.
-    pub(super) fn add_tag(&mut self, def: Shared<TypeDef>) -> TagAddr {
-        self.tags.push(Tag { def });
-        TagAddr(self.tags.len() as u32 - 1)
+    /// Adds a tag that an instance defines, which keeps its type in use.
+    pub(super) fn add_tag(
+        &mut self,
+        def: Shared<TypeDef>,
+        instance: InstanceAddr,
+        tag: TagIdx,
+    ) -> TagAddr {
+        self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
     /// Adds a tag of the host, of a type of functions.
     pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
         self.keep_type(types);
-        self.add_tag(types.defs()[0].clone())
+        self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
+    }
+
+    fn push_tag(&mut self, tag: Tag) -> TagAddr {
+        self.tags.push(tag);
+        TagAddr(self.tags.len() as u32 - 1)
     }
 
     /// A tag.
