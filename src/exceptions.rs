@@ -1,8 +1,8 @@
 //! Tags and exceptions.
 
 use crate::{
-    AsContext, AsContextMut, Engine, Error, FuncType, Result, Store, StoreContextMut, TagType,
-    ThrownException, Val, ValType,
+    AsContext, AsContextMut, Engine, Error, FuncType, Result, Store, StoreContext, StoreContextMut,
+    TagType, ThrownException, Val, ValType,
     store::StoreId,
     values::{check_vals, read_slots, write_slots},
 };
@@ -53,6 +53,13 @@ impl Tag {
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> TagType {
         TagType::new(FuncType(self.core(store.as_context().inner).ty().clone()))
+    }
+
+    /// Its name in the module that defines it: from the name section, or an export. Tags of the host have none.
+    pub fn name<'a, T: 'static>(&self, store: impl Into<StoreContext<'a, T>>) -> Option<&'a str> {
+        let inner = store.into().inner;
+        let (instance, tag) = self.core(inner).origin?;
+        inner.instance(instance).module.tag_name(tag)
     }
 
     /// Whether both are the same tag: one that has been exported and imported is the same.

@@ -276,6 +276,9 @@ async fn finish_host_call<T: 'static>(
     let mut slots = params.to_vec();
     slots.resize(host.slots as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
-    (call.0)(caller, &mut slots).await?;
-    execution.resume(store.inner, &slots[..host.results as usize])
+    match (call.0)(caller, &mut slots).await {
+        Ok(()) => execution.resume(store.inner, &slots[..host.results as usize]),
+        // The guest may catch it.
+        Err(error) => execution.resume_with(store.inner, error),
+    }
 }

@@ -9,7 +9,7 @@ mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name};
+pub(crate) use names::{func_name, module_name, tag_name};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{
@@ -68,6 +68,7 @@ fn flags(features: &Features) -> WasmFeatures {
 fn left_out() -> WasmFeatures {
     let mut flags = WasmFeatures::empty();
     flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
+    flags.set(WasmFeatures::LEGACY_EXCEPTIONS, cfg!(not(feature = "legacy-exceptions")));
     flags
 }
 

@@ -184,8 +184,9 @@ impl StoreInner {
         for ty in &module.memories[module.imported_memories as usize..] {
             space.memories.push(self.create_memory(data, *ty)?.0);
         }
-        for ty in &module.tags[module.imported_tags as usize..] {
-            space.tags.push(self.add_tag(module.signature(*ty).clone(), program.types[ty.at()]).0);
+        for (i, ty) in module.tags.iter().enumerate().skip(module.imported_tags as usize) {
+            let def = program.types.defs()[ty.at()].clone();
+            space.tags.push(self.add_tag(def, addr, TagIdx(i as u32)).0);
         }
         // From here on nothing fails before the instance exists: functions may be referred to.
         self.add_types(&program.types);
