@@ -137,7 +137,8 @@ impl List {
                 continue;
             };
             // The execution goes by the opcode of an op that it takes over, and a fused one has none of its own.
-            let taken_over = ["Exit<", "CallIndirect<", "Fuel", "BrFuel"];
+            let taken_over =
+                ["Exit<", "CallIndirect<", "CallRef<", "RefTest<", "RefCast<", "Fuel", "BrFuel"];
             let body = &self.forms[second].body;
             assert!(!taken_over.iter().any(|op| body.starts_with(op)), "{line:?} cannot be fused");
             pairs.push((first, second, self.forms.len()));
@@ -300,6 +301,8 @@ fn destinations(row: &Row) -> usize {
         // A comparison as a value is rare enough to go without a destination of its own.
         Class::cmp => destination_count(Num::u32, true),
         Class::load => destination_count(num(row.to), false),
+        Class::vtest | Class::extract => destination_count(num(row.to), true),
+        _ if row.to == Some(Num::v128) || row.from == Some(Num::v128) => 0,
         _ => destination_count(num(row.to), row.rare),
     }
 }
@@ -346,6 +349,7 @@ fn row_forms(list: &mut List, row: &Row) {
         | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "mqb"),
         Class::multi => list.push(name.into(), format!("Multi<{op}>"), "b"),
         Class::slots => list.push(name.into(), "Exit<{ exit::SLOTS }>".into(), "uub"),
+        _ => vector_forms(list, row),
     }
     let racy = matches!(row.class, Class::load | Class::store) && shared_memories();
     list.shared.push(if racy { list.forms.len() } else { 0 });
@@ -369,6 +373,67 @@ fn row_forms(list: &mut List, row: &Row) {
         }
     } else {
         list.branches.push(0);
+    }
+}
+
+/// The forms of a row on vectors.
+fn vector_forms(list: &mut List, row: &Row) {
+    let (name, op) = (row.name, row.variant);
+    let mut form = |name: &str, body: &str, layout: &str| {
+        list.push(name.into(), body.replace("$O", op), layout);
+    };
+    match row.class {
+        Class::vun => form(name, "VUn<$O>", "ds"),
+        Class::vbin => form(name, "VBin<$O>", "dss"),
+        Class::vternary => form(name, "VTernary<$O>", "dsss"),
+        Class::swizzle => form(name, "Swizzle", "dss"),
+        Class::shuffle => form(name, "Shuffle", "dssqq"),
+        Class::vshift => {
+            for k in [Kind::Slot, Kind::Imm] {
+                let (c, k, layout) = kind(k);
+                let body = format!("VShift<$O, {k}>");
+                form(&format!("{name}.s{c}"), &body, &format!("ds{layout}"));
+            }
+        }
+        Class::vtest => list.dests(name, &format!("VTest<{op}, $D>"), "s", destinations(row)),
+        Class::extract => list.dests(name, &format!("Extract<{op}, $D>"), "sw", destinations(row)),
+        Class::splat | Class::replace => {
+            for &k in &kinds::KINDS[..kinds::SCALAR] {
+                let (c, k, layout) = kind(k);
+                if row.class == Class::splat {
+                    form(&format!("{name}.{c}"), &format!("Splat<$O, {k}>"), &format!("d{layout}"));
+                } else {
+                    let body = format!("Replace<$O, {k}>");
+                    form(&format!("{name}.s{c}"), &body, &format!("ds{layout}w"));
+                }
+            }
+        }
+        Class::vload | Class::vstore => {
+            for &k in &kinds::KINDS[..kinds::ADDRESS] {
+                let (c, k, layout) = kind(k);
+                if row.class == Class::vload {
+                    let body = format!("VLoad<$O, {k}>");
+                    form(&format!("{name}.{c}"), &body, &format!("d{layout}o"));
+                } else {
+                    let body = format!("VStore<{k}>");
+                    form(&format!("{name}.{c}s"), &body, &format!("o{layout}s"));
+                }
+            }
+            if row.class == Class::vload {
+                form(&format!("{name}.wide"), "VLoadWide<$O>", "dsmq");
+            } else {
+                form(&format!("{name}.wide"), "VStoreWide", "smqs");
+            }
+        }
+        Class::load_lane => {
+            form(&format!("{name}.s"), "LoadLane<$O>", "dsosw");
+            form(&format!("{name}.wide"), "LoadLaneWide<$O>", "dsmqsw");
+        }
+        Class::store_lane => {
+            form(&format!("{name}.s"), "StoreLane<$O>", "ossw");
+            form(&format!("{name}.wide"), "StoreLaneWide<$O>", "smqsw");
+        }
+        other => unreachable!("{other:?} is no class of ops on vectors"),
     }
 }
 
@@ -482,12 +547,107 @@ fn own_forms(list: &mut List) {
             );
         }
     }
+    if env::var_os("CARGO_FEATURE_GC").is_some() {
+        object_forms(list);
+    }
+    for (name, body, layout) in [
+        ("CALL_REF", "CallRef<$K>", "bb$K"),
+        ("TAIL_CALL_REF", "Exit<{ exit::TAIL_CALL_REF }>", "bbw$K"),
+    ] {
+        list.consts.push((name.into(), list.forms.len()));
+        for &k in &kinds::KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::REFERENCE }] {
+            let (c, k, l) = kind(k);
+            list.push(
+                format!("{}.{c}", name.to_lowercase()),
+                body.replace("$K", k),
+                &layout.replace("$K", l),
+            );
+        }
+    }
+    if cfg!(feature = "simd") {
+        list.own("COPY_V128", "CopyVector", "ds");
+        list.own("CONST_V128", "ConstVector", "dqq");
+        list.own("GLOBAL_GET_V128", "GlobalGetVector", "du");
+        list.own("GLOBAL_SET_V128", "GlobalSetVector", "us");
+        list.own("RET_V128", "RetVector", "ws");
+        list.consts.push(("SELECT_V128".into(), list.forms.len()));
+        for &k in &kinds::KINDS[..kinds::CONDITION] {
+            let (c, k, layout) = kind(k);
+            let body = format!("SelectVector<{k}>");
+            list.push(format!("select_v128.{c}"), body, &format!("dss{layout}"));
+        }
+    }
     list.own("CALL", "Call", "ubb");
     list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
     list.own("TAIL_CALL", "TailCall", "ubbw");
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
     list.own("THROW", "Exit<{ exit::THROW }>", "ub");
     list.own("THROW_REF", "Exit<{ exit::THROW_REF }>", "s");
+}
+
+/// Ops on structs and arrays.
+fn object_forms(list: &mut List) {
+    let references = &kinds::KINDS[..kinds::REFERENCE];
+    let indices = &kinds::KINDS[..kinds::CONDITION];
+    for (constant, kinds, prefix) in [("STRUCT_GET", references, "o"), ("ARRAY_GET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::GETS {
+            for &k in kinds {
+                let (c, k, layout) = kind(k);
+                list.dests(
+                    &format!("{}_{stored:?}_{value:?}.{c}", constant.to_lowercase()),
+                    &format!("{}<As<{stored:?}, {value:?}>, {k}, $D>", camel(constant)),
+                    &format!("{prefix}{layout}"),
+                    kinds::destinations(value),
+                );
+            }
+        }
+    }
+    for (constant, kinds, prefix) in [("STRUCT_SET", references, "o"), ("ARRAY_SET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::SETS {
+            for &k in kinds {
+                for &v in kinds::value_kinds(value) {
+                    let ((kc, k, kl), (vc, v, vl)) = (kind(k), kind(v));
+                    list.push(
+                        format!("{}_{stored:?}_{value:?}.{kc}{vc}", constant.to_lowercase()),
+                        format!("{}<As<{stored:?}, {value:?}>, {k}, {v}>", camel(constant)),
+                        &format!("{prefix}{kl}{vl}"),
+                    );
+                }
+            }
+        }
+    }
+    for (constant, to) in [("REF_TEST", Num::u32), ("REF_CAST", Num::u64)] {
+        list.consts.push((constant.into(), list.forms.len()));
+        for &k in references {
+            let (c, k, layout) = kind(k);
+            list.dests(
+                &format!("{}.{c}", constant.to_lowercase()),
+                &format!("{}<{k}, $D>", camel(constant)),
+                &format!("{layout}uw"),
+                destination_count(to, true),
+            );
+        }
+    }
+    list.consts.push(("ARRAY_LEN".into(), list.forms.len()));
+    for &k in references {
+        let (c, k, layout) = kind(k);
+        list.dests(
+            &format!("array_len.{c}"),
+            &format!("ArrayLen<{k}, $D>"),
+            layout,
+            kinds::destinations(Num::u32),
+        );
+    }
+}
+
+/// `STRUCT_GET` as `StructGet`.
+fn camel(constant: &str) -> String {
+    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
+    constant.split('_').map(word).collect()
 }
 
 /// The number in `LISTS` of the pairs that the op of a row has forms for.

@@ -98,6 +98,11 @@ impl Config {
         self.limits(limits)
     }
 
+    /// Whether operators of the proposal relaxed SIMD give the same results on every host. They always do, whatever is said here.
+    pub fn relaxed_simd_deterministic(&mut self, _enable: bool) -> &mut Config {
+        self
+    }
+
     /// The names of the proposals that can be switched, as [`Config::wasm_feature`] takes them.
     pub fn wasm_feature_names() -> &'static [&'static str] {
         Features::NAMES

@@ -60,9 +60,16 @@ pub(crate) fn pinnable(opcode: u16) -> bool {
     PINNABLE[usize::from(opcode) / 64] >> (opcode % 64) & 1 != 0
 }
 
+/// The build script sees the same table: it has its own copy of it, built with the features that it was given.
+const _: () = assert!(ROW_FORMS.len() == kinglet_core::op::ROWS.len());
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "simd")]
+    use crate::exec::vector::*;
+    #[cfg(feature = "gc")]
+    use crate::exec::{casts::*, objects::*};
     use crate::exec::{control::*, memory::*, moves::*, numeric::*, operand::*, *};
 
     macro_rules! lengths {

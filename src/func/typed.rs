@@ -1,13 +1,18 @@
 //! Calls whose types are known at compile time.
 
 use super::{Func, call_slots, call_slots_async};
-use crate::{AsContextMut, Error, ExternRef, Result, StoreContextMut, ValType, store::StoreId};
+use crate::{
+    AsContextMut, Engine, Error, ExternRef, Result, StoreContextMut, V128, store::StoreId,
+};
+use alloc::vec::Vec;
 use core::{any::Any, fmt, marker::PhantomData};
-use kinglet_core::types::FuncType;
+use kinglet_core::types::{FuncType, ValType};
 
-/// The most parameters, and the most results, that the typed API takes.
-const MAX_VALUES: usize = 16;
-const FEW_VALUES: usize = 4;
+/// The most slots that parameters or results of the typed API take: those of 16 vectors.
+const MAX_SLOTS: usize = 32;
+/// As many as most calls need at most.
+const SOME_SLOTS: usize = 16;
+const FEW_SLOTS: usize = 4;
 
 /// A function with parameters `P` and results `R`, checked once so that calls need no checks.
 ///
@@ -27,16 +32,27 @@ pub struct TypedFunc<P, R> {
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
-    pub(super) fn new(func: Func, ty: &FuncType) -> Result<TypedFunc<P, R>> {
-        let same = |wanted: &mut dyn Iterator<Item = ValType>, have: &[ValType]| {
-            wanted.eq(have.iter().copied())
-        };
-        if !same(&mut P::valtypes(), ty.params()) || !same(&mut R::valtypes(), ty.results()) {
-            let wanted = FuncType::new(P::valtypes(), R::valtypes());
+    pub(super) fn new(func: Func, engine: &Engine, ty: &FuncType) -> Result<TypedFunc<P, R>> {
+        // Types of Rust stand for abstract types, which have none but themselves above and below that is defined.
+        let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
+        let (params, results) = (ty.params(), ty.results());
+        if params.len() != P::valtypes().count()
+            || results.len() != R::valtypes().count()
+            || !P::valtypes().zip(params).all(|(given, &param)| fits(given, param))
+            || !R::valtypes().zip(results).all(|(wanted, &result)| fits(result, wanted))
+        {
+            let of = |ty: FuncType| {
+                let list = |types: &[ValType]| {
+                    let types =
+                        types.iter().map(|&ty| crate::ValType::from_core(engine.types(), ty));
+                    types.collect::<Vec<_>>()
+                };
+                crate::FuncType::new(engine, list(ty.params()), list(ty.results()))
+            };
             return Err(Error::msg(alloc::format!(
                 "type mismatch: expected {}, found {}",
-                crate::FuncType(wanted),
-                crate::FuncType(ty.clone())
+                of(FuncType::new(P::valtypes(), R::valtypes())),
+                of(ty.clone())
             )));
         }
         Ok(TypedFunc { func, _types: PhantomData })
@@ -53,10 +69,10 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
         let store = store.as_context_mut();
         // Most calls need few slots, which do not take long to clear.
-        if P::LEN.max(R::LEN) <= FEW_VALUES {
-            self.call_in(store, params, &mut [0; FEW_VALUES])
-        } else {
-            self.call_in(store, params, &mut [0; MAX_VALUES])
+        match P::LEN.max(R::LEN) {
+            ..=FEW_SLOTS => self.call_in(store, params, &mut [0; FEW_SLOTS]),
+            ..=SOME_SLOTS => self.call_in(store, params, &mut [0; SOME_SLOTS]),
+            _ => self.call_in(store, params, &mut [0; MAX_SLOTS]),
         }
     }
 
@@ -86,7 +102,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub async fn call_async(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
         let mut store = store.as_context_mut();
         self.func.store.check(store.inner);
-        let mut slots = [0; MAX_VALUES];
+        let mut slots = [0; MAX_SLOTS];
         let slots = &mut slots[..P::LEN.max(R::LEN)];
         params.write(slots, self.func.store);
         call_slots_async(&mut store, self.func.addr, slots).await?;
@@ -126,17 +142,21 @@ pub(super) fn data_of<T: 'static>(data: &mut dyn Any) -> &mut T {
     unsafe { &mut *core::ptr::from_mut(data).cast::<T>() }
 }
 
-/// A type of Rust that stands for one of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, `Option<Func>` and
+/// A type of Rust that stands for one of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, [`V128`], `Option<Func>` and
 /// `Option<ExternRef>`.
 pub trait WasmTy: Sized + Send + sealed::Sealed {
     #[doc(hidden)]
     const TYPE: ValType;
 
+    /// How many slots a value takes.
     #[doc(hidden)]
-    fn to_slot(self, store: StoreId) -> u64;
+    const SLOTS: usize = 1;
 
     #[doc(hidden)]
-    fn from_slot(slot: u64, store: StoreId) -> Self;
+    fn to_slots(self, slots: &mut [u64], store: StoreId);
+
+    #[doc(hidden)]
+    fn from_slots(slots: &[u64], store: StoreId) -> Self;
 }
 
 mod sealed {
@@ -152,14 +172,14 @@ macro_rules! wasm_types {
             const TYPE: ValType = $val;
 
             #[inline]
-            fn to_slot(self, $store: StoreId) -> u64 {
+            fn to_slots(self, slots: &mut [u64], $store: StoreId) {
                 let ($value, _) = (self, $store);
-                $to
+                slots[0] = $to;
             }
 
             #[inline]
-            fn from_slot($slot: u64, $store: StoreId) -> $ty {
-                let _ = $store;
+            fn from_slots(slots: &[u64], $store: StoreId) -> $ty {
+                let ($slot, _) = (slots[0], $store);
                 $from
             }
         }
@@ -179,8 +199,26 @@ wasm_types! {
         slot => ExternRef::from_handle(slot as u32, store);
 }
 
+impl sealed::Sealed for V128 {}
+
+impl WasmTy for V128 {
+    const TYPE: ValType = ValType::V128;
+    const SLOTS: usize = 2;
+
+    #[inline]
+    fn to_slots(self, slots: &mut [u64], _: StoreId) {
+        slots[..2].copy_from_slice(&self.to_bits());
+    }
+
+    #[inline]
+    fn from_slots(slots: &[u64], _: StoreId) -> V128 {
+        V128::from_bits([slots[0], slots[1]])
+    }
+}
+
 /// A [`WasmTy`], or a tuple of up to 16 of them.
 pub trait WasmTyList: Sized + Send {
+    /// How many slots the values take.
     #[doc(hidden)]
     const LEN: usize;
 
@@ -204,7 +242,7 @@ impl<L: WasmTyList> WasmParams for L {}
 impl<L: WasmTyList> WasmResults for L {}
 
 impl<A: WasmTy> WasmTyList for A {
-    const LEN: usize = 1;
+    const LEN: usize = A::SLOTS;
 
     fn valtypes() -> impl Iterator<Item = ValType> {
         core::iter::once(A::TYPE)
@@ -212,19 +250,19 @@ impl<A: WasmTy> WasmTyList for A {
 
     #[inline]
     fn write(self, slots: &mut [u64], store: StoreId) {
-        slots[0] = self.to_slot(store);
+        self.to_slots(slots, store);
     }
 
     #[inline]
     fn read(slots: &[u64], store: StoreId) -> A {
-        A::from_slot(slots[0], store)
+        A::from_slots(slots, store)
     }
 }
 
 macro_rules! tuples {
-    ($( $len:literal: $($ty:ident $at:tt)*; )*) => { $(
+    ($( $($ty:ident $at:tt)*; )*) => { $(
         impl<$($ty: WasmTy),*> WasmTyList for ($($ty,)*) {
-            const LEN: usize = $len;
+            const LEN: usize = 0 $(+ $ty::SLOTS)*;
 
             fn valtypes() -> impl Iterator<Item = ValType> {
                 [$($ty::TYPE),*].into_iter()
@@ -232,37 +270,46 @@ macro_rules! tuples {
 
             #[inline]
             fn write(self, slots: &mut [u64], store: StoreId) {
-                let _ = (&slots[..$len], store);
-                $( slots[$at] = self.$at.to_slot(store); )*
+                let slots = &mut slots[..Self::LEN];
+                $(
+                    let (own, slots) = slots.split_at_mut($ty::SLOTS);
+                    self.$at.to_slots(own, store);
+                )*
+                let _ = (slots, store);
             }
 
             #[inline]
             #[allow(clippy::unused_unit, reason = "the empty tuple is one of them")]
+            #[allow(non_snake_case, reason = "values are named as their types")]
             fn read(slots: &[u64], store: StoreId) -> ($($ty,)*) {
-                let slots = &slots[..$len];
+                let slots = &slots[..Self::LEN];
+                $(
+                    let (own, slots) = slots.split_at($ty::SLOTS);
+                    let $ty = $ty::from_slots(own, store);
+                )*
                 let _ = (slots, store);
-                ($( $ty::from_slot(slots[$at], store), )*)
+                ($( $ty, )*)
             }
         }
     )* };
 }
 
 tuples! {
-    0: ;
-    1: A 0;
-    2: A 0 B 1;
-    3: A 0 B 1 C 2;
-    4: A 0 B 1 C 2 D 3;
-    5: A 0 B 1 C 2 D 3 E 4;
-    6: A 0 B 1 C 2 D 3 E 4 F 5;
-    7: A 0 B 1 C 2 D 3 E 4 F 5 G 6;
-    8: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
-    9: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8;
-    10: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9;
-    11: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10;
-    12: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11;
-    13: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12;
-    14: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13;
-    15: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14;
-    16: A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14 P 15;
+    ;
+    A 0;
+    A 0 B 1;
+    A 0 B 1 C 2;
+    A 0 B 1 C 2 D 3;
+    A 0 B 1 C 2 D 3 E 4;
+    A 0 B 1 C 2 D 3 E 4 F 5;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12 N 13 O 14 P 15;
 }

@@ -9,7 +9,7 @@ mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name};
+pub(crate) use names::{func_name, module_name, tag_name};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{
@@ -60,6 +60,15 @@ fn flags(features: &Features) -> WasmFeatures {
         };
     }
     for_each_feature!(set);
+    flags.remove(left_out());
+    flags
+}
+
+/// The flags of proposals that this build leaves out, whatever is asked for.
+fn left_out() -> WasmFeatures {
+    let mut flags = WasmFeatures::empty();
+    flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
+    flags.set(WasmFeatures::LEGACY_EXCEPTIONS, cfg!(not(feature = "legacy-exceptions")));
     flags
 }
 
@@ -85,7 +94,12 @@ fn error(error: wasmparser::Error) -> Error {
             match missing { $( Some(WasmFeatures::$flag) => Some($name), )* _ => None }
         };
     }
-    let proposal = for_each_feature!(disabled).map(|name| (name, "enabled")).or_else(|| {
+    let why = if missing.is_some_and(|flag| left_out().contains(flag)) {
+        "part of this build"
+    } else {
+        "enabled"
+    };
+    let proposal = for_each_feature!(disabled).map(|name| (name, why)).or_else(|| {
         for_each_unsupported!(unsupported).map(|name| (name, "supported by this version"))
     });
     match proposal {

@@ -200,6 +200,10 @@ fn const_op(
         Operator::I64Const { value } => ConstOp::Const(value as u64),
         Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
         Operator::F64Const { value } => ConstOp::Const(value.bits()),
+        Operator::V128Const { value } => {
+            let bits = u128::from(value);
+            ConstOp::Vector([bits as u64, (bits >> 64) as u64])
+        }
         Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
         Operator::RefNull { .. } => ConstOp::RefNull,
         Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIdx(function_index)),

@@ -32,10 +32,16 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
+mod reference;
+#[cfg(feature = "simd")]
+mod simd;
 
 pub use convert::*;
 pub use float::*;
 pub use int::*;
+pub use reference::*;
+#[cfg(feature = "simd")]
+pub use simd::*;
 
 /// What the bodies of 32-bit operators call their types and constants.
 mod width32 {

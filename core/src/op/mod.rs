@@ -1,5 +1,6 @@
 //! Base ops: what the [`translate`](crate::translate) module hands to a sink, described by one table.
 
+mod simd;
 mod table;
 
 use crate::for_each_op;
@@ -28,8 +29,18 @@ pub enum Num {
     f32,
     /// `f64`
     f64,
+    /// `v128`: two slots, the low half first.
+    v128,
     /// The `i32` that a comparison gives.
     bool,
+}
+
+impl Num {
+    /// How many slots a value takes.
+    #[inline]
+    pub fn slots(self) -> u32 {
+        if self == Num::v128 { 2 } else { 1 }
+    }
 }
 
 /// How an op takes operands and gives results; see [`for_each_op!`](crate::for_each_op).
@@ -50,6 +61,34 @@ pub enum Class {
     load,
     /// Writes memory.
     store,
+    /// One vector, a vector.
+    vun,
+    /// Two vectors, a vector.
+    vbin,
+    /// Three vectors, a vector.
+    vternary,
+    /// A vector and an `i32`, a vector.
+    vshift,
+    /// A vector, an integer.
+    vtest,
+    /// A scalar, a vector of it.
+    splat,
+    /// A lane of a vector.
+    extract,
+    /// A vector, and a scalar for one of its lanes.
+    replace,
+    /// Two vectors, sixteen bytes of both.
+    shuffle,
+    /// Two vectors, bytes of the first that the second names.
+    swizzle,
+    /// Reads a vector from memory.
+    vload,
+    /// Writes a vector to memory.
+    vstore,
+    /// Reads a lane from memory: address and vector, a vector.
+    load_lane,
+    /// Writes a lane to memory: address and vector.
+    store_lane,
     /// Operands and results in consecutive slots, computed from nothing else.
     multi,
     /// Reads memory, as if at one moment.
@@ -80,7 +119,7 @@ pub enum Class {
 
 impl Class {
     /// How many operands an op of one of the atomic classes has, with the address; `None` for the other classes.
-    pub fn atomic_operands(self) -> Option<usize> {
+    pub fn atomic_operands(self) -> Option<u32> {
         match self {
             Class::atomic_load => Some(1),
             Class::atomic_cmpxchg | Class::atomic_wait => Some(3),
@@ -168,7 +207,7 @@ macro_rules! define {
     ($( $name:ident = $Name:ident, $class:ident($from:tt -> $to:tt), [$($flag:ident)*]; )*) => {
         /// A base op.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
+        #[repr(u16)]
         #[allow(missing_docs, reason = "named after the operators of the specification")]
         pub enum Op { $( $Name, )* }
 

@@ -11,10 +11,16 @@
 ///   * `un_trap`, `bin_trap`: the same, may trap;
 ///   * `cmp(T -> bool)`: two operands of type `T`, the result is an `i32`, and branches may test it directly;
 ///   * `load(M -> T)`: reads an `M` from memory and widens it to `T`; `store(T -> M)`: narrows a `T` to an `M` and writes it;
+///   * `vun`, `vbin`, `vternary(v128 -> v128)`: one, two or three vectors, a vector; `vshift`: a vector and an `i32`;
+///   * `vtest(v128 -> u32)`: a vector, an integer; `splat(T -> v128)`: a `T`, a vector of it;
+///   * `extract(L -> T)`: the lane of type `L` whose number is an immediate, as a `T`; `replace(T -> v128)`: a vector, and a `T` for a lane;
+///   * `shuffle`, `swizzle`: two vectors, bytes of which are chosen by sixteen immediates or by the second;
+///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `load_lane`, `store_lane`: one lane of a vector;
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `atomic_load(M -> T)` and the other classes of that prefix: address and operands in consecutive slots, a result in the same;
 ///     `M` is what lies in memory, `T` the result;
-///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
+///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates. Ops
+///     on objects of the heap may have more operands than they say here.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
 ///
@@ -24,7 +30,7 @@ macro_rules! for_each_op {
     ($consumer:ident) => {
         $crate::for_each_op! { $consumer! {} }
     };
-    ($consumer:ident! { $($prefix:tt)* }) => { $consumer! { $($prefix)*
+    ($consumer:ident! { $($prefix:tt)* }) => { $crate::with_vector_ops! { $consumer! { $($prefix)*
         i32_add = I32Add, bin(u32 -> u32), [commutes];
         i32_sub = I32Sub, bin(u32 -> u32), [];
         i32_mul = I32Mul, bin(u32 -> u32), [commutes];
@@ -173,6 +179,13 @@ macro_rules! for_each_op {
         i64_trunc_sat_f64_s = I64TruncSatF64S, un(f64 -> u64), [rare];
         i64_trunc_sat_f64_u = I64TruncSatF64U, un(f64 -> u64), [rare];
 
+        ref_as_non_null = RefAsNonNull, un_trap(u64 -> u64), [rare];
+        ref_i31 = RefI31, un(u32 -> u64), [rare];
+        i31_get_s = I31GetS, un_trap(u64 -> u32), [rare];
+        i31_get_u = I31GetU, un_trap(u64 -> u32), [rare];
+        ref_test_i31 = RefTestI31, un(u64 -> u32), [rare];
+        ref_cast_i31 = RefCastI31, un_trap(u64 -> u64), [rare];
+
         i32_load = I32Load, load(u32 -> u32), [];
         i64_load = I64Load, load(u64 -> u64), [];
         f32_load = F32Load, load(f32 -> f32), [];
@@ -286,5 +299,21 @@ macro_rules! for_each_op {
         elem_drop = ElemDrop, slots(0 -> 0), [];
         atomic_fence = AtomicFence, slots(0 -> 0), [];
         ref_func = RefFunc, slots(0 -> 1), [];
-    } };
+
+        struct_new = StructNew, slots(0 -> 1), [];
+        struct_new_default = StructNewDefault, slots(0 -> 1), [];
+        struct_get = StructGet, slots(1 -> 2), [];
+        struct_set = StructSet, slots(3 -> 0), [];
+        array_new = ArrayNew, slots(2 -> 1), [];
+        array_new_default = ArrayNewDefault, slots(1 -> 1), [];
+        array_new_fixed = ArrayNewFixed, slots(0 -> 1), [];
+        array_new_data = ArrayNewData, slots(2 -> 1), [];
+        array_new_elem = ArrayNewElem, slots(2 -> 1), [];
+        array_get = ArrayGet, slots(2 -> 2), [];
+        array_set = ArraySet, slots(3 -> 0), [];
+        array_fill = ArrayFill, slots(3 -> 0), [];
+        array_copy = ArrayCopy, slots(3 -> 0), [];
+        array_init_data = ArrayInitData, slots(3 -> 0), [];
+        array_init_elem = ArrayInitElem, slots(3 -> 0), [];
+    } } };
 }

@@ -8,12 +8,22 @@
 //! assigned is found through a chain per local, and operands that have been moved to their slots at the entry of a block are
 //! never looked at again at the entry of an inner one.
 
+#[cfg(feature = "gc")]
+mod casts;
 mod control;
 mod exceptions;
+#[cfg(feature = "legacy-exceptions")]
+mod legacy;
+#[cfg(feature = "gc")]
+mod objects;
+mod refs;
+#[cfg(feature = "simd")]
+mod simd;
 mod sink;
 mod visit;
 
-pub use sink::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
+pub use refs::{Live, Refs};
+pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -21,16 +31,19 @@ use crate::{
     index::*,
     module::Module,
     op::{Class, Num, Op},
-    types::ValType,
+    types::{ValType, slot_count},
 };
 use alloc::vec::Vec;
 use control::Frame;
+use refs::Notes;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Place fuel points at function entries and at jumps back to loops.
     pub metered: bool,
+    /// Take notes of where managed references are: see [`Translator::take_refs`].
+    pub refs: bool,
 }
 
 /// Translates functions; reuse it to reuse its allocations.
@@ -41,15 +54,25 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Translator<L, F> {
     stack: Vec<Entry>,
-    /// For each local, the topmost operand that reads it, plus one.
+    /// For each slot of locals, the topmost operand that reads it, plus one.
     reads: Vec<u32>,
+    /// Types of the slots of locals.
     locals: Vec<Num>,
+    /// The first slot of each local, if some take two; otherwise empty, and local *i* has slot *i*.
+    local_slots: Vec<u32>,
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
+    notes: Option<Notes>,
+    /// Offsets of the fields of the structs of the module that the last function has met.
+    #[cfg(feature = "gc")]
+    layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
     clauses: Vec<Catch<L>>,
-    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs.
-    pads: Vec<(L, L, u32)>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs, what is
+    /// live at its head.
+    pads: Vec<(L, L, u32, Live)>,
+    /// The blocks that cannot be reached and are open, but for the one where that begins.
+    dead: Vec<wasmparser::FrameKind>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -58,11 +81,16 @@ impl<L, F> Default for Translator<L, F> {
             stack: Vec::new(),
             reads: Vec::new(),
             locals: Vec::new(),
+            local_slots: Vec::new(),
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
+            notes: None,
+            #[cfg(feature = "gc")]
+            layouts: Default::default(),
             clauses: Vec::new(),
             pads: Vec::new(),
+            dead: Vec::new(),
         }
     }
 }
@@ -72,11 +100,12 @@ const MIN_LOCALS: usize = 2_000;
 /// Locals that a function may declare for every byte of its body, so that translation takes time linear in its size.
 const LOCALS_PER_BYTE: usize = 16;
 
-/// A value of the operand stack.
+/// A slot of the operand stack: a value, or the second slot of the vector below.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     loc: Loc,
-    ty: Num,
+    /// `None` for the second slot of a vector.
+    ty: Option<Num>,
     /// If the value is a read of a local, the next operand below that reads the same local, plus one.
     below: u32,
 }
@@ -117,8 +146,10 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.stack.clear();
         self.frames.clear();
         self.pads.clear();
+        self.dead.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
+        let mut vectors = ty.params().contains(&ValType::V128);
         let (declared, mut reader) = body_reader(module, body)?;
         for (count, ty) in declared {
             let locals = self.locals.len() + count as usize;
@@ -126,17 +157,27 @@ impl<L: Copy, F: Copy> Translator<L, F> {
                 return Err(Error::limit("a function declares too many locals for its size"));
             }
             self.locals.resize(locals, num(ty));
+            vectors |= ty == ValType::V128;
         }
+        self.notes = options.refs.then(Notes::default);
+        self.local_slots.clear();
+        if vectors {
+            self.lay_out_locals();
+        }
+        let slot_of = |local: u16| match self.local_slots.get(usize::from(local)) {
+            Some(&slot) => u16::try_from(slot).ok(),
+            None => Some(local),
+        };
         self.reads.clear();
         self.reads.resize(self.locals.len(), 0);
         sink.begin(&Shape {
             func,
             locals: &self.locals,
-            params: ty.params().len() as u32,
-            results: ty.results().len() as u32,
+            params: slot_count(ty.params()),
+            results: slot_count(ty.results()),
             body_len: body.range.len(),
-            pinned_int: body.pinned_int,
-            pinned_f64: body.pinned_f64,
+            pinned_int: body.pinned_int.and_then(slot_of),
+            pinned_f64: body.pinned_f64.and_then(slot_of),
         })?;
         let mut run = Run {
             module,
@@ -151,13 +192,33 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         while !run.t.frames.is_empty() {
-            run.sink.position(reader.original_position() as usize)?;
+            let offset = reader.original_position() as usize;
+            run.sink.position(offset)?;
+            if let Some(notes) = &mut run.t.notes {
+                notes.offset = offset as u32;
+            }
             run.operators += 1;
             reader
                 .visit_operator(&mut run)
                 .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
         run.sink.end()
+    }
+
+    /// Where managed references are on the operand stack of the last function, if it was translated with notes.
+    pub fn take_refs(&mut self) -> Refs {
+        self.notes.take().unwrap_or_default().finish()
+    }
+
+    /// Gives every vector a second slot.
+    fn lay_out_locals(&mut self) {
+        for ty in core::mem::take(&mut self.locals) {
+            self.local_slots.push(self.locals.len() as u32);
+            self.locals.push(ty);
+            if ty == Num::v128 {
+                self.locals.push(Num::u64);
+            }
+        }
     }
 }
 
@@ -174,7 +235,15 @@ impl<S: Sink> Run<'_, S> {
                 self.t.stack.len() as u32 + 1,
             );
         }
-        self.t.stack.push(Entry { loc, ty, below });
+        if ty == Num::handle
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.push(self.t.stack.len() as u32, loc == Loc::Temp);
+        }
+        self.t.stack.push(Entry { loc, ty: Some(ty), below });
+        if ty == Num::v128 {
+            self.t.stack.push(Entry { loc: Loc::Temp, ty: None, below: 0 });
+        }
     }
 
     fn push_temp(&mut self, ty: Num) {
@@ -189,13 +258,22 @@ impl<S: Sink> Run<'_, S> {
 
     fn pop(&mut self) -> (Num, Operand) {
         // Validated code never pops from an empty stack.
-        let entry =
-            self.t.stack.pop().unwrap_or(Entry { loc: Loc::Const(0), ty: Num::u64, below: 0 });
+        let nothing = Entry { loc: Loc::Const(0), ty: Some(Num::u64), below: 0 };
+        let mut entry = self.t.stack.pop().unwrap_or(nothing);
+        if entry.ty.is_none() {
+            entry = self.t.stack.pop().unwrap_or(nothing);
+        }
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
         }
+        if entry.ty == Some(Num::handle)
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.pop();
+        }
         self.settled = self.settled.min(self.t.stack.len());
-        (entry.ty, Operand { loc: entry.loc, height: self.t.stack.len() as u32 })
+        let height = self.t.stack.len() as u32;
+        (entry.ty.unwrap_or(Num::u64), Operand { loc: entry.loc, height })
     }
 
     fn truncate(&mut self, height: u32) {
@@ -207,7 +285,9 @@ impl<S: Sink> Run<'_, S> {
     /// Writes the operand at `height` to the slot of height `to`, leaving the stack as it is.
     fn place(&mut self, height: u32, to: u32) {
         let entry = self.t.stack[height as usize];
-        self.sink.place(entry.ty, Operand { loc: entry.loc, height }, to);
+        if let Some(ty) = entry.ty {
+            self.sink.place(ty, Operand { loc: entry.loc, height }, to);
+        }
     }
 
     /// Moves operands that read locals to their slots, all of them.
@@ -215,17 +295,43 @@ impl<S: Sink> Run<'_, S> {
         for height in self.settled..self.t.stack.len() {
             if let Loc::Local(local) = self.t.stack[height].loc {
                 self.place(height as u32, height as u32);
-                self.t.stack[height].loc = Loc::Temp;
+                self.in_slot(height as u32);
                 self.t.reads[local as usize] = 0;
             }
         }
         self.settled = self.t.stack.len();
     }
 
-    /// Moves the `count` topmost operands to their slots, as an op or call that takes its operands there needs it.
+    /// The operand at `height` has been moved to its slot, for good.
+    fn in_slot(&mut self, height: u32) {
+        let entry = &mut self.t.stack[height as usize];
+        entry.loc = Loc::Temp;
+        if entry.ty == Some(Num::handle)
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.settle(height);
+        }
+    }
+
+    /// Tells the sink which references below `height` are live at the op that comes next, if somebody wants to know. To be
+    /// called in front of every op during which garbage can be collected.
+    fn note_live(&mut self, height: u32) {
+        if let Some(notes) = &self.t.notes {
+            self.sink.live(notes.live(height));
+        }
+    }
+
+    /// The same, with what is live at the head of a loop, before a jump there.
+    fn say_live(&mut self, live: Live) {
+        if self.t.notes.is_some() {
+            self.sink.live(live);
+        }
+    }
+
+    /// Moves the operands of the `count` topmost slots there, as an op or call that takes its operands there needs it.
     /// Returns the height of the first.
-    fn place_top(&mut self, count: usize) -> u32 {
-        let base = self.height() - count as u32;
+    fn place_top(&mut self, count: u32) -> u32 {
+        let base = self.height() - count;
         for height in base..self.height() {
             self.place(height, height);
         }
@@ -243,6 +349,17 @@ impl<S: Sink> Run<'_, S> {
         let (_, a) = self.pop();
         self.sink.binary(op, a, b, a.height);
         self.push_temp(to);
+    }
+
+    /// Pushes the topmost operand once more, a reference.
+    fn duplicate(&mut self) {
+        let height = self.height() - 1;
+        let Entry { loc, ty, .. } = self.t.stack[height as usize];
+        if loc == Loc::Temp {
+            self.place(height, height);
+            self.place(height, height + 1);
+        }
+        self.push(loc, ty.unwrap_or(Num::handle));
     }
 
     /// The type of a slot that holds a value of the validator's type `ty`.
@@ -297,8 +414,9 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// An op of the class `slots` with `operands` operands and results of type `results`.
-    fn slots(&mut self, op: Op, immediates: [u32; 2], operands: usize, result: Option<Num>) {
+    fn slots(&mut self, op: Op, immediates: [u32; 2], operands: u32, result: Option<Num>) {
         let base = self.place_top(operands);
+        self.note_live(self.height());
         self.truncate(base);
         self.sink.slots(op, immediates, base);
         if let Some(ty) = result {
@@ -307,23 +425,29 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// An op of the class `multi`.
-    fn multi(&mut self, op: Op, operands: usize, results: usize) {
+    fn multi(&mut self, op: Op, operands: u32, results: usize) {
         let base = self.place_top(operands);
         self.truncate(base);
-        self.sink.multi(op, operands as u32, base);
+        self.sink.multi(op, operands, base);
         for _ in 0..results {
             self.push_temp(op.result());
         }
     }
 
+    /// The first slot of a local.
+    #[inline]
+    fn local_slot(&self, local: u32) -> u32 {
+        self.t.local_slots.get(local as usize).copied().unwrap_or(local)
+    }
+
+    /// Assigns the local whose first slot this is.
     fn local_set(&mut self, local: u32) -> Num {
         let (ty, value) = self.pop();
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);
         while let Some(height) = read.checked_sub(1) {
             self.place(height, height);
-            let entry = &mut self.t.stack[height as usize];
-            entry.loc = Loc::Temp;
-            read = entry.below;
+            self.in_slot(height);
+            read = self.t.stack[height as usize].below;
         }
         self.sink.local_set(local, ty, value);
         ty
@@ -343,14 +467,14 @@ impl<S: Sink> Run<'_, S> {
     }
 }
 
-/// The type of a slot that holds a value of type `ty`. References are handles; the collector has no business with those to
-/// functions.
+/// The type of a value of type `ty` in slots. References are handles; the collector has no business with those to functions.
 pub fn num(ty: ValType) -> Num {
     match ty {
         ValType::I32 => Num::u32,
         ValType::Ref(_) if ty.is_managed() => Num::handle,
-        ValType::I64 | ValType::V128 | ValType::Ref(_) => Num::u64,
+        ValType::I64 | ValType::Ref(_) => Num::u64,
         ValType::F32 => Num::f32,
         ValType::F64 => Num::f64,
+        ValType::V128 => Num::v128,
     }
 }

@@ -1,16 +1,17 @@
 //! What a tier offers to the translator.
 
+use super::Live;
 use crate::{
     error::Error,
     index::*,
     op::{Num, Op},
-    types::FuncType,
+    types::{FuncType, RefType},
 };
 
 /// Where the value of an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loc {
-    /// In a local: the operand was read by `local.get` and the local has not been assigned since.
+    /// In the local of this slot: the operand was read by `local.get` and the local has not been assigned since.
     Local(u32),
     /// In the slot of its height in the operand stack.
     Temp,
@@ -32,17 +33,17 @@ pub struct Operand {
 pub struct Shape<'a> {
     /// Which function of the module.
     pub func: FuncIdx,
-    /// Types of all locals, parameters first.
+    /// Types of the slots of all locals, parameters first. The second slot of a vector is a `u64`.
     pub locals: &'a [Num],
-    /// How many of them are parameters.
+    /// How many of them are slots of parameters.
     pub params: u32,
-    /// How many results the function has.
+    /// How many slots the results of the function take.
     pub results: u32,
     /// Bytes of the body in the binary: what sizes of outputs are judged by.
     pub body_len: usize,
-    /// The integer local worth a register.
+    /// The integer local worth a register, by its slot.
     pub pinned_int: Option<u16>,
-    /// The `f64` local worth a register.
+    /// The `f64` local worth a register, by its slot.
     pub pinned_f64: Option<u16>,
 }
 
@@ -57,6 +58,24 @@ pub struct MemArg {
     pub shared: bool,
     /// Constant part of the address.
     pub offset: u64,
+}
+
+/// What a reference may be cast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CastTarget {
+    /// The type, with indices of the module.
+    pub ty: RefType,
+    /// Whether it is a defined type without subtypes.
+    pub is_final: bool,
+}
+
+/// How a field or element is read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// How it is kept: one of the types that only memory has, `u32` for a reference, or the value's own type.
+    pub stored: Num,
+    /// The type of the value.
+    pub value: Num,
 }
 
 /// What a call calls.
@@ -77,6 +96,11 @@ pub enum Callee {
         /// Which element.
         index: Operand,
     },
+    /// What a reference refers to. Its type is right, but it may be null.
+    Ref {
+        /// The reference.
+        func: Operand,
+    },
 }
 
 /// What catches exceptions: a clause of a `try_table`.
@@ -90,14 +114,16 @@ pub struct Catch<L> {
     pub height: u32,
     /// How many slots they take.
     pub slots: u32,
-    /// The height where a reference to the exception goes, if it is wanted: directly behind the values or in front of them.
+    /// The height where a reference to the exception goes, if one does: directly behind the values or in front of them.
     pub reference: Option<u32>,
+    /// Whether anybody reads it. Otherwise null will do.
+    pub wanted: bool,
 }
 
 /// Receives the base ops of one function after the other.
 ///
-/// Slots are numbered logically: local *i* is slot *i*, height *h* of the operand stack is slot *locals + h*; a tier may lay
-/// them out as it likes. An operand handed to an op is used up by it; [`place`](Sink::place) alone leaves it as it is.
+/// Slots are numbered logically: those of locals from 0 on, height *h* of the operand stack is slot *locals + h*; a tier may lay
+/// them out as it likes. A `v128` takes two, also in the operand stack: heights count slots. An operand handed to an op is used up by it; [`place`](Sink::place) alone leaves it as it is.
 /// Results go to the height `to`, the place of the result in the operand stack.
 pub trait Sink {
     /// A place in the code that jumps lead to.
@@ -111,6 +137,10 @@ pub trait Sink {
     fn end(&mut self) -> Result<(), Error>;
     /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
     fn position(&mut self, offset: usize) -> Result<(), Error>;
+
+    /// What collectors of garbage need to know about the op that comes next, which stops or calls: the references on the operand
+    /// stack. Only called if the translator takes notes.
+    fn live(&mut self, refs: Live);
 
     /// An op of the classes `un` and `un_trap`.
     fn unary(&mut self, op: Op, a: Operand, to: u32);
@@ -126,6 +156,37 @@ pub trait Sink {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// Tests whether a reference is of a type of its hierarchy.
+    #[cfg(feature = "gc")]
+    fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32);
+    /// The reference, if it is of a type of its hierarchy; traps otherwise.
+    #[cfg(feature = "gc")]
+    fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32);
+
+    /// Reads the field of a struct that is `offset` bytes behind its beginning.
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32);
+    /// Writes such a field.
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand);
+    /// Reads an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32);
+    /// Writes an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand);
+    /// Reads how many elements an array has.
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32);
+    /// An op on vectors that does not touch memory. The immediate is the number of a lane, or those of sixteen bytes.
+    #[cfg(feature = "simd")]
+    fn vector(&mut self, op: Op, operands: &[Operand], immediate: u128, to: u32);
+    /// An op between vectors and memory: operands are the address, and the vector if there is one.
+    #[cfg(feature = "simd")]
+    fn vector_access(&mut self, op: Op, operands: &[Operand], at: MemArg, lane: u8, to: u32);
+    /// A vector of these bits.
+    #[cfg(feature = "simd")]
+    fn vector_const(&mut self, bits: u128, to: u32);
     /// `condition ? a : b`
     fn select(&mut self, ty: Num, condition: Operand, a: Operand, b: Operand, to: u32);
     /// Assigns a local. No operand reads the old value any more.
@@ -165,7 +226,7 @@ pub trait Sink {
     fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32);
     /// Returns no or one value.
     fn ret(&mut self, value: Option<(Num, Operand)>);
-    /// Returns `count` values that stand at height `base` and above, in their slots.
+    /// Returns values of `count` slots that stand at height `base` and above, in their slots.
     fn ret_many(&mut self, base: u32, count: u32);
     /// What is thrown from here on, up to the matching [`end_try`](Sink::end_try), may be caught here. Answers the number
     /// under which to say by what. All values have been settled; nothing is emitted.

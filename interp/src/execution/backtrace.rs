@@ -3,7 +3,10 @@
 use super::*;
 use crate::sink::Point;
 use alloc::collections::BTreeMap;
-use kinglet_core::error::{FrameInfo, WasmBacktrace};
+use kinglet_core::{
+    error::{FrameInfo, WasmBacktrace},
+    types::slot_count,
+};
 
 /// Frames of a backtrace, at most: the innermost ones.
 const MAX_FRAMES: usize = 64;
@@ -21,7 +24,8 @@ impl Execution {
     fn frames(&self, store: &StoreInner) -> Vec<FrameInfo> {
         let (mut at, mut exact) = match self.state {
             State::Code(position) => (position, true),
-            State::HostCall { then: Then::Continue(from) | Then::Return { from, .. }, .. } => {
+            State::HostCall { then: Then::Continue(from) | Then::Return { from, .. }, .. }
+            | State::Throw { then: Then::Continue(from) | Then::Return { from, .. }, .. } => {
                 (from, false)
             }
             _ => return Vec::new(),
@@ -42,7 +46,7 @@ impl Execution {
                 func_offset: offset.map(|offset| offset.saturating_sub(body)),
             });
             exact = false;
-            let header = at.fp + instance.module.func_type(func).params().len();
+            let header = at.fp + slot_count(instance.module.func_type(func).params()) as usize;
             let word = self.stack[header];
             at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
             at.ip = match word as u32 {

@@ -221,6 +221,10 @@ impl Builder {
         b: Operand,
         to: u32,
     ) {
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_select(condition, a, b, to);
+        }
         self.flush();
         let (kind, condition) = self.take_kind(Num::u32, condition, CONDITION);
         let b = self.take_slot(ty, b);
@@ -237,6 +241,10 @@ impl Builder {
     }
 
     pub(super) fn emit_local_set(&mut self, local: u32, ty: Num, value: Operand) {
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_local_set(local, value);
+        }
         self.flush();
         let class = class(ty);
         if self.pins[class] == Some(local) {
@@ -280,6 +288,10 @@ impl Builder {
     }
 
     pub(super) fn emit_global_get(&mut self, global: GlobalIdx, ty: Num, to: u32) {
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_global_get(global, to);
+        }
         self.flush();
         let first = match class(ty) {
             0 => code::GLOBAL_GET_INT,
@@ -291,6 +303,10 @@ impl Builder {
     }
 
     pub(super) fn emit_global_set(&mut self, global: GlobalIdx, ty: Num, value: Operand) {
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_global_set(global, value);
+        }
         self.flush();
         let (kind, value) = self.take_value(ty, value);
         let first = match ty {
@@ -323,6 +339,10 @@ impl Builder {
         if self.code.len() > self.max_code {
             // The function will be refused; do not fill the memory until then.
             return;
+        }
+        #[cfg(feature = "simd")]
+        if ty == Num::v128 {
+            return self.emit_vector_place(value, to);
         }
         let class = class(ty);
         let slot = self.home(to);
@@ -376,7 +396,7 @@ fn access_forms(op: Op, at: MemArg) -> u16 {
 }
 
 /// The offset of an access to the first memory, if its address has 32 bits.
-fn near(at: MemArg) -> Option<u32> {
+pub(super) fn near(at: MemArg) -> Option<u32> {
     if at.is_64 || at.memory.0 != 0 { None } else { u32::try_from(at.offset).ok() }
 }
 
