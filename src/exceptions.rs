@@ -43,16 +43,15 @@ impl Tag {
     pub fn new(mut store: impl AsContextMut, ty: &TagType) -> Result<Tag> {
         let store = store.as_context_mut();
         check_no_results(ty)?;
-        let addr = {
-            let registry = store.engine().types().clone();
-            store.inner.add_host_tag(&registry, ty.ty().0.clone())
-        };
+        let addr = store.inner.add_host_tag(ty.ty().0.ids());
         Ok(Tag { store: StoreId::of(store.inner), addr })
     }
 
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> TagType {
-        TagType::new(FuncType(self.core(store.as_context().inner).ty().clone()))
+        let store = store.as_context();
+        let id = self.core(store.inner).engine_type();
+        TagType::new(FuncType::of(store.engine().types(), id))
     }
 
     /// Its name in the module that defines it: from the name section, or an export. Tags of the host have none.
@@ -116,8 +115,8 @@ impl ExnType {
         self.0.ty().params()
     }
 
-    fn core(&self) -> &[ValType] {
-        self.0.ty().0.params()
+    fn core(&self) -> &[types::ValType] {
+        self.0.ty().core().params()
     }
 }
 
@@ -162,7 +161,7 @@ impl ExnRef {
         if types != pre.ty.core() {
             return Err(Error::msg("the tag is not of the type of the exception"));
         }
-        check_vals(fields, types, "field")?;
+        check_vals(inner, fields, types, "field")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(fields, &mut slots, tag.store);
         let handle = inner.new_exception(tag.addr, &slots)?;

@@ -45,6 +45,10 @@ impl<'a, T: 'static> Caller<'a, T> {
         Caller { store, instance }
     }
 
+    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
+        Caller { store: self.store.as_context_mut(), instance: self.instance }
+    }
+
     /// What the calling instance exports under `name`. `None` if it has no such export, or if no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         let item = self.store.inner.export(self.instance?, name)?;
@@ -64,6 +68,21 @@ impl<'a, T: 'static> Caller<'a, T> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         self.store.engine()
+    }
+
+    /// Whether the guest shall stop: its deadline passed, or an [`InterruptHandle`](crate::InterruptHandle) asks for it, which
+    /// counts once. A host function that takes its time looks now and then, and returns
+    /// [`Trap::Interrupt`](crate::Trap::Interrupt).
+    pub fn interrupted(&self) -> bool {
+        self.store.inner.interrupted()
+    }
+
+    /// As [`Store::interrupt_handle`](crate::Store::interrupt_handle).
+    ///
+    /// # Panics
+    /// As there.
+    pub fn interrupt_handle(&self) -> crate::InterruptHandle {
+        self.store.interrupt_handle()
     }
 
     /// As [`Store::get_fuel`](crate::Store::get_fuel).

@@ -182,7 +182,7 @@ impl Execution {
         self.func.store.check(inner);
         self.expect(State::Pending)?;
         let types = inner.func_type(self.waits_for().0).results();
-        check_vals(results, types, "result")?;
+        check_vals(inner, results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, self.func.store);
         self.inner.resume(inner, &slots)?;

@@ -2,7 +2,7 @@
 
 use super::{
     StoreInner,
-    registry::{TypeDef, TypeIds, TypeRegistry},
+    registry::{TypeDef, TypeIds},
 };
 use crate::{
     Shared,
@@ -17,8 +17,6 @@ pub struct Tag {
     def: Shared<TypeDef>,
     /// Which tag of which instance it is, if it is none of the host's.
     pub origin: Option<(InstanceAddr, TagIdx)>,
-    /// Keeps the type in use, if no instance does.
-    _types: Option<TypeIds>,
 }
 
 impl Tag {
@@ -55,13 +53,13 @@ impl StoreInner {
         instance: InstanceAddr,
         tag: TagIdx,
     ) -> TagAddr {
-        self.push_tag(Tag { def, origin: Some((instance, tag)), _types: None })
+        self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
-    /// Adds a tag of the host; `registry` is its engine's.
-    pub fn add_host_tag(&mut self, registry: &TypeRegistry, ty: FuncType) -> TagAddr {
-        let types = registry.register_one(ty.into());
-        self.push_tag(Tag { def: types.defs()[0].clone(), origin: None, _types: Some(types) })
+    /// Adds a tag of the host, of a type of functions.
+    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
+        self.keep_type(types);
+        self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
     }
 
     fn push_tag(&mut self, tag: Tag) -> TagAddr {
