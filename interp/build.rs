@@ -351,11 +351,11 @@ fn row_forms(list: &mut List, row: &Row) {
         Class::slots => list.push(name.into(), "Exit<{ exit::SLOTS }>".into(), "uub"),
         _ => vector_forms(list, row),
     }
-    let racy = matches!(row.class, Class::load | Class::store) && shared_memories();
-    list.shared.push(if racy { list.forms.len() } else { 0 });
-    if racy {
-        access_forms(list, row, "Shared");
+    let shared = list.forms.len();
+    if shared_memories() {
+        shared_forms(list, row);
     }
+    list.shared.push(if list.forms.len() > shared { shared } else { 0 });
     if row.class == Class::cmp {
         list.branches.push(list.forms.len());
         let both = matches!(row.from, Some(Num::f32 | Num::f64));
@@ -434,6 +434,19 @@ fn vector_forms(list: &mut List, row: &Row) {
             form(&format!("{name}.wide"), "StoreLaneWide<$O>", "smqsw");
         }
         other => unreachable!("{other:?} is no class of ops on vectors"),
+    }
+}
+
+/// The forms of a row for shared memories. Those on vectors are for any memory only.
+fn shared_forms(list: &mut List, row: &Row) {
+    let (op, name) = (row.variant, format!("{}.shared.wide", row.name));
+    match row.class {
+        Class::load | Class::store => access_forms(list, row, "Shared"),
+        Class::vload => list.push(name, format!("VLoadWideShared<{op}>"), "dsmq"),
+        Class::vstore => list.push(name, "VStoreWideShared".into(), "smqs"),
+        Class::load_lane => list.push(name, format!("LoadLaneWideShared<{op}>"), "dsmqsw"),
+        Class::store_lane => list.push(name, format!("StoreLaneWideShared<{op}>"), "smqsw"),
+        _ => {}
     }
 }
 

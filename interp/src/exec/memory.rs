@@ -1,7 +1,7 @@
 //! Loads and stores.
 
 #[cfg(feature = "threads")]
-pub(crate) use super::shared::{LoadShared, LoadWideShared, StoreShared, StoreWideShared};
+pub(crate) use super::shared::*;
 use super::{
     Body, Stop,
     operand::{Dest, SLOT, Slot, Source, Value},

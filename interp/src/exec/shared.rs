@@ -73,3 +73,80 @@ impl<O: StoreOp<Memory: Racy>> Body for StoreWideShared<O> {
         store::<O>(to, Slot::get(r, SLOT + 2 + 8))
     }
 }
+
+#[cfg(feature = "simd")]
+mod vectors {
+    use super::{super::vector::*, *};
+    use kinglet_core::num;
+
+    /// Bytes of the operands `address, memory, offset`.
+    const WIDE: usize = SLOT + 2 + 8;
+
+    /// `dst, address, memory, offset`
+    pub(crate) struct VLoadWideShared<O>(PhantomData<O>);
+    /// `address, memory, offset, value`
+    pub(crate) struct VStoreWideShared;
+    /// `dst, address, memory, offset, a, lane`
+    pub(crate) struct LoadLaneWideShared<O>(PhantomData<O>);
+    /// `address, memory, offset, half, lane`
+    pub(crate) struct StoreLaneWideShared<O>(PhantomData<O>);
+
+    /// What lies where the operands `at` bytes behind the opcode say.
+    #[inline(always)]
+    fn load<M: Racy>(r: &Regs, at: usize) -> Result<M, Stop> {
+        let from = r.address_in_shared(r.read(at + SLOT), Slot::get(r, at), r.read(at + SLOT + 2));
+        let from = from.ok_or(Trap::MemoryOutOfBounds)?;
+        // SAFETY: MEMORY: the address has been checked for this width, and the memory is shared.
+        Ok(unsafe { M::load(from) })
+    }
+
+    #[inline(always)]
+    fn store<M: Racy>(r: &Regs, value: M) -> Result<(), Stop> {
+        let to = r.address_in_shared(r.read(SLOT), Slot::get(r, 0), r.read(SLOT + 2));
+        let to = to.ok_or(Trap::MemoryOutOfBounds)?;
+        // SAFETY: MEMORY: the address has been checked for this width, and the memory is shared.
+        unsafe { M::store(to, value) };
+        Ok(())
+    }
+
+    impl<O: VLoadOp<Memory: Racy>> Body for VLoadWideShared<O> {
+        const LEN: usize = SLOT + WIDE;
+        #[inline(always)]
+        fn run(r: &mut Regs) -> Result<(), Stop> {
+            let value = load(r, SLOT)?;
+            r.set_vector(O::compute(value));
+            Ok(())
+        }
+    }
+
+    impl Body for VStoreWideShared {
+        const LEN: usize = WIDE + SLOT;
+        #[inline(always)]
+        fn run(r: &mut Regs) -> Result<(), Stop> {
+            store(r, num::v128_store(r.vector(WIDE)))
+        }
+    }
+
+    impl<O: LoadLaneOp<Memory: Racy>> Body for LoadLaneWideShared<O> {
+        const LEN: usize = SLOT + WIDE + SLOT + 2;
+        #[inline(always)]
+        fn run(r: &mut Regs) -> Result<(), Stop> {
+            let value = load(r, SLOT)?;
+            let lane: u16 = r.read(2 * SLOT + WIDE);
+            r.set_vector(O::compute(r.vector(SLOT + WIDE), value, lane as u8));
+            Ok(())
+        }
+    }
+
+    impl<O: StoreLaneOp<Memory: Racy>> Body for StoreLaneWideShared<O> {
+        const LEN: usize = WIDE + SLOT + 2;
+        #[inline(always)]
+        fn run(r: &mut Regs) -> Result<(), Stop> {
+            let half = r.get(r.read(WIDE));
+            store(r, O::compute(half, r.read::<u16>(WIDE + SLOT) as u8))
+        }
+    }
+}
+
+#[cfg(feature = "simd")]
+pub(crate) use vectors::*;

@@ -17,7 +17,7 @@ use kinglet_core::{
 impl Regs {
     /// The vector whose first slot has the number that stands `at` bytes behind the opcode.
     #[inline(always)]
-    fn vector(&self, at: usize) -> V128 {
+    pub(super) fn vector(&self, at: usize) -> V128 {
         let slot = self.vector_slots(at);
         #[cfg(target_endian = "little")]
         // SAFETY: FRAME; vectors are bytes, in this order.
@@ -29,7 +29,7 @@ impl Regs {
 
     /// Writes the vector whose first slot has the number that stands first behind the opcode.
     #[inline(always)]
-    fn set_vector(&mut self, value: V128) {
+    pub(super) fn set_vector(&mut self, value: V128) {
         // SAFETY: FRAME.
         unsafe { write_vector(self.vector_slots(0), value) }
     }

@@ -192,7 +192,8 @@ impl Builder {
         let address = operands[0];
         let vector = operands.get(1).map(|&vector| self.vector_slot(vector));
         let kinds = if matches!(class, Class::vload | Class::vstore) { ADDRESS } else { 1 };
-        let near = near(at);
+        // For shared memories there is one form, for any of them.
+        let near = if at.shared { None } else { near(at) };
         let (kind, address) = match near {
             Some(_) => self.take_kind(Num::u32, address, kinds),
             None => {
@@ -200,9 +201,10 @@ impl Builder {
                 (kinds as u16, self.take_slot(ty, address))
             }
         };
+        let opcode = if at.shared { forms.shared } else { forms.forms + kind };
         match class {
-            Class::vload | Class::load_lane => self.op_with_vector(forms.forms + kind, to),
-            _ => self.op(forms.forms + kind),
+            Class::vload | Class::load_lane => self.op_with_vector(opcode, to),
+            _ => self.op(opcode),
         }
         match (near, class) {
             (Some(offset), Class::vload | Class::load_lane) => {
