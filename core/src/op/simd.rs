@@ -8,12 +8,12 @@
 macro_rules! with_vector_ops {
     ($consumer:ident! { $($rows:tt)* }) => { $consumer! { $($rows)*
         v128_load = V128Load, vload(v128 -> v128), [];
-        v128_load8x8_s = V128Load8x8S, vload(u64 -> v128), [];
-        v128_load8x8_u = V128Load8x8U, vload(u64 -> v128), [];
-        v128_load16x4_s = V128Load16x4S, vload(u64 -> v128), [];
-        v128_load16x4_u = V128Load16x4U, vload(u64 -> v128), [];
-        v128_load32x2_s = V128Load32x2S, vload(u64 -> v128), [];
-        v128_load32x2_u = V128Load32x2U, vload(u64 -> v128), [];
+        v128_load8x8_s = V128Load8x8S, vwiden(u64 -> v128), [];
+        v128_load8x8_u = V128Load8x8U, vwiden(u64 -> v128), [];
+        v128_load16x4_s = V128Load16x4S, vwiden(u64 -> v128), [];
+        v128_load16x4_u = V128Load16x4U, vwiden(u64 -> v128), [];
+        v128_load32x2_s = V128Load32x2S, vwiden(u64 -> v128), [];
+        v128_load32x2_u = V128Load32x2U, vwiden(u64 -> v128), [];
         v128_load8_splat = V128Load8Splat, vload(u8 -> v128), [];
         v128_load16_splat = V128Load16Splat, vload(u16 -> v128), [];
         v128_load32_splat = V128Load32Splat, vload(u32 -> v128), [];

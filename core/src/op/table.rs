@@ -15,7 +15,7 @@
 ///   * `vtest(v128 -> u32)`: a vector, an integer; `splat(T -> v128)`: a `T`, a vector of it;
 ///   * `extract(L -> T)`: the lane of type `L` whose number is an immediate, as a `T`; `replace(T -> v128)`: a vector, and a `T` for a lane;
 ///   * `shuffle`, `swizzle`: two vectors, bytes of which are chosen by sixteen immediates or by the second;
-///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `load_lane`, `store_lane`: one lane of a vector;
+///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `vwiden`: lanes in memory are half as wide; `load_lane`, `store_lane`: one lane of a vector;
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `atomic_load(M -> T)` and the other classes of that prefix: address and operands in consecutive slots, a result in the same;
 ///     `M` is what lies in memory, `T` the result;
