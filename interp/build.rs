@@ -137,7 +137,8 @@ impl List {
                 continue;
             };
             // The execution goes by the opcode of an op that it takes over, and a fused one has none of its own.
-            let taken_over = ["Exit<", "CallIndirect<", "Fuel", "BrFuel"];
+            let taken_over =
+                ["Exit<", "CallIndirect<", "CallRef<", "RefTest<", "RefCast<", "Fuel", "BrFuel"];
             let body = &self.forms[second].body;
             assert!(!taken_over.iter().any(|op| body.starts_with(op)), "{line:?} cannot be fused");
             pairs.push((first, second, self.forms.len()));
@@ -557,6 +558,23 @@ fn own_forms(list: &mut List) {
             );
         }
     }
+    if env::var_os("CARGO_FEATURE_GC").is_some() {
+        object_forms(list);
+    }
+    for (name, body, layout) in [
+        ("CALL_REF", "CallRef<$K>", "bb$K"),
+        ("TAIL_CALL_REF", "Exit<{ exit::TAIL_CALL_REF }>", "bbw$K"),
+    ] {
+        list.consts.push((name.into(), list.forms.len()));
+        for &k in &kinds::KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::REFERENCE }] {
+            let (c, k, l) = kind(k);
+            list.push(
+                format!("{}.{c}", name.to_lowercase()),
+                body.replace("$K", k),
+                &layout.replace("$K", l),
+            );
+        }
+    }
     if cfg!(feature = "simd") {
         list.own("COPY_V128", "CopyVector", "ds");
         list.own("CONST_V128", "ConstVector", "dqq");
@@ -576,6 +594,71 @@ fn own_forms(list: &mut List) {
     list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
     list.own("THROW", "Exit<{ exit::THROW }>", "ub");
     list.own("THROW_REF", "Exit<{ exit::THROW_REF }>", "s");
+}
+
+/// Ops on structs and arrays.
+fn object_forms(list: &mut List) {
+    let references = &kinds::KINDS[..kinds::REFERENCE];
+    let indices = &kinds::KINDS[..kinds::CONDITION];
+    for (constant, kinds, prefix) in [("STRUCT_GET", references, "o"), ("ARRAY_GET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::GETS {
+            for &k in kinds {
+                let (c, k, layout) = kind(k);
+                list.dests(
+                    &format!("{}_{stored:?}_{value:?}.{c}", constant.to_lowercase()),
+                    &format!("{}<As<{stored:?}, {value:?}>, {k}, $D>", camel(constant)),
+                    &format!("{prefix}{layout}"),
+                    kinds::destinations(value),
+                );
+            }
+        }
+    }
+    for (constant, kinds, prefix) in [("STRUCT_SET", references, "o"), ("ARRAY_SET", indices, "s")]
+    {
+        list.consts.push((constant.into(), list.forms.len()));
+        for (stored, value) in kinds::SETS {
+            for &k in kinds {
+                for &v in kinds::value_kinds(value) {
+                    let ((kc, k, kl), (vc, v, vl)) = (kind(k), kind(v));
+                    list.push(
+                        format!("{}_{stored:?}_{value:?}.{kc}{vc}", constant.to_lowercase()),
+                        format!("{}<As<{stored:?}, {value:?}>, {k}, {v}>", camel(constant)),
+                        &format!("{prefix}{kl}{vl}"),
+                    );
+                }
+            }
+        }
+    }
+    for (constant, to) in [("REF_TEST", Num::u32), ("REF_CAST", Num::u64)] {
+        list.consts.push((constant.into(), list.forms.len()));
+        for &k in references {
+            let (c, k, layout) = kind(k);
+            list.dests(
+                &format!("{}.{c}", constant.to_lowercase()),
+                &format!("{}<{k}, $D>", camel(constant)),
+                &format!("{layout}uw"),
+                destination_count(to, true),
+            );
+        }
+    }
+    list.consts.push(("ARRAY_LEN".into(), list.forms.len()));
+    for &k in references {
+        let (c, k, layout) = kind(k);
+        list.dests(
+            &format!("array_len.{c}"),
+            &format!("ArrayLen<{k}, $D>"),
+            layout,
+            kinds::destinations(Num::u32),
+        );
+    }
+}
+
+/// `STRUCT_GET` as `StructGet`.
+fn camel(constant: &str) -> String {
+    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
+    constant.split('_').map(word).collect()
 }
 
 /// The number in `LISTS` of the pairs that the op of a row has forms for.

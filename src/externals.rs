@@ -4,12 +4,13 @@
 use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Tag, Val, ValType, store::StoreId,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId, types::Defined,
 };
 use core::fmt;
 use kinglet_core::{
     index::{GlobalAddr, MemoryAddr, TableAddr},
     runtime::{StoreInner, instance::ExternVal},
+    types::{RefType, ValType},
 };
 
 /// Something that can be imported or exported.
@@ -319,14 +320,16 @@ impl Table {
                 ty.minimum()
             );
         }
-        check_elem(init, &ty)?;
+        check_elem(inner, init, ty.to_core().element)?;
+        keep(inner, ty.element().defined());
         let id = StoreId::of(inner);
-        Ok(Table { store: id, addr: inner.add_table(data, ty.0, init.handle(id))? })
+        Ok(Table { store: id, addr: inner.add_table(data, ty.to_core(), init.handle(id))? })
     }
 
     /// The type that it was created with.
     pub fn ty(&self, store: impl AsContext) -> TableType {
-        TableType(*self.core(store.as_context().inner).ty())
+        let store = store.as_context();
+        TableType::from_core(store.engine().types(), *self.core(store.inner).ty())
     }
 
     /// The size, in elements.
@@ -356,7 +359,7 @@ impl Table {
     /// elements.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        check_elem(init, &TableType(*self.core(inner).ty()))?;
+        check_elem(inner, init, self.core(inner).ty().element)?;
         let old = inner.grow_table(data, self.addr, init.handle(self.store), delta)?;
         old.ok_or_else(|| Error::limit(alloc::format!("failed to grow table by `{delta}`")))
     }
@@ -367,7 +370,7 @@ impl Table {
     /// It does not have them all, or `value` is not of their type. Then nothing is set.
     pub fn fill(&self, mut store: impl AsContextMut, dst: u64, value: Ref, len: u64) -> Result<()> {
         let inner = store.as_context_mut().inner;
-        check_elem(value, &TableType(*self.core(inner).ty()))?;
+        check_elem(inner, value, self.core(inner).ty().element)?;
         Ok(inner.fill_table(self.addr, dst, value.handle(self.store), len)?)
     }
 
@@ -396,14 +399,18 @@ impl Table {
     }
 }
 
-fn check_elem(value: Ref, ty: &TableType) -> Result<()> {
-    if Val::from(value).matches(ValType::Ref(*ty.element())) {
+/// Keeps a type in use that objects of the host have.
+fn keep(inner: &mut StoreInner, ty: Option<&Defined>) {
+    if let Some(ty) = ty {
+        inner.keep_type(ty.ids());
+    }
+}
+
+fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
+    if Val::from(value).matches(inner, ValType::Ref(element)) {
         Ok(())
     } else {
-        Err(Error::msg(alloc::format!(
-            "value does not match the table's element type {}",
-            ty.element()
-        )))
+        Err(Error::msg(alloc::format!("value does not match the table's element type {element}")))
     }
 }
 
@@ -433,14 +440,16 @@ impl Global {
     /// The value is not of the type's.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let inner = store.as_context_mut().inner;
-        check_content(value, &ty)?;
+        check_content(inner, value, ty.to_core().content)?;
+        keep(inner, ty.content().defined());
         let id = StoreId::of(inner);
-        Ok(Global { store: id, addr: inner.add_global(ty.0, value.to_bits(id)) })
+        Ok(Global { store: id, addr: inner.add_global(ty.to_core(), value.to_bits(id)) })
     }
 
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> GlobalType {
-        GlobalType(*self.core(store.as_context().inner).ty())
+        let store = store.as_context();
+        GlobalType::from_core(store.engine().types(), *self.core(store.inner).ty())
     }
 
     /// The value.
@@ -455,11 +464,11 @@ impl Global {
     /// The global cannot be assigned, or the value is not of its type.
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<()> {
         let inner = store.as_context_mut().inner;
-        let ty = GlobalType(*self.core(inner).ty());
-        if ty.mutability() == Mutability::Const {
+        let ty = *self.core(inner).ty();
+        if ty.mutability == Mutability::Const {
             return Err(Error::msg("immutable global cannot be set"));
         }
-        check_content(value, &ty)?;
+        check_content(inner, value, ty.content)?;
         inner.global_mut(self.addr).set(value.to_bits(self.store));
         Ok(())
     }
@@ -470,10 +479,10 @@ impl Global {
     }
 }
 
-fn check_content(value: Val, ty: &GlobalType) -> Result<()> {
-    if value.matches(*ty.content()) {
+fn check_content(inner: &StoreInner, value: Val, ty: ValType) -> Result<()> {
+    if value.matches(inner, ty) {
         Ok(())
     } else {
-        Err(Error::msg(alloc::format!("value does not match the global's type {}", ty.content())))
+        Err(Error::msg(alloc::format!("value does not match the global's type {ty}")))
     }
 }

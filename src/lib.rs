@@ -110,8 +110,9 @@ pub use module::Module;
 pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
 pub use types::{
-    ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,
-    TableType, TagType,
+    ArrayType, ExportType, ExternType, FieldType, Finality, FuncType, GlobalType, HeapType,
+    ImportType, MemoryType, MemoryTypeBuilder, RefType, StorageType, StructType, TableType,
+    TagType, ValType,
 };
 pub use values::{ExternRef, Ref, V128, Val};
 
@@ -120,7 +121,7 @@ pub use kinglet_core::{
     module::features::Limits,
     runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
     trap::Trap,
-    types::{HeapType, Mutability, RefType, ValType},
+    types::Mutability,
 };
 
 /// [`Trap`] under the name that users of wasmi know it by.

@@ -4,12 +4,16 @@
 //! plus one, 0 for null). A `v128` takes two, the low half first.
 
 use crate::{
-    AsContext, AsContextMut, Error, Func, HeapType, RefType, Result, ValType,
+    AsContext, AsContextMut, Error, Func, HeapType, Result, ValType,
     store::{StoreContext, StoreContextMut, StoreId},
 };
 use alloc::boxed::Box;
 use core::any::Any;
-use kinglet_core::index::{ExternAddr, FuncAddr};
+use kinglet_core::{
+    index::{ExternAddr, FuncAddr},
+    runtime::StoreInner,
+    types::{self, ConcreteType, RefType, TypeKind},
+};
 
 /// A value of WebAssembly.
 ///
@@ -186,22 +190,25 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(V128(0)),
-            ValType::Ref(ty) => Ref::null(ty.heap).into(),
+            ValType::Ref(ty) => Ref::null(ty.heap_type()).into(),
         }
     }
 
-    /// The type of the value.
+    /// The type of the value, the smallest that it belongs to.
     ///
     /// # Panics
     /// If it is a reference that belongs to another store.
     pub fn ty(&self, store: impl AsContext) -> ValType {
-        let id = StoreId::of(store.as_context().inner);
-        match self {
-            Val::FuncRef(Some(func)) => func.store.check_same(id),
-            Val::ExternRef(Some(reference)) => reference.store.check_same(id),
-            _ => {}
-        }
-        self.kind()
+        let store = store.as_context();
+        ValType::from_core(store.engine().types(), self.core_type(store.inner))
+    }
+
+    /// Whether the value belongs to a type.
+    ///
+    /// # Panics
+    /// If it is a reference that belongs to another store.
+    pub fn matches_ty(&self, store: impl AsContext, ty: &ValType) -> bool {
+        self.matches(store.as_context().inner, ty.to_core())
     }
 
     /// Whether it is a null reference.
@@ -252,24 +259,45 @@ impl Val {
         self.extern_ref().expect("expected a reference to a value of the host")
     }
 
-    fn kind(&self) -> ValType {
+    /// The largest type that such values have.
+    fn kind(&self) -> types::ValType {
         match self {
-            Val::I32(_) => ValType::I32,
-            Val::I64(_) => ValType::I64,
-            Val::F32(_) => ValType::F32,
-            Val::F64(_) => ValType::F64,
-            Val::V128(_) => ValType::V128,
-            Val::FuncRef(_) => ValType::FUNCREF,
-            Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::I32(_) => types::ValType::I32,
+            Val::I64(_) => types::ValType::I64,
+            Val::F32(_) => types::ValType::F32,
+            Val::F64(_) => types::ValType::F64,
+            Val::V128(_) => types::ValType::V128,
+            Val::FuncRef(_) => types::ValType::FUNCREF,
+            Val::ExternRef(_) => types::ValType::EXTERNREF,
         }
     }
 
-    /// Whether it belongs to a type.
-    pub(crate) fn matches(&self, ty: ValType) -> bool {
+    /// The smallest type that it belongs to, with ids of the engine.
+    fn core_type(&self, store: &StoreInner) -> types::ValType {
+        let id = StoreId::of(store);
+        let heap = match self {
+            Val::FuncRef(Some(func)) => {
+                func.store.check_same(id);
+                let index = store.funcs[func.addr.at()].ty;
+                types::HeapType::Concrete(ConcreteType { kind: TypeKind::Func, index })
+            }
+            Val::ExternRef(Some(reference)) => {
+                reference.store.check_same(id);
+                types::HeapType::Extern
+            }
+            Val::FuncRef(None) => types::HeapType::NoFunc,
+            Val::ExternRef(None) => types::HeapType::NoExtern,
+            _ => return self.kind(),
+        };
+        types::ValType::Ref(RefType { nullable: self.is_null(), heap })
+    }
+
+    /// Whether it belongs to a type with ids of the engine.
+    pub(crate) fn matches(&self, store: &StoreInner, ty: types::ValType) -> bool {
         match ty {
-            ValType::Ref(RefType { nullable, heap }) => {
-                self.kind() == ValType::Ref(RefType { nullable: true, heap })
-                    && (nullable || !self.is_null())
+            types::ValType::Ref(_) => {
+                let is_subtype = |a, b| store.types.is_subtype(a, b);
+                self.core_type(store).matches(ty, is_subtype)
             }
             ty => self.kind() == ty,
         }
@@ -293,20 +321,20 @@ impl Val {
     }
 
     /// The value of a type with these bits.
-    pub(crate) fn from_bits(ty: ValType, bits: [u64; 2], store: StoreId) -> Val {
+    pub(crate) fn from_bits(ty: types::ValType, bits: [u64; 2], store: StoreId) -> Val {
         let low = bits[0];
         match ty {
-            ValType::I32 => Val::I32(low as i32),
-            ValType::I64 => Val::I64(low as i64),
-            ValType::F32 => Val::F32(low as u32),
-            ValType::F64 => Val::F64(low),
-            ValType::V128 => Val::V128(V128::from_bits(bits)),
-            ValType::Ref(ty) => Ref::from_handle(ty.heap, low as u32, store).into(),
+            types::ValType::I32 => Val::I32(low as i32),
+            types::ValType::I64 => Val::I64(low as i64),
+            types::ValType::F32 => Val::F32(low as u32),
+            types::ValType::F64 => Val::F64(low),
+            types::ValType::V128 => Val::V128(V128::from_bits(bits)),
+            types::ValType::Ref(ty) => Ref::from_handle(ty.heap, low as u32, store).into(),
         }
     }
 
-    fn width(ty: ValType) -> usize {
-        if ty == ValType::V128 { 2 } else { 1 }
+    fn width(ty: types::ValType) -> usize {
+        if ty == types::ValType::V128 { 2 } else { 1 }
     }
 }
 
@@ -326,7 +354,7 @@ pub(crate) fn write_slots(vals: &[Val], slots: &mut [u64], store: StoreId) {
 
 /// Reads values of these types from slots.
 pub(crate) fn read_slots<'a>(
-    types: &'a [ValType],
+    types: &'a [types::ValType],
     slots: &'a [u64],
     store: StoreId,
 ) -> impl Iterator<Item = Val> + 'a {
@@ -340,7 +368,12 @@ pub(crate) fn read_slots<'a>(
 }
 
 /// Fails unless the values have these types.
-pub(crate) fn check_vals(vals: &[Val], types: &[ValType], what: &str) -> Result<()> {
+pub(crate) fn check_vals(
+    store: &StoreInner,
+    vals: &[Val],
+    types: &[types::ValType],
+    what: &str,
+) -> Result<()> {
     if vals.len() != types.len() {
         return Err(Error::msg(alloc::format!(
             "expected {} {what}s, got {}",
@@ -348,7 +381,7 @@ pub(crate) fn check_vals(vals: &[Val], types: &[ValType], what: &str) -> Result<
             vals.len()
         )));
     }
-    match vals.iter().zip(types).position(|(val, &ty)| !val.matches(ty)) {
+    match vals.iter().zip(types).position(|(val, &ty)| !val.matches(store, ty)) {
         None => Ok(()),
         Some(i) => Err(Error::msg(alloc::format!(
             "{what} type mismatch: {what} {i} is of type {}, expected {}",
@@ -360,8 +393,8 @@ pub(crate) fn check_vals(vals: &[Val], types: &[ValType], what: &str) -> Result<
 
 impl Ref {
     /// The null reference of a type.
-    pub fn null(heap: HeapType) -> Ref {
-        match heap {
+    pub fn null(heap: &HeapType) -> Ref {
+        match heap.top() {
             HeapType::Extern => Ref::Extern(None),
             _ => Ref::Func(None),
         }
@@ -412,9 +445,9 @@ impl Ref {
         }
     }
 
-    pub(crate) fn from_handle(heap: HeapType, handle: u32, store: StoreId) -> Ref {
-        match heap {
-            HeapType::Extern => Ref::Extern(ExternRef::from_handle(handle, store)),
+    pub(crate) fn from_handle(heap: types::HeapType, handle: u32, store: StoreId) -> Ref {
+        match heap.top() {
+            types::HeapType::Extern => Ref::Extern(ExternRef::from_handle(handle, store)),
             _ => Ref::Func(Func::from_handle(handle, store)),
         }
     }

@@ -13,22 +13,23 @@ use crate::{
     exec::regs::ENTRIES,
     forms::code,
     handlers::{Clause, Handlers},
-    sink::{Builder, Point},
+    sink::{Builder, Point, Safepoints},
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::{
     any::Any,
     cell::UnsafeCell,
-    fmt, ptr,
+    fmt, mem, ptr,
     sync::atomic::{AtomicPtr, AtomicU32, Ordering},
 };
 use kinglet_core::{
+    Shared,
     error::Error,
     index::{FuncIdx, TagIdx},
     module::Module,
     runtime,
     sync::Mutex,
-    translate::{self, Sink, Translator},
+    translate::{self, Refs, Sink, Translator},
 };
 
 /// How to make the code of a module.
@@ -53,6 +54,8 @@ pub struct Code {
     /// As large as the largest frame of a function translated so far, in slots.
     frame_size: AtomicU32,
     state: Mutex<State>,
+    /// Stack maps of the functions that a collection has met.
+    maps: Mutex<BTreeMap<FuncIdx, Shared<StackMap>>>,
 }
 
 /// What it takes to translate more functions.
@@ -126,7 +129,8 @@ impl Code {
                 let lazy = u64::from(code::LAZY) << 16 | u64::from(func.0) << 32;
                 *entry = append(&mut words, &lazy.to_le_bytes())?;
             } else {
-                state.workshop.translate(module, func, options.metered)?;
+                let options = translate::Options { metered: options.metered, refs: false };
+                state.workshop.translate(module, func, options)?;
                 let builder = &state.workshop.builder;
                 let start = append(&mut words, &builder.code)?;
                 *entry = start;
@@ -153,6 +157,7 @@ impl Code {
             base: AtomicPtr::new(base),
             frame_size: AtomicU32::new(frame_size),
             state: Mutex::new(state),
+            maps: Mutex::default(),
         })
     }
 
@@ -174,7 +179,7 @@ impl Code {
             return Ok(());
         }
         let state = &mut *state;
-        state.workshop.translate(module, func, self.metered)?;
+        state.workshop.translate(module, func, self.options(false))?;
         let builder = &state.workshop.builder;
         let (start, end) = (offset(state.len)?, state.len + builder.code.len());
         offset(end)?;
@@ -236,8 +241,55 @@ impl Code {
     ) -> Result<(Vec<u8>, Vec<Point>), Error> {
         let mut workshop = Workshop::default();
         workshop.builder.points = Some(Vec::new());
-        workshop.translate(module, func, self.metered)?;
+        workshop.translate(module, func, self.options(false))?;
         Ok((workshop.builder.code, workshop.builder.points.unwrap_or_default()))
+    }
+
+    /// Where a function has managed references. Translates it again, the first time.
+    pub(crate) fn stack_map(
+        &self,
+        module: &Module,
+        func: FuncIdx,
+    ) -> Result<Shared<StackMap>, Error> {
+        if let Some(map) = self.maps.lock().get(&func) {
+            return Ok(map.clone());
+        }
+        let mut workshop = Workshop::default();
+        workshop.builder.safepoints = Some(Safepoints::default());
+        workshop.translate(module, func, self.options(true))?;
+        let safepoints = mem::take(&mut workshop.builder.safepoints).unwrap_or_default();
+        let map = Shared::new(StackMap { safepoints, refs: workshop.translator.take_refs() });
+        self.maps.lock().insert(func, map.clone());
+        Ok(map)
+    }
+
+    fn options(&self, refs: bool) -> translate::Options {
+        translate::Options { metered: self.metered, refs }
+    }
+}
+
+/// Which slots of a function's frame hold managed references, wherever it can stop.
+#[derive(Debug)]
+pub(crate) struct StackMap {
+    safepoints: Safepoints,
+    refs: Refs,
+}
+
+impl StackMap {
+    /// Calls `slot` with each slot that holds a managed reference while the function stands at an op that stopped, by its offset
+    /// from the beginning of the function; or, if not `exact`, behind an op that called.
+    pub(crate) fn slots(&self, at: u32, exact: bool, mut slot: impl FnMut(usize)) {
+        let Safepoints { locals, operands, ops, .. } = &self.safepoints;
+        locals.iter().for_each(|&local| slot(local.into()));
+        let end = ops.partition_point(|op| if exact { op.at.code <= at } else { op.at.code < at });
+        let Some(op) = end.checked_sub(1).map(|last| &ops[last]) else {
+            debug_assert!(false, "no safepoint at {at}");
+            return;
+        };
+        debug_assert!(!exact || op.at.code == at, "no safepoint at {at}");
+        for height in self.refs.heights(op.live, op.at.offset) {
+            slot((operands + height) as usize);
+        }
     }
 }
 
@@ -259,8 +311,13 @@ impl Builder {
 }
 
 impl Workshop {
-    fn translate(&mut self, module: &Module, func: FuncIdx, metered: bool) -> Result<(), Error> {
-        self.translator.translate(module, func, &mut self.builder, translate::Options { metered })
+    fn translate(
+        &mut self,
+        module: &Module,
+        func: FuncIdx,
+        options: translate::Options,
+    ) -> Result<(), Error> {
+        self.translator.translate(module, func, &mut self.builder, options)
     }
 }
 

@@ -68,6 +68,8 @@ mod tests {
     use super::*;
     #[cfg(feature = "simd")]
     use crate::exec::vector::*;
+    #[cfg(feature = "gc")]
+    use crate::exec::{casts::*, objects::*};
     use crate::exec::{control::*, memory::*, moves::*, numeric::*, operand::*, *};
 
     macro_rules! lengths {

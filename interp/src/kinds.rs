@@ -70,6 +70,39 @@ pub(crate) const NO_PAIR: u8 = u8::MAX;
 /// How many kinds, in their order, the address of a load or store has.
 pub(crate) const ADDRESS: usize = 4;
 
+/// How many kinds a reference has whose object is looked into. It is never pinned, and no constant but null.
+#[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "there are no objects"))]
+pub(crate) const REFERENCE: usize = 2;
+
+/// How fields and elements are read: what they are kept as, and the type of the value.
+#[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "there are no objects"))]
+pub(crate) const GETS: [(Num, Num); 8] = [
+    (Num::i8, Num::u32),
+    (Num::u8, Num::u32),
+    (Num::i16, Num::u32),
+    (Num::u16, Num::u32),
+    (Num::u32, Num::u32),
+    (Num::u64, Num::u64),
+    (Num::f32, Num::f32),
+    (Num::f64, Num::f64),
+];
+
+/// How they are written.
+#[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "there are no objects"))]
+pub(crate) const SETS: [(Num, Num); 6] = [
+    (Num::u8, Num::u32),
+    (Num::u16, Num::u32),
+    (Num::u32, Num::u32),
+    (Num::u64, Num::u64),
+    (Num::f32, Num::f32),
+    (Num::f64, Num::f64),
+];
+
+/// How many destinations a value of a type that is read has.
+#[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "there are no objects"))]
+pub(crate) fn destinations(value: Num) -> usize {
+    if value == Num::f32 { 2 } else { 3 }
+}
 /// How many kinds a scalar has that becomes a lane of a vector.
 #[cfg_attr(not(feature = "simd"), allow(dead_code, reason = "there are no vectors"))]
 pub(crate) const SCALAR: usize = 2;

@@ -182,10 +182,10 @@ impl Execution {
         self.func.store.check(inner);
         self.expect(State::Pending)?;
         let types = inner.func_type(self.waits_for().0).results();
-        check_vals(results, types, "result")?;
+        check_vals(inner, results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, self.func.store);
-        self.inner.resume(&slots);
+        self.inner.resume(inner, &slots)?;
         self.state = State::Ready;
         Ok(())
     }
@@ -276,7 +276,9 @@ async fn finish_host_call<T: 'static>(
     let mut slots = params.to_vec();
     slots.resize(host.slots as usize, 0);
     let caller = Caller::new(store.as_context_mut(), instance);
-    (call.0)(caller, &mut slots).await?;
-    execution.resume(&slots[..host.results as usize]);
-    Ok(())
+    match (call.0)(caller, &mut slots).await {
+        Ok(()) => execution.resume(store.inner, &slots[..host.results as usize]),
+        // The guest may catch it.
+        Err(error) => execution.resume_with(store.inner, error),
+    }
 }

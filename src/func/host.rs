@@ -2,7 +2,7 @@
 
 use super::{Caller, WasmTy, WasmTyList, typed::data_of};
 use crate::{
-    AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
+    AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val,
     store::StoreId,
     values::{check_vals, read_slots, write_slots},
 };
@@ -14,8 +14,9 @@ use kinglet_core::{
     runtime::{
         HostCall, StoreInner,
         func::{HostFunc, SyncHostCall},
+        registry::TypeIds,
     },
-    types,
+    types::{self, ValType},
 };
 
 /// A closure that can be a host function: see [`Func::wrap`](crate::Func::wrap).
@@ -124,13 +125,26 @@ fn typed<T: 'static, P: WasmTyList, R: WasmRet>(
     engine: &Engine,
     func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
 ) -> HostFunc {
-    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let ty = func_type(engine, P::valtypes(), R::valtypes());
     let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
         let store = StoreId::of(caller.store.inner);
         let params = P::read(slots, store);
         func(caller, params).write(slots, store)
     });
-    HostFunc::new(engine.types(), ty, HostCall::Sync(call))
+    HostFunc::new(ty, HostCall::Sync(call))
+}
+
+/// The type in the engine of functions with these parameters and results, none of which is a defined type.
+fn func_type(
+    engine: &Engine,
+    params: impl Iterator<Item = ValType>,
+    results: impl Iterator<Item = ValType>,
+) -> Shared<TypeIds> {
+    Shared::new(engine.types().register_one(types::FuncType::new(params, results).into()))
+}
+
+fn check_engine(engine: &Engine, ty: &FuncType) {
+    assert!(ty.0.is_of(engine), "a type is used with another engine");
 }
 
 /// A host function of a type that is known only at run time.
@@ -139,15 +153,16 @@ pub(crate) fn untyped<T: 'static>(
     ty: FuncType,
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
-    let types = ty.0.clone();
-    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
+    check_engine(engine, &ty);
+    let types = ty.clone();
+    let call = erase(move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
         let store = StoreId::of(caller.store.inner);
-        let mut vals = Vals::new(&types, slots, store);
+        let mut vals = Vals::new(types.core(), slots, store);
         let (params, results) = vals.split();
-        func(caller, params, results)?;
-        vals.finish(&types, slots, store)
+        func(caller.reborrow(), params, results)?;
+        vals.finish(caller.store.inner, types.core(), slots)
     });
-    HostFunc::new(engine.types(), ty.0, HostCall::Sync(call))
+    HostFunc::new(ty.0.ids().clone(), HostCall::Sync(call))
 }
 
 /// The form in which the runtime calls: with the embedder's data as something that has any type.
@@ -175,7 +190,7 @@ impl Vals {
     fn new(ty: &types::FuncType, slots: &[u64], store: StoreId) -> Vals {
         let mut vals = Vec::with_capacity(ty.params().len() + ty.results().len());
         vals.extend(read_slots(ty.params(), slots, store));
-        vals.extend(ty.results().iter().map(Val::default_for_ty));
+        vals.extend(ty.results().iter().map(|&ty| Val::from_bits(ty, [0; 2], store)));
         Vals { vals, params: ty.params().len() }
     }
 
@@ -184,11 +199,11 @@ impl Vals {
         (params, results)
     }
 
-    fn finish(&self, ty: &types::FuncType, slots: &mut [u64], store: StoreId) -> Result<()> {
+    fn finish(&self, store: &StoreInner, ty: &types::FuncType, slots: &mut [u64]) -> Result<()> {
         let results = &self.vals[self.params..];
-        check_vals(results, ty.results(), "result")
+        check_vals(store, results, ty.results(), "result")
             .map_err(|error| error.context("host function returned a wrong value"))?;
-        write_slots(results, slots, store);
+        write_slots(results, slots, StoreId::of(store));
         Ok(())
     }
 }
@@ -215,13 +230,13 @@ where
         + Sync
         + 'static,
 {
-    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let ty = func_type(engine, P::valtypes(), R::valtypes());
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
         let store = StoreId::of(caller.as_context().inner);
         let future = Box::into_pin(func(caller, P::read(slots, store)));
         Box::pin(async move { future.await.write(slots, store) })
     });
-    HostFunc::new(engine.types(), ty, HostCall::Async(Shared::new(AsyncFunc(call))))
+    HostFunc::new(ty, HostCall::Async(Shared::new(AsyncFunc(call))))
 }
 
 /// A host function that gives a future and is of a type that is known only at run time.
@@ -240,17 +255,18 @@ where
         + Sync
         + 'static,
 {
-    let shared = Shared::new((func, ty.0.clone()));
-    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
+    check_engine(engine, &ty);
+    let shared = Shared::new((func, ty.clone()));
+    let call: Box<AsyncCall<T>> = Box::new(move |mut caller, slots| {
         let shared = shared.clone();
         Box::pin(async move {
             let (func, types) = &*shared;
             let store = StoreId::of(caller.as_context().inner);
-            let mut vals = Vals::new(types, slots, store);
+            let mut vals = Vals::new(types.core(), slots, store);
             let (params, results) = vals.split();
-            Box::into_pin(func(caller, params, results)).await?;
-            vals.finish(types, slots, store)
+            Box::into_pin(func(caller.reborrow(), params, results)).await?;
+            vals.finish(caller.store.inner, types.core(), slots)
         })
     });
-    HostFunc::new(engine.types(), ty.0, HostCall::Async(Shared::new(AsyncFunc(call))))
+    HostFunc::new(ty.0.ids().clone(), HostCall::Async(Shared::new(AsyncFunc(call))))
 }

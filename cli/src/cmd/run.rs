@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use clap::ValueHint;
 use kinglet::{
     CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
-    Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
+    Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val, ValType, WasmBacktrace,
+    inspect,
 };
 use kinglet_wasi::WasiCtx;
 
@@ -123,6 +124,10 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
                 writeln!(out, "{}", values::show(result))?;
             }
             Ok(0)
+        }
+        Err((_, error)) if error.is::<ThrownException>() => {
+            let backtrace = error.wasm_backtrace().map(show_backtrace).unwrap_or_default();
+            Err(Failure::trap(uncaught(&mut store).map_err(setup)? + &backtrace))
         }
         Err((stage, error)) => stopped(&error, stage, file, &args),
     }
@@ -272,6 +277,24 @@ fn stopped(error: &Error, stage: Stage, file: &OsStr, args: &Args) -> Result<i32
         (None, Stage::Call) => return Err(Failure::new(format!("{error:#}{backtrace}"))),
     };
     Err(Failure::trap(message + &backtrace))
+}
+
+/// What the guest has thrown and not caught: the name of the tag, and the values.
+fn uncaught(store: &mut Store<Host>) -> Result<String, Error> {
+    let mut message = "uncaught exception".to_owned();
+    if let Some(exception) = store.take_pending_exception() {
+        let tag = exception.tag(&mut *store)?;
+        message = match tag.name(&*store) {
+            Some(name) => format!("{message} `{name}`"),
+            None => message,
+        };
+        let fields = exception.fields(&mut *store)?;
+        let values: Vec<_> = fields.map(|value| values::show(&value)).collect();
+        if !values.is_empty() {
+            message = format!("{message}: {}", values.join(", "));
+        }
+    }
+    Ok(message)
 }
 
 /// Whether the guest's time was up, be it in its own code or while it waited for something.

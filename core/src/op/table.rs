@@ -19,7 +19,8 @@
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `atomic_load(M -> T)` and the other classes of that prefix: address and operands in consecutive slots, a result in the same;
 ///     `M` is what lies in memory, `T` the result;
-///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates.
+///   * `slots(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, and up to two indices as immediates. Ops
+///     on objects of the heap may have more operands than they say here.
 /// * flags: `commutes` (operands may be exchanged), `rare` (not worth forms of its own for immediates and registers beyond the
 ///   common ones).
 ///
@@ -178,6 +179,13 @@ macro_rules! for_each_op {
         i64_trunc_sat_f64_s = I64TruncSatF64S, un(f64 -> u64), [rare];
         i64_trunc_sat_f64_u = I64TruncSatF64U, un(f64 -> u64), [rare];
 
+        ref_as_non_null = RefAsNonNull, un_trap(u64 -> u64), [rare];
+        ref_i31 = RefI31, un(u32 -> u64), [rare];
+        i31_get_s = I31GetS, un_trap(u64 -> u32), [rare];
+        i31_get_u = I31GetU, un_trap(u64 -> u32), [rare];
+        ref_test_i31 = RefTestI31, un(u64 -> u32), [rare];
+        ref_cast_i31 = RefCastI31, un_trap(u64 -> u64), [rare];
+
         i32_load = I32Load, load(u32 -> u32), [];
         i64_load = I64Load, load(u64 -> u64), [];
         f32_load = F32Load, load(f32 -> f32), [];
@@ -291,5 +299,21 @@ macro_rules! for_each_op {
         elem_drop = ElemDrop, slots(0 -> 0), [];
         atomic_fence = AtomicFence, slots(0 -> 0), [];
         ref_func = RefFunc, slots(0 -> 1), [];
+
+        struct_new = StructNew, slots(0 -> 1), [];
+        struct_new_default = StructNewDefault, slots(0 -> 1), [];
+        struct_get = StructGet, slots(1 -> 2), [];
+        struct_set = StructSet, slots(3 -> 0), [];
+        array_new = ArrayNew, slots(2 -> 1), [];
+        array_new_default = ArrayNewDefault, slots(1 -> 1), [];
+        array_new_fixed = ArrayNewFixed, slots(0 -> 1), [];
+        array_new_data = ArrayNewData, slots(2 -> 1), [];
+        array_new_elem = ArrayNewElem, slots(2 -> 1), [];
+        array_get = ArrayGet, slots(2 -> 2), [];
+        array_set = ArraySet, slots(3 -> 0), [];
+        array_fill = ArrayFill, slots(3 -> 0), [];
+        array_copy = ArrayCopy, slots(3 -> 0), [];
+        array_init_data = ArrayInitData, slots(3 -> 0), [];
+        array_init_elem = ArrayInitElem, slots(3 -> 0), [];
     } } };
 }

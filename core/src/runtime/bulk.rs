@@ -313,13 +313,19 @@ impl StoreInner {
         src: u64,
         len: u64,
     ) -> Result<(), Trap> {
-        let entry = &self.instances[instance.at()];
-        let module = entry.instance.module.clone();
-        let data = &module.datas[segment.at()];
-        let usable = is_passive(&data.mode) && !is_dropped(&entry.dropped_datas, segment.at());
-        let bytes = if usable { &module.wasm[data.bytes.clone()] } else { &[] };
+        let module = self.instance(instance).module.clone();
+        let bytes = &module.wasm[module.datas[segment.at()].bytes.clone()];
+        let bytes = &bytes[..self.data_len(instance, segment)];
         let range = span(src, len, bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
         self.write_bytes(instance, memory, &bytes[range], dst)
+    }
+
+    /// How many bytes a segment has for those who use it now: none if it has been dropped, or is not passive.
+    pub fn data_len(&self, instance: InstanceAddr, segment: DataIdx) -> usize {
+        let entry = &self.instances[instance.at()];
+        let data = &entry.instance.module.datas[segment.at()];
+        let usable = is_passive(&data.mode) && !is_dropped(&entry.dropped_datas, segment.at());
+        if usable { data.bytes.len() } else { 0 }
     }
 
     /// `data.drop`

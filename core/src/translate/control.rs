@@ -1,6 +1,6 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Entry, Loc, Num, Operand, Run, Sink};
+use super::{Callee, Entry, Live, Loc, Num, Operand, Run, Sink};
 use crate::{
     index::*,
     module::Module,
@@ -22,12 +22,19 @@ pub(super) struct Frame<L, F> {
     pub(super) pad: Option<L>,
     /// How many `try_table`s are open around the block.
     pub(super) tries: u32,
+    /// The number of an old `try`, and what it catches so far.
+    #[cfg(feature = "legacy-exceptions")]
+    pub(super) number: u32,
+    #[cfg(feature = "legacy-exceptions")]
+    pub(super) clauses: Vec<super::Catch<L>>,
     /// Where the condition of an `if` leads when it is false.
     otherwise: Option<L>,
     /// How many operators stand before the block.
     operators: u32,
     /// Jumps back to the loop, the cost of which is known at its end.
     fuel: Vec<F>,
+    /// The references that are live at the head of a loop, if there are notes.
+    live: Live,
 }
 
 /// The type of a block, without allocation.
@@ -56,7 +63,7 @@ impl FrameType {
     }
 
     /// How many slots the results take.
-    fn result_slots(self, module: &Module) -> u32 {
+    pub(super) fn result_slots(self, module: &Module) -> u32 {
         match self {
             FrameType::Empty => 0,
             FrameType::Result(ty) => ty.slots(),
@@ -74,11 +81,17 @@ impl<S: Sink> Run<'_, S> {
             label: None,
             pad: None,
             tries: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            number: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            clauses: Vec::new(),
             otherwise: None,
             operators: 0,
             fuel: Vec::new(),
+            live: Live::default(),
         });
         if self.metered {
+            self.note_live(0);
             self.entry_fuel = Some(self.sink.fuel());
         }
     }
@@ -86,6 +99,7 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn enter(&mut self, kind: FrameKind, ty: BlockType) {
         if self.dead > 0 {
             self.dead += 1;
+            self.t.dead.push(kind);
             return;
         }
         let ty = match ty {
@@ -96,10 +110,10 @@ impl<S: Sink> Run<'_, S> {
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
         let params = ty.param_slots(self.module);
         self.settle_reads();
-        if !matches!(kind, FrameKind::Block | FrameKind::TryTable) {
+        if matches!(kind, FrameKind::Loop | FrameKind::If) {
             let base = self.place_top(params);
-            for entry in &mut self.t.stack[base as usize..] {
-                entry.loc = Loc::Temp;
+            for height in base..self.height() {
+                self.in_slot(height);
             }
         }
         self.sink.settle(self.height());
@@ -110,6 +124,10 @@ impl<S: Sink> Run<'_, S> {
         });
         let label =
             Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
+        let live = match &self.t.notes {
+            Some(notes) => notes.live(self.height()),
+            None => Live::default(),
+        };
         self.t.frames.push(Frame {
             kind,
             height: self.height() - params,
@@ -117,9 +135,14 @@ impl<S: Sink> Run<'_, S> {
             label,
             pad: None,
             tries: self.tries,
+            #[cfg(feature = "legacy-exceptions")]
+            number: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            clauses: Vec::new(),
             otherwise,
             operators: self.operators,
             fuel: Vec::new(),
+            live,
         });
     }
 
@@ -148,6 +171,7 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_end(&mut self) {
         if self.dead > 1 {
             self.dead -= 1;
+            self.t.dead.pop();
             return;
         }
         let reachable = self.dead == 0;
@@ -169,15 +193,20 @@ impl<S: Sink> Run<'_, S> {
         }
         self.dead = 0;
         self.truncate(frame.height);
-        if frame.kind == FrameKind::TryTable {
-            self.end_try(&frame);
+        match frame.kind {
+            FrameKind::TryTable => self.end_try(frame.tries, frame.tries),
+            #[cfg(feature = "legacy-exceptions")]
+            FrameKind::LegacyTry | FrameKind::LegacyCatch | FrameKind::LegacyCatchAll => {
+                self.end_old_try(&frame);
+            }
+            _ => {}
         }
         let is_loop = frame.kind == FrameKind::Loop;
         for &point in &frame.fuel {
             self.sink.set_cost(point, self.operators - frame.operators);
         }
         if let (true, Some(pad), Some(label)) = (is_loop, frame.pad, frame.label) {
-            self.t.pads.push((pad, label, self.operators - frame.operators));
+            self.t.pads.push((pad, label, self.operators - frame.operators, frame.live));
         }
         let mut open = reachable;
         if let Some(otherwise) = frame.otherwise {
@@ -198,7 +227,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// Moves the operands of the `count` topmost slots to those from height `to`, in order, so that none is overwritten before it is read.
-    fn place_results(&mut self, to: u32, count: u32) {
+    pub(super) fn place_results(&mut self, to: u32, count: u32) {
         let base = self.height() - count;
         for i in 0..count {
             self.place(base + i, to + i);
@@ -237,8 +266,12 @@ impl<S: Sink> Run<'_, S> {
     fn branch(&mut self, at: usize, count: u32) {
         let frame = &self.t.frames[at];
         let (height, metered) = (frame.height, self.metered && frame.kind == FrameKind::Loop);
+        let live = frame.live;
         let Some(label) = frame.label else { return self.emit_return() };
         self.place_results(height, count);
+        if metered {
+            self.say_live(live);
+        }
         if let Some(point) = self.sink.jump(label, metered) {
             self.t.frames[at].fuel.push(point);
         }
@@ -252,18 +285,23 @@ impl<S: Sink> Run<'_, S> {
 
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         let (_, condition) = self.pop();
+        self.branch_if(condition, true, depth);
+    }
+
+    /// A branch that is taken if the truth of `condition` is `when`. The operand stack stays as it is.
+    pub(super) fn branch_if(&mut self, condition: Operand, when: bool, depth: u32) {
         let (at, count) = self.target(depth);
         match self.plain_label(at, count) {
             Some(label) => {
                 if count > 0 {
                     self.sink.settle(self.height());
                 }
-                self.sink.jump_if(condition, true, label);
+                self.sink.jump_if(condition, when, label);
             }
             None => {
                 self.sink.settle(self.height());
                 let skip = self.sink.label();
-                self.sink.jump_if(condition, false, skip);
+                self.sink.jump_if(condition, !when, skip);
                 self.branch(at, count);
                 self.sink.bind(skip, false);
             }
@@ -359,6 +397,7 @@ impl<S: Sink> Run<'_, S> {
     fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
         let ty = self.module.signature(ty);
         let base = self.place_top(slot_count(ty.params()));
+        self.note_live(base);
         self.sink.call(callee, ty, base);
         self.truncate(base);
         self.push_types(ty.results());
@@ -379,6 +418,21 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         let callee = self.indirect_callee(ty, table);
         self.call(callee);
+    }
+
+    fn referred_callee(&mut self, ty: u32) -> (Callee, TypeIdx) {
+        let (_, func) = self.pop();
+        (Callee::Ref { func }, TypeIdx(ty))
+    }
+
+    pub(super) fn visit_call_ref(&mut self, ty: u32) {
+        let callee = self.referred_callee(ty);
+        self.call(callee);
+    }
+
+    pub(super) fn visit_return_call_ref(&mut self, ty: u32) {
+        let callee = self.referred_callee(ty);
+        self.tail_call(callee);
     }
 
     pub(super) fn visit_return_call(&mut self, func: u32) {

@@ -1,6 +1,6 @@
 //! Exceptions to tables of who catches what: nothing is emitted but for what throws.
 
-use super::{Catch, Loc, Operand, Run, Sink, control::Frame, num};
+use super::{Catch, Loc, Operand, Run, Sink, num};
 use crate::{
     index::TagIdx,
     types::{FuncType, slot_count},
@@ -10,6 +10,7 @@ use wasmparser::FrameKind;
 impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_throw(&mut self, tag: u32) {
         let base = self.place_top(slot_count(self.module.tag_type(TagIdx(tag)).params()));
+        self.note_live(self.height());
         self.sink.throw(TagIdx(tag), base);
         self.die();
     }
@@ -62,18 +63,25 @@ impl<S: Sink> Run<'_, S> {
             }
         };
         let slots = tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));
-        Catch { tag, to, height, slots, reference: wants_ref.then_some(height + slots) }
+        Catch {
+            tag,
+            to,
+            height,
+            slots,
+            reference: wants_ref.then_some(height + slots),
+            wanted: true,
+        }
     }
 
-    fn begin_try(&mut self) -> u32 {
+    pub(super) fn begin_try(&mut self) -> u32 {
         self.tries += 1;
         self.sink.begin_try()
     }
 
-    /// Ends the `try_table` of a block, or the protected part of an old `try`.
-    pub(super) fn end_try(&mut self, frame: &Frame<S::Label, S::FuelPoint>) {
-        self.tries = frame.tries;
-        self.sink.end_try(frame.tries);
+    /// Ends a `try_table`, around which `tries` others are open. What it does not catch goes to number `outer` of them.
+    pub(super) fn end_try(&mut self, tries: u32, outer: u32) {
+        self.tries = tries;
+        self.sink.end_try(outer);
     }
 
     /// Emits where exceptions lead that take more than a jump: `function` stands for returning what they carry.
@@ -86,8 +94,9 @@ impl<S: Sink> Run<'_, S> {
                 results => self.sink.ret_many(0, slot_count(results)),
             }
         }
-        for (pad, to, cost) in core::mem::take(&mut self.t.pads) {
+        for (pad, to, cost, live) in core::mem::take(&mut self.t.pads) {
             self.sink.bind(pad, false);
+            self.say_live(live);
             if let Some(point) = self.sink.jump(to, true) {
                 self.sink.set_cost(point, cost);
             }

@@ -8,14 +8,22 @@
 //! assigned is found through a chain per local, and operands that have been moved to their slots at the entry of a block are
 //! never looked at again at the entry of an inner one.
 
+#[cfg(feature = "gc")]
+mod casts;
 mod control;
 mod exceptions;
+#[cfg(feature = "legacy-exceptions")]
+mod legacy;
+#[cfg(feature = "gc")]
+mod objects;
+mod refs;
 #[cfg(feature = "simd")]
 mod simd;
 mod sink;
 mod visit;
 
-pub use sink::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
+pub use refs::{Live, Refs};
+pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -27,12 +35,15 @@ use crate::{
 };
 use alloc::vec::Vec;
 use control::Frame;
+use refs::Notes;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Place fuel points at function entries and at jumps back to loops.
     pub metered: bool,
+    /// Take notes of where managed references are: see [`Translator::take_refs`].
+    pub refs: bool,
 }
 
 /// Translates functions; reuse it to reuse its allocations.
@@ -52,9 +63,16 @@ pub struct Translator<L, F> {
     frames: Vec<Frame<L, F>>,
     targets: Vec<L>,
     stubs: Vec<(u32, L)>,
+    notes: Option<Notes>,
+    /// Offsets of the fields of the structs of the module that the last function has met.
+    #[cfg(feature = "gc")]
+    layouts: alloc::collections::BTreeMap<u32, alloc::boxed::Box<[u32]>>,
     clauses: Vec<Catch<L>>,
-    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs.
-    pads: Vec<(L, L, u32)>,
+    /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs, what is
+    /// live at its head.
+    pads: Vec<(L, L, u32, Live)>,
+    /// The blocks that cannot be reached and are open, but for the one where that begins.
+    dead: Vec<wasmparser::FrameKind>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -67,8 +85,12 @@ impl<L, F> Default for Translator<L, F> {
             frames: Vec::new(),
             targets: Vec::new(),
             stubs: Vec::new(),
+            notes: None,
+            #[cfg(feature = "gc")]
+            layouts: Default::default(),
             clauses: Vec::new(),
             pads: Vec::new(),
+            dead: Vec::new(),
         }
     }
 }
@@ -124,6 +146,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.stack.clear();
         self.frames.clear();
         self.pads.clear();
+        self.dead.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let mut vectors = ty.params().contains(&ValType::V128);
@@ -136,6 +159,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             self.locals.resize(locals, num(ty));
             vectors |= ty == ValType::V128;
         }
+        self.notes = options.refs.then(Notes::default);
         self.local_slots.clear();
         if vectors {
             self.lay_out_locals();
@@ -168,13 +192,22 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         while !run.t.frames.is_empty() {
-            run.sink.position(reader.original_position() as usize)?;
+            let offset = reader.original_position() as usize;
+            run.sink.position(offset)?;
+            if let Some(notes) = &mut run.t.notes {
+                notes.offset = offset as u32;
+            }
             run.operators += 1;
             reader
                 .visit_operator(&mut run)
                 .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
         run.sink.end()
+    }
+
+    /// Where managed references are on the operand stack of the last function, if it was translated with notes.
+    pub fn take_refs(&mut self) -> Refs {
+        self.notes.take().unwrap_or_default().finish()
     }
 
     /// Gives every vector a second slot.
@@ -202,6 +235,11 @@ impl<S: Sink> Run<'_, S> {
                 self.t.stack.len() as u32 + 1,
             );
         }
+        if ty == Num::handle
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.push(self.t.stack.len() as u32, loc == Loc::Temp);
+        }
         self.t.stack.push(Entry { loc, ty: Some(ty), below });
         if ty == Num::v128 {
             self.t.stack.push(Entry { loc: Loc::Temp, ty: None, below: 0 });
@@ -228,6 +266,11 @@ impl<S: Sink> Run<'_, S> {
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
         }
+        if entry.ty == Some(Num::handle)
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.pop();
+        }
         self.settled = self.settled.min(self.t.stack.len());
         let height = self.t.stack.len() as u32;
         (entry.ty.unwrap_or(Num::u64), Operand { loc: entry.loc, height })
@@ -252,11 +295,37 @@ impl<S: Sink> Run<'_, S> {
         for height in self.settled..self.t.stack.len() {
             if let Loc::Local(local) = self.t.stack[height].loc {
                 self.place(height as u32, height as u32);
-                self.t.stack[height].loc = Loc::Temp;
+                self.in_slot(height as u32);
                 self.t.reads[local as usize] = 0;
             }
         }
         self.settled = self.t.stack.len();
+    }
+
+    /// The operand at `height` has been moved to its slot, for good.
+    fn in_slot(&mut self, height: u32) {
+        let entry = &mut self.t.stack[height as usize];
+        entry.loc = Loc::Temp;
+        if entry.ty == Some(Num::handle)
+            && let Some(notes) = &mut self.t.notes
+        {
+            notes.settle(height);
+        }
+    }
+
+    /// Tells the sink which references below `height` are live at the op that comes next, if somebody wants to know. To be
+    /// called in front of every op during which garbage can be collected.
+    fn note_live(&mut self, height: u32) {
+        if let Some(notes) = &self.t.notes {
+            self.sink.live(notes.live(height));
+        }
+    }
+
+    /// The same, with what is live at the head of a loop, before a jump there.
+    fn say_live(&mut self, live: Live) {
+        if self.t.notes.is_some() {
+            self.sink.live(live);
+        }
     }
 
     /// Moves the operands of the `count` topmost slots there, as an op or call that takes its operands there needs it.
@@ -280,6 +349,17 @@ impl<S: Sink> Run<'_, S> {
         let (_, a) = self.pop();
         self.sink.binary(op, a, b, a.height);
         self.push_temp(to);
+    }
+
+    /// Pushes the topmost operand once more, a reference.
+    fn duplicate(&mut self) {
+        let height = self.height() - 1;
+        let Entry { loc, ty, .. } = self.t.stack[height as usize];
+        if loc == Loc::Temp {
+            self.place(height, height);
+            self.place(height, height + 1);
+        }
+        self.push(loc, ty.unwrap_or(Num::handle));
     }
 
     /// The type of a slot that holds a value of the validator's type `ty`.
@@ -336,6 +416,7 @@ impl<S: Sink> Run<'_, S> {
     /// An op of the class `slots` with `operands` operands and results of type `results`.
     fn slots(&mut self, op: Op, immediates: [u32; 2], operands: u32, result: Option<Num>) {
         let base = self.place_top(operands);
+        self.note_live(self.height());
         self.truncate(base);
         self.sink.slots(op, immediates, base);
         if let Some(ty) = result {
@@ -365,9 +446,8 @@ impl<S: Sink> Run<'_, S> {
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);
         while let Some(height) = read.checked_sub(1) {
             self.place(height, height);
-            let entry = &mut self.t.stack[height as usize];
-            entry.loc = Loc::Temp;
-            read = entry.below;
+            self.in_slot(height);
+            read = self.t.stack[height as usize].below;
         }
         self.sink.local_set(local, ty, value);
         ty

@@ -1,10 +1,11 @@
 //! What a tier offers to the translator.
 
+use super::Live;
 use crate::{
     error::Error,
     index::*,
     op::{Num, Op},
-    types::FuncType,
+    types::{FuncType, RefType},
 };
 
 /// Where the value of an operand is.
@@ -59,6 +60,24 @@ pub struct MemArg {
     pub offset: u64,
 }
 
+/// What a reference may be cast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CastTarget {
+    /// The type, with indices of the module.
+    pub ty: RefType,
+    /// Whether it is a defined type without subtypes.
+    pub is_final: bool,
+}
+
+/// How a field or element is read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// How it is kept: one of the types that only memory has, `u32` for a reference, or the value's own type.
+    pub stored: Num,
+    /// The type of the value.
+    pub value: Num,
+}
+
 /// What a call calls.
 #[derive(Clone, Copy, Debug)]
 pub enum Callee {
@@ -77,6 +96,11 @@ pub enum Callee {
         /// Which element.
         index: Operand,
     },
+    /// What a reference refers to. Its type is right, but it may be null.
+    Ref {
+        /// The reference.
+        func: Operand,
+    },
 }
 
 /// What catches exceptions: a clause of a `try_table`.
@@ -90,8 +114,10 @@ pub struct Catch<L> {
     pub height: u32,
     /// How many slots they take.
     pub slots: u32,
-    /// The height where a reference to the exception goes, if it is wanted: directly behind the values or in front of them.
+    /// The height where a reference to the exception goes, if one does: directly behind the values or in front of them.
     pub reference: Option<u32>,
+    /// Whether anybody reads it. Otherwise null will do.
+    pub wanted: bool,
 }
 
 /// Receives the base ops of one function after the other.
@@ -112,6 +138,10 @@ pub trait Sink {
     /// What follows comes from this offset of the binary. Here code that grows out of proportion is an error.
     fn position(&mut self, offset: usize) -> Result<(), Error>;
 
+    /// What collectors of garbage need to know about the op that comes next, which stops or calls: the references on the operand
+    /// stack. Only called if the translator takes notes.
+    fn live(&mut self, refs: Live);
+
     /// An op of the classes `un` and `un_trap`.
     fn unary(&mut self, op: Op, a: Operand, to: u32);
     /// An op of the classes `bin`, `bin_trap` and `cmp`.
@@ -126,6 +156,28 @@ pub trait Sink {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// Tests whether a reference is of a type of its hierarchy.
+    #[cfg(feature = "gc")]
+    fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32);
+    /// The reference, if it is of a type of its hierarchy; traps otherwise.
+    #[cfg(feature = "gc")]
+    fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32);
+
+    /// Reads the field of a struct that is `offset` bytes behind its beginning.
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32);
+    /// Writes such a field.
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand);
+    /// Reads an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32);
+    /// Writes an element of an array.
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand);
+    /// Reads how many elements an array has.
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32);
     /// An op on vectors that does not touch memory. The immediate is the number of a lane, or those of sixteen bytes.
     #[cfg(feature = "simd")]
     fn vector(&mut self, op: Op, operands: &[Operand], immediate: u128, to: u32);

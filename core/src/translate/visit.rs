@@ -1,6 +1,6 @@
 //! One method per operator: numeric ones go by the op table, the others have a method of the same name here or in `control`.
 
-use super::{Loc, Num, Run, Sink, num};
+use super::{Loc, Num, Operand, Run, Sink, num};
 use crate::{binary::heap_type, error::Error, index::*, op::Op};
 use alloc::vec::Vec;
 use wasmparser::{
@@ -9,8 +9,8 @@ use wasmparser::{
 
 impl<S: Sink> FrameStack for Run<'_, S> {
     fn current_frame(&self) -> Option<FrameKind> {
-        // Of unreachable blocks only the number is known. Any kind will do for validated code; `else` wants an `if`.
-        if self.dead > 1 { Some(FrameKind::If) } else { self.t.frames.last().map(|f| f.kind) }
+        let frames = &self.t.frames;
+        self.t.dead.last().copied().or_else(|| frames.last().map(|frame| frame.kind))
     }
 }
 
@@ -26,6 +26,7 @@ macro_rules! method {
     (@mvp Else $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp End $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@exceptions TryTable $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@legacy_exceptions $op:ident $args:tt $visit:ident $arity:tt) => { legacy!($op $visit $args); };
     // Operators whose meaning is their row of the op table.
     (@mvp $op:ident {} $visit:ident (arity 1 -> 1)) => { method!(numeric $op $visit); };
     (@mvp $op:ident {} $visit:ident (arity 2 -> 1)) => { method!(numeric $op $visit); };
@@ -54,6 +55,39 @@ macro_rules! method {
             Ok(())
         }
     };
+    (@gc StructNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc StructSet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNew $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewDefault $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewFixed $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayNewElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayGetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArraySet $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayLen $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayFill $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayCopy $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ArrayInitElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefEq $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefTestNonNull $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefTestNullable $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefCastNonNull $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefCastNullable $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc BrOnCast $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc BrOnCastFail $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc AnyConvertExtern $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ExternConvertAny $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefI31 $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc I31GetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc I31GetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@function_references $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@threads AtomicFence $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@threads $op:ident { $memarg:ident: $ty:ty } $visit:ident $arity:tt) => {
         fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
@@ -65,6 +99,12 @@ macro_rules! method {
     };
     (@$proposal:ident $op:ident $args:tt $visit:ident $arity:tt) => { method!(unsupported $visit $args); };
 
+    (gc $visit:ident $args:tt) => {
+        #[cfg(feature = "gc")]
+        method!(own $visit $args);
+        #[cfg(not(feature = "gc"))]
+        method!(unsupported $visit $args);
+    };
     (numeric $op:ident $visit:ident) => {
         fn $visit(&mut self) -> Self::Output {
             if self.dead == 0 {
@@ -92,6 +132,17 @@ macro_rules! method {
             Err(Error::unsupported(concat!(stringify!($visit), ": unsupported operator"), 0))
         }
     };
+}
+
+/// A method for one of the instructions from before `try_table`.
+#[cfg(feature = "legacy-exceptions")]
+macro_rules! legacy {
+    (Rethrow $visit:ident $args:tt) => { method!(own $visit $args); };
+    ($op:ident $visit:ident $args:tt) => { method!(always $visit $args); };
+}
+#[cfg(not(feature = "legacy-exceptions"))]
+macro_rules! legacy {
+    ($op:ident $visit:ident $args:tt) => { method!(unsupported $visit $args); };
 }
 
 macro_rules! methods {
@@ -128,7 +179,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn visit_nop(&mut self) {}
 
-    fn visit_drop(&mut self) {
+    pub(super) fn visit_drop(&mut self) {
         let (ty, value) = self.pop();
         self.sink.discard(ty, value);
     }
@@ -275,5 +326,32 @@ impl<S: Sink> Run<'_, S> {
     fn visit_table_size(&mut self, table: u32) {
         let ty = self.table_type(table);
         self.slots(Op::TableSize, [table, 0], 0, Some(ty));
+    }
+
+    fn visit_ref_as_non_null(&mut self) {
+        let (ty, a) = self.pop();
+        self.sink.unary(Op::RefAsNonNull, a, a.height);
+        self.push_temp(ty);
+    }
+
+    /// Whether the topmost reference, which stays, is null.
+    fn is_null(&mut self) -> Operand {
+        self.duplicate();
+        self.equals_zero(Op::I64Eq);
+        self.pop().1
+    }
+
+    fn visit_br_on_null(&mut self, depth: u32) {
+        let null = self.is_null();
+        // The branch does not take it along.
+        let (ty, reference) = self.pop();
+        self.branch_if(null, true, depth);
+        self.push(reference.loc, ty);
+    }
+
+    fn visit_br_on_non_null(&mut self, depth: u32) {
+        let null = self.is_null();
+        self.branch_if(null, false, depth);
+        self.visit_drop();
     }
 }

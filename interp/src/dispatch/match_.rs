@@ -3,6 +3,8 @@
 use super::{save, step};
 #[cfg(feature = "simd")]
 use crate::exec::vector::*;
+#[cfg(feature = "gc")]
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::for_each_form,

@@ -6,6 +6,8 @@
 use super::save;
 #[cfg(feature = "simd")]
 use crate::exec::vector::*;
+#[cfg(feature = "gc")]
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{
         control::*,

@@ -7,6 +7,8 @@
 //! * **FRAME**: `fp` plus the frame size of any function of the module lies within the value stack, once the limit has been
 //!   checked; slots in code are less than the frame size.
 //! * **INSTANCE**: the pointers in [`Cx`] are those of the current instance, whose store outlives the run; indices in code are in range.
+//! * **HEAP**: `heap` is where the heap of the store begins; references to structs and arrays are null or of objects of the type that
+//!   validation saw.
 //! * **MEMORY**: `mem` is the base of the current instance's first memory, with its header in front.
 
 use super::{Stop, TOKEN, exit};
@@ -37,6 +39,12 @@ pub(crate) struct Cx {
     pub(crate) memories: *const *mut VmMemory,
     pub(crate) types: *const u32,
     pub(crate) imported_funcs: *const u32,
+    /// The store's heap.
+    #[cfg_attr(
+        not(feature = "gc"),
+        allow(dead_code, reason = "nothing but ops on objects looks there")
+    )]
+    pub(crate) heap: *mut u8,
     /// The store's functions.
     pub(crate) funcs: *const VmFunc,
     /// The current instance.
@@ -287,6 +295,7 @@ impl Cx {
             memories: ptr::null(),
             types: ptr::null(),
             imported_funcs: ptr::null(),
+            heap: ptr::null_mut(),
             funcs: ptr::null(),
             instance: 0,
             fuel: 0,

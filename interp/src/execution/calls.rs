@@ -1,6 +1,7 @@
 //! Calls that leave the current instance.
 
-use super::*;
+use super::{roots::At, *};
+use core::{ops::Range, slice};
 use kinglet_core::{Shared, runtime::func::SyncHostCall};
 
 impl Machine<'_> {
@@ -40,6 +41,24 @@ impl Machine<'_> {
         self.tail_call(callee, base, header, own)
     }
 
+    /// `base, header, reference`
+    pub(super) fn call_ref(&mut self) -> Result<Flow, Error> {
+        // The handler leaves the reference in the accumulator, and null to a trap.
+        let callee = FuncAddr(self.cx.saved.acc as u32 - 1);
+        let (base, header) = (self.operand(0), self.operand(2));
+        self.skip(if self.opcode() == code::CALL_REF { 6 } else { 4 });
+        self.call(callee, base, header)
+    }
+
+    /// `base, header, own header, reference`
+    pub(super) fn tail_call_ref(&mut self) -> Result<Flow, Error> {
+        let slot: u16 = self.operand(6);
+        let handle = self.execution.stack[self.fp() + usize::from(slot)] as u32;
+        let callee = FuncAddr(handle.checked_sub(1).ok_or(Trap::NullFunctionReference)?);
+        let (base, header, own) = (self.operand(0), self.operand(2), self.operand(4));
+        self.tail_call(callee, base, header, own)
+    }
+
     /// An imported function.
     fn import(&self, func: u32) -> FuncAddr {
         // SAFETY: INSTANCE.
@@ -58,7 +77,8 @@ impl Machine<'_> {
         // SAFETY: the index has been checked.
         let handle = unsafe { *table.elems.add(index as usize) };
         let func = FuncAddr(handle.checked_sub(1).ok_or(Trap::IndirectCallToNull)?);
-        if self.store.funcs[func.at()].ty != ty {
+        let actual = self.store.funcs[func.at()].ty;
+        if actual != ty && !self.store.types.is_subtype(actual, ty) {
             return Err(Trap::BadSignature);
         }
         Ok(func)
@@ -150,7 +170,7 @@ impl Machine<'_> {
             return Ok(self.stop_at_host(func, base, Then::Continue(self.position())));
         };
         let caller = Some(InstanceAddr(self.cx.instance));
-        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+        if let Err(error) = self.invoke(call, caller, base, host.slots, None) {
             return self.host_failed(error);
         }
         // Nothing but the store's functions can have moved.
@@ -177,7 +197,7 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         let host = host_func(self.store, func).clone();
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
-        if let Err(error) = self.invoke(call, caller, base, host.slots) {
+        if let Err(error) = self.invoke(call, caller, base, host.slots, Some(then)) {
             let position = self.execution.catch_after(self.store, error, then)?;
             self.execution.state = State::Code(position);
             return Ok(None);
@@ -192,6 +212,7 @@ impl Machine<'_> {
         Ok(None)
     }
 
+    /// Calls a function of the host from code, where the registers are, or from where `then` says.
     #[inline]
     fn invoke(
         &mut self,
@@ -199,13 +220,38 @@ impl Machine<'_> {
         caller: Option<InstanceAddr>,
         base: usize,
         slots: u32,
+        then: Option<Then>,
     ) -> Result<(), Error> {
         self.return_fuel();
         let end = base + slots as usize;
         self.store.stack_in_use = self.in_use + end + self.store.max_stack / MAX_NESTED;
-        let result = call(self.store, self.data, caller, &mut self.execution.stack[base..end]);
+        let scope = self.store.heap.roots.enter();
+        let result = if self.store.heap.is_used() {
+            self.invoke_standing(call, caller, base..end, then)
+        } else {
+            call(self.store, self.data, caller, &mut self.execution.stack[base..end])
+        };
+        self.store.heap.roots.leave(scope);
         self.store.stack_in_use = self.in_use;
         result
+    }
+
+    /// The same, where collections must find what this execution refers to.
+    #[inline(never)]
+    fn invoke_standing(
+        &mut self,
+        call: &SyncHostCall,
+        caller: Option<InstanceAddr>,
+        slots: Range<usize>,
+        then: Option<Then>,
+    ) -> Result<(), Error> {
+        let at = then.map_or_else(|| At::Call(self.position()), At::from);
+        let stack = self.execution.stack[slots.clone()].as_mut_ptr();
+        // The arguments are read before anything else happens, and what has been read is a root of the function's scope.
+        let standing = self.execution.standing(at);
+        // SAFETY: `slots` is a range of the stack, which stays where it is; `standing` reads other slots only.
+        let slots = unsafe { slice::from_raw_parts_mut(stack, slots.len()) };
+        self.store.during(&standing, |store| call(store, self.data, caller, slots))
     }
 }
 

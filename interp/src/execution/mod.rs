@@ -6,9 +6,15 @@
 mod atomics;
 mod backtrace;
 mod calls;
+#[cfg(feature = "gc")]
+mod casts;
+#[cfg(feature = "gc")]
+mod objects;
+mod roots;
 mod slots;
 mod throw;
 
+use self::roots::{At, Loose};
 use crate::{
     code::{CROSS_RETURN, Code, STOP},
     dispatch,
@@ -25,9 +31,11 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use kinglet_core::{
-    error::Error,
+    error::{Error, ThrownException},
     index::{FuncAddr, FuncIdx, InstanceAddr},
-    runtime::{HostCall, StoreInner, func::HostFunc, instance::Instance, vmctx::VmFunc},
+    runtime::{
+        HostCall, StoreInner, func::HostFunc, gc::roots::Held, instance::Instance, vmctx::VmFunc,
+    },
     trap::Trap,
 };
 
@@ -45,6 +53,10 @@ pub struct Execution {
     state: State,
     /// Calls between instances that have not returned yet.
     crossings: Vec<Crossing>,
+    /// The function that it begins with, until it does.
+    begins: Option<FuncAddr>,
+    /// What it refers to, while it is in the embedder's hands.
+    held: Option<Held>,
 }
 
 /// Where an execution stands.
@@ -60,6 +72,8 @@ enum State {
         params: usize,
         then: Then,
     },
+    /// Behind a call of a host function that has thrown an exception.
+    Throw { exception: u32, then: Then },
     /// It has returned, or failed.
     Over,
 }
@@ -133,7 +147,10 @@ pub fn call(
         && let host = store.as_host_func(func).cloned()
         && let Some(HostCall::Sync(call)) = host.as_deref().map(|host| &host.call)
     {
-        return call(store, data, None, slots);
+        let scope = store.heap.roots.enter();
+        let result = call(store, data, None, slots);
+        store.heap.roots.leave(scope);
+        return result;
     }
     let mut execution = Execution::empty(store);
     let exit = if vm.instance == VmFunc::HOST {
@@ -177,6 +194,7 @@ impl Execution {
             execution.results = host.results as usize;
             execution.state =
                 State::HostCall { func, caller: None, base: 0, params, then: Then::Finish };
+            execution.hold(store)?;
             return Ok(execution);
         }
         let mut nothing = ();
@@ -184,13 +202,23 @@ impl Execution {
         machine.enter(vm, args)?;
         machine.save();
         drop(machine);
+        execution.begins = Some(func);
+        execution.hold(store)?;
         Ok(execution)
     }
 
     /// An execution of nothing.
     fn empty(store: &mut StoreInner) -> Execution {
         let stack = store.take_stack();
-        Execution { stack, results: 0, required_fuel: 0, state: State::Over, crossings: Vec::new() }
+        Execution {
+            stack,
+            results: 0,
+            required_fuel: 0,
+            state: State::Over,
+            crossings: Vec::new(),
+            begins: None,
+            held: None,
+        }
     }
 
     /// Runs on, until the function has returned or there is a reason to stop.
@@ -198,8 +226,10 @@ impl Execution {
     /// # Errors
     /// The guest traps or a host function fails: then the execution is over. The error has a backtrace of the guest.
     pub fn run(&mut self, store: &mut StoreInner, data: &mut dyn Any) -> Result<Exit, Error> {
-        let mut machine = Machine::new(self, store, data);
-        machine.go_on()
+        (self.begins, self.held) = (None, None);
+        let exit = Machine::new(self, store, data).go_on()?;
+        self.hold(store)?;
+        Ok(exit)
     }
 
     /// The results, one slot each, after [`Exit::Done`].
@@ -224,11 +254,16 @@ impl Execution {
     }
 
     /// Answers the call of an asynchronous host function with its results, one slot each.
-    pub fn resume(&mut self, results: &[u64]) {
-        if let State::HostCall { base, then, .. } = self.state {
-            self.stack[base..base + results.len()].copy_from_slice(results);
-            self.state = self.after_host_call(base, results.len(), then);
-        }
+    ///
+    /// # Errors
+    /// There is no memory to keep alive what the execution refers to.
+    pub fn resume(&mut self, store: &mut StoreInner, results: &[u64]) -> Result<(), Error> {
+        let State::HostCall { func, base, then, .. } = self.state else { return Ok(()) };
+        self.stack[base..base + results.len()].copy_from_slice(results);
+        self.state = self.after_host_call(base, results.len(), then);
+        let at = if let State::Code(at) = self.state { At::Call(at) } else { At::Nowhere };
+        let slot = if let Then::Return { from, .. } = then { from.fp } else { base };
+        self.hold_at(store, at, Some(Loose::Results(func, slot)))
     }
 
     /// Ends the execution for good, giving its stack back. The stack then is of use to later calls.
@@ -255,7 +290,9 @@ impl Execution {
 
     /// Ends the execution with an error, which gets a backtrace.
     fn fail(&mut self, store: &StoreInner, error: Error) -> Error {
-        let error = self.with_backtrace(store, error);
+        // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
+        let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
+        let error = if may_be_caught { error } else { self.with_backtrace(store, error) };
         self.state = State::Over;
         error
     }
@@ -348,6 +385,11 @@ impl<'s> Machine<'s> {
                         return Ok(exit);
                     }
                 }
+                State::Throw { exception, then } => {
+                    let error = self.store.throw(exception).into();
+                    let position = self.execution.catch_after(self.store, error, then)?;
+                    self.execution.state = State::Code(position);
+                }
                 State::Code(position) => {
                     self.load(position)?;
                     if let Some(exit) = self.run_code()? {
@@ -362,7 +404,11 @@ impl<'s> Machine<'s> {
     fn run_code(&mut self) -> Result<Option<Exit>, Error> {
         loop {
             // SAFETY: `load` and everything below leave the context as CODE, FRAME and INSTANCE want it.
-            let stop = unsafe { dispatch::run(&mut self.cx) };
+            let stop = unsafe {
+                // Whatever came before may have made the heap grow.
+                self.cx.heap = self.store.heap.base();
+                dispatch::run(&mut self.cx)
+            };
             match stop {
                 exit::DONE => {
                     self.execution.state = State::Over;
@@ -385,6 +431,10 @@ impl<'s> Machine<'s> {
                         exit::CALL_INDIRECT => self.call_indirect(),
                         exit::TAIL_CALL_IMPORT => self.tail_call_import(),
                         exit::TAIL_CALL_INDIRECT => self.tail_call_indirect(),
+                        exit::CALL_REF => self.call_ref(),
+                        exit::TAIL_CALL_REF => self.tail_call_ref(),
+                        #[cfg(feature = "gc")]
+                        exit::CAST => self.cast(),
                         exit::THROW => self.throw(),
                         exit::THROW_REF => self.throw_ref(),
                         trap => Err(Trap::from_code(trap as u8)

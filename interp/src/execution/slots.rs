@@ -15,6 +15,12 @@ impl Machine<'_> {
         let op = ROWS[FIRST as usize + usize::from(number)].op;
         let (x, y): (u32, u32) = (self.operand(0), self.operand(4));
         let base = self.fp() + usize::from(self.operand::<u16>(8));
+        #[cfg(feature = "gc")]
+        if op >= Op::StructNew && op <= Op::ArrayInitElem {
+            self.object_op(op, x, y, base)?;
+            self.skip(10);
+            return Ok(Flow::Code);
+        }
         let stack = &self.execution.stack;
         let args = [stack[base], stack[base + 1], stack[base + 2]];
         let result = self.slots_op(op, x, y, args)?;

@@ -5,13 +5,15 @@ use crate::{
     exec::regs::FRAME_HEADER,
     forms::{code, row},
     handlers::Clause,
-    kinds::{CONDITION, LISTS},
+    kinds::{CONDITION, LISTS, REFERENCE},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx},
     op::{Num, Op},
-    translate::{Callee, Catch, Loc, MemArg, Operand, Shape, Sink},
+    translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
 };
 
@@ -53,6 +55,12 @@ impl Sink for Builder {
         self.check_size()
     }
 
+    fn live(&mut self, refs: Live) {
+        if let Some(safepoints) = &mut self.safepoints {
+            safepoints.live = Some(refs);
+        }
+    }
+
     fn unary(&mut self, op: Op, a: Operand, to: u32) {
         self.emit_unary(op, a, to);
     }
@@ -90,10 +98,45 @@ impl Sink for Builder {
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        self.op(row(op).forms);
+        self.safepoint(row(op).forms);
         immediates.into_iter().for_each(|immediate| self.u32(immediate));
         self.slot(slot - 2);
         self.forget();
+    }
+
+    #[cfg(feature = "gc")]
+    fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32) {
+        self.emit_cast(code::REF_TEST, Num::u32, to, a, height);
+    }
+
+    #[cfg(feature = "gc")]
+    fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32) {
+        self.emit_cast(code::REF_CAST, Num::u64, to, a, height);
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32) {
+        self.emit_struct_get(access, offset, object, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand) {
+        self.emit_struct_set(access, offset, object, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32) {
+        self.emit_array_get(access, array, index, to);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand) {
+        self.emit_array_set(access, array, index, value);
+    }
+
+    #[cfg(feature = "gc")]
+    fn array_len(&mut self, array: Operand, to: u32) {
+        self.emit_array_len(array, to);
     }
 
     #[cfg(feature = "simd")]
@@ -181,7 +224,7 @@ impl Sink for Builder {
     fn jump(&mut self, to: u32, metered: bool) -> Option<usize> {
         self.flush();
         if metered {
-            self.op(code::BR_FUEL);
+            self.safepoint(code::BR_FUEL);
             self.distance(to);
             self.u32(0);
             self.last = None;
@@ -223,7 +266,7 @@ impl Sink for Builder {
     }
 
     fn fuel(&mut self) -> usize {
-        self.op(code::FUEL);
+        self.safepoint(code::FUEL);
         self.u32(0);
         self.last = None;
         self.code.len() - 4
@@ -313,14 +356,16 @@ impl Sink for Builder {
                 target: clause.to,
                 slot: (first + clause.height) as u16,
                 reference: clause.reference.map(|height| (first + height) as u16),
+                wanted: clause.wanted,
             }),
         );
     }
 
     fn throw(&mut self, tag: TagIdx, base: u32) {
-        self.flush();
+        // All operands are in slots where garbage can be collected.
+        self.settle(u32::MAX);
         let first = self.home(base);
-        self.op(code::THROW);
+        self.safepoint(code::THROW);
         self.u32(tag.0);
         self.slot(first);
         self.last = None;
@@ -389,6 +434,8 @@ impl Builder {
             Callee::Table { index, is_64, .. } => {
                 Some(self.take_kind(index_type(is_64), index, CONDITION))
             }
+            Callee::Ref { func } if tail => Some((0, self.take_slot(Num::u64, func))),
+            Callee::Ref { func } => Some(self.take_kind(Num::u64, func, REFERENCE)),
             _ => None,
         };
         self.settle(u32::MAX);
@@ -408,14 +455,17 @@ impl Builder {
             (Callee::Table { is_64: true, .. }, false) => code::CALL_INDIRECT64,
             (Callee::Table { is_64: false, .. }, true) => code::TAIL_CALL_INDIRECT,
             (Callee::Table { is_64: true, .. }, true) => code::TAIL_CALL_INDIRECT64,
+            (Callee::Ref { .. }, false) => code::CALL_REF,
+            (Callee::Ref { .. }, true) => code::TAIL_CALL_REF,
         };
-        self.op(opcode + index.map_or(0, |(kind, _)| kind));
+        self.safepoint(opcode + index.map_or(0, |(kind, _)| kind));
         match callee {
             Callee::Func(func) | Callee::Import(func) => self.u32(func.0),
             Callee::Table { table, ty, .. } => {
                 self.u32(ty.0);
                 self.u16(table.0 as u16);
             }
+            Callee::Ref { .. } => {}
         }
         self.slot(header - params);
         self.slot(header);

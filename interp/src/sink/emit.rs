@@ -1,6 +1,6 @@
 //! Writing code, and changing what has been written.
 
-use super::{Accumulator, Arg, Builder, Point, Producer, class};
+use super::{Accumulator, Arg, Builder, Point, Producer, Safepoint, Safepoints, class};
 use crate::forms::{code, fused, pinnable};
 use kinglet_core::op::Num;
 
@@ -67,9 +67,26 @@ impl Builder {
             self.last = Some(self.code.len());
             self.u16(opcode);
         }
-        if let Some(points) = &mut self.points {
-            // Where the opcode of the op would stand if it had one of its own: that is what handlers see.
-            points.push(Point { code: self.code.len() as u32 - 2, offset: self.offset as u32 });
+        if self.points.is_some() {
+            let point = self.point();
+            self.points.get_or_insert_default().push(point);
+        }
+    }
+
+    /// The op that was begun last.
+    fn point(&self) -> Point {
+        // Where its opcode would stand if it had one of its own: that is what handlers see.
+        Point { code: self.code.len() as u32 - 2, offset: self.offset as u32 }
+    }
+
+    /// Begins an op that calls or stops.
+    pub(super) fn safepoint(&mut self, opcode: u16) {
+        self.op(opcode);
+        let at = self.point();
+        if let Some(Safepoints { ops, live, .. }) = &mut self.safepoints
+            && let Some(live) = live.take()
+        {
+            ops.push(Safepoint { at, live });
         }
     }
 

@@ -7,8 +7,12 @@
 //!
 //! A comparison waits for the next op: a branch takes it in. Every op is fused with the last one if the fusion table has the pair.
 
+#[cfg(feature = "gc")]
+pub(crate) mod casts;
 mod control;
 mod emit;
+#[cfg(feature = "gc")]
+mod objects;
 mod values;
 #[cfg(feature = "simd")]
 mod vectors;
@@ -22,7 +26,7 @@ use alloc::{boxed::Box, vec::Vec};
 use kinglet_core::{
     error::Error,
     op::{Num, Op},
-    translate::Shape,
+    translate::{Live, Shape},
 };
 
 /// Makes the bytecode of one function after the other; reused, for its allocations.
@@ -35,6 +39,8 @@ pub(crate) struct Builder {
     /// Where the ops that can stop come from: positions in the code as handlers see them, and offsets of the binary.
     /// `None` if nobody wants to know.
     pub(crate) points: Option<Vec<Point>>,
+    /// Where the managed references are at the ops that can call or stop. `None` if nobody wants to know.
+    pub(crate) safepoints: Option<Safepoints>,
     /// Ops that could have been fused with the one before: where they stand, and both forms.
     #[cfg(feature = "profile")]
     pub(crate) pairs: Vec<(u32, u16, u16)>,
@@ -66,6 +72,27 @@ pub(crate) struct Builder {
 pub(crate) struct Point {
     pub(crate) code: u32,
     pub(crate) offset: u32,
+}
+
+/// Where the managed references of a function are.
+#[derive(Debug, Default)]
+pub(crate) struct Safepoints {
+    /// Slots of locals that hold references.
+    pub(crate) locals: Vec<u16>,
+    /// The slot of the bottom of the operand stack.
+    pub(crate) operands: u32,
+    /// The ops, in order.
+    pub(crate) ops: Vec<Safepoint>,
+    /// What is live at the next one, if that has been said.
+    live: Option<Live>,
+}
+
+/// An op that can call or stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Safepoint {
+    pub(crate) at: Point,
+    /// The references on the operand stack: below the arguments if it is a call.
+    pub(crate) live: Live,
 }
 
 /// Classes of registers: integers and references, `f32`, `f64`.
@@ -169,6 +196,7 @@ impl Builder {
             points.clear();
         }
         self.params = shape.params;
+        self.start_safepoints(shape);
         self.locals = shape.locals.len() as u32;
         self.pins = [shape.pinned_int.map(u32::from), None, shape.pinned_f64.map(u32::from)];
         self.saved_pin = shape.pinned_f64.map(|_| self.locals + FRAME_HEADER as u32);
@@ -182,6 +210,15 @@ impl Builder {
             self.vector = None;
         }
         self.forget();
+    }
+
+    fn start_safepoints(&mut self, shape: &Shape<'_>) {
+        if self.safepoints.is_none() {
+            return;
+        }
+        let refs = (0..).zip(shape.locals).filter(|(_, ty)| **ty == Num::handle);
+        let locals = refs.map(|(local, _)| self.local_slot(local) as u16).collect();
+        self.safepoints = Some(Safepoints { locals, ..Safepoints::default() });
     }
 
     /// The slot of a local.
@@ -219,6 +256,10 @@ impl Builder {
     /// Checks what the encoding can hold.
     fn finish(&mut self) -> Result<(), Error> {
         let top = self.max_height;
+        let operands = self.home(0);
+        if let Some(safepoints) = &mut self.safepoints {
+            safepoints.operands = operands;
+        }
         // What a call at the top of the stack writes beyond its arguments, and an operand that is put away.
         self.frame_size = self.home(top) + FRAME_HEADER as u32 + 1;
         if self.frame_size > u32::from(u16::MAX) {

@@ -23,6 +23,7 @@ pub mod layout;
 pub mod objects;
 mod room;
 pub mod roots;
+mod segments;
 #[cfg(test)]
 mod tests;
 

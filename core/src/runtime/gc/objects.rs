@@ -210,6 +210,14 @@ impl Heap {
         Ok(first + start as usize * size..first + (start + len) as usize * size)
     }
 
+    /// Whether an array has `len` elements from `start`.
+    ///
+    /// # Errors
+    /// Traps if it has not.
+    pub fn check_array(&self, handle: u32, start: u32, len: u32) -> Result<(), Trap> {
+        self.elements(handle, self.array_element(handle), start, len).map(|_| ())
+    }
+
     /// Sets `len` elements from `start` to what stands in these slots.
     ///
     /// # Errors
@@ -263,26 +271,6 @@ impl Heap {
         if cfg!(target_endian = "big") {
             // Vectors lie in the heap as two words, the low one first.
             elements.chunks_exact_mut(size.min(8)).for_each(<[u8]>::reverse);
-        }
-        Ok(())
-    }
-
-    /// Sets elements of an array to references.
-    ///
-    /// # Errors
-    /// Traps if the array does not have them all.
-    pub fn write_references(
-        &mut self,
-        handle: u32,
-        start: u32,
-        references: &[u32],
-    ) -> Result<(), Trap> {
-        let storage = self.array_element(handle);
-        let len = u32::try_from(references.len()).map_err(|_| Trap::ArrayOutOfBounds)?;
-        let range = self.elements(handle, storage, start, len)?;
-        let elements = &mut self.region.bytes_mut()[range];
-        for (element, reference) in elements.chunks_exact_mut(4).zip(references) {
-            element.copy_from_slice(&reference.to_ne_bytes());
         }
         Ok(())
     }
