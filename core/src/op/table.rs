@@ -30,7 +30,16 @@ macro_rules! for_each_op {
     ($consumer:ident) => {
         $crate::for_each_op! { $consumer! {} }
     };
-    ($consumer:ident! { $($prefix:tt)* }) => { $crate::with_vector_ops! { $consumer! { $($prefix)*
+    ($consumer:ident! { $($prefix:tt)* }) => {
+        $crate::with_vector_ops! { $consumer! { $($prefix)* } }
+    };
+}
+
+/// Expands `$consumer!` with the rows of all other ops behind those it has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_scalar_ops {
+    ($consumer:ident! { $($rows:tt)* }) => { $consumer! { $($rows)*
         i32_add = I32Add, bin(u32 -> u32), [commutes];
         i32_sub = I32Sub, bin(u32 -> u32), [];
         i32_mul = I32Mul, bin(u32 -> u32), [commutes];
@@ -315,5 +324,5 @@ macro_rules! for_each_op {
         array_copy = ArrayCopy, slots(3 -> 0), [];
         array_init_data = ArrayInitData, slots(3 -> 0), [];
         array_init_elem = ArrayInitElem, slots(3 -> 0), [];
-    } } };
+    } };
 }
