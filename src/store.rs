@@ -134,11 +134,7 @@ impl<T: 'static> Store<T> {
     /// If the engine's configuration has neither [`epoch_interruption`](crate::Config::epoch_interruption) nor
     /// [`consume_fuel`](crate::Config::consume_fuel): then running code could not be stopped.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        assert!(
-            self.engine().config().metered(),
-            "code cannot be interrupted: `Config::epoch_interruption` is off"
-        );
-        InterruptHandle(self.inner.interrupt_flag().clone())
+        interrupt_handle(&self.inner)
     }
 
     /// Sets what decides how much memory and how many objects the guests of this store may use. The limiter is part
@@ -173,6 +169,11 @@ fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
 
 fn engine(inner: &StoreInner) -> &Engine {
     inner.engine().downcast_ref().expect("stores are made by `Store::new`")
+}
+
+fn interrupt_handle(inner: &StoreInner) -> InterruptHandle {
+    assert!(inner.interruptible, "code cannot be interrupted: `Config::epoch_interruption` is off");
+    InterruptHandle(inner.interrupt_flag().clone())
 }
 
 impl<'a, T: 'static> StoreContext<'a, T> {
@@ -218,6 +219,14 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     /// As there.
     pub fn get_fuel(&self) -> Result<u64> {
         self.as_context().get_fuel()
+    }
+
+    /// As [`Store::interrupt_handle`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        interrupt_handle(self.inner)
     }
 
     /// As [`Store::set_fuel`].
