@@ -1,7 +1,7 @@
 //! Loads and stores.
 
 #[cfg(feature = "threads")]
-pub(crate) use super::shared::*;
+pub(crate) use super::shared::{LoadShared, LoadWideShared, StoreShared, StoreWideShared};
 use super::{
     Body, Stop,
     operand::{Dest, SLOT, Slot, Source, Value},
@@ -27,14 +27,6 @@ macro_rules! stored {
 }
 
 stored! { u8 i8 u16 i16 u32 i32 u64 }
-
-#[cfg(feature = "simd")]
-impl Stored for kinglet_core::num::V128 {
-    #[inline(always)]
-    fn to_le(self) -> Self {
-        self
-    }
-}
 
 impl Stored for f32 {
     #[inline(always)]

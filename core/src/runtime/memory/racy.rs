@@ -115,24 +115,3 @@ as_bits! {
     f32 u32, |bits| f32::from_bits(bits), |value| value.to_bits();
     f64 u64, |bits| f64::from_bits(bits), |value| value.to_bits();
 }
-
-/// A vector: each of its halves is a number of its own.
-#[cfg(feature = "simd")]
-impl Racy for crate::num::V128 {
-    #[inline(always)]
-    unsafe fn load(from: *const Self) -> Self {
-        let half = from.cast::<u64>();
-        // SAFETY: as promised by the caller.
-        Self::from_slots(unsafe { [u64::load(half), u64::load(half.add(1))] })
-    }
-
-    #[inline(always)]
-    unsafe fn store(to: *mut Self, value: Self) {
-        let (half, [low, high]) = (to.cast::<u64>(), value.to_slots());
-        // SAFETY: as promised by the caller.
-        unsafe {
-            u64::store(half, low);
-            u64::store(half.add(1), high);
-        }
-    }
-}
