@@ -100,6 +100,11 @@ impl StoreInner {
         self.pending_exception.take()
     }
 
+    /// The exception that is thrown by returning this error, if one is. It is taken.
+    pub fn thrown(&mut self, error: &Error) -> Option<u32> {
+        if error.is::<ThrownException>() { self.take_pending_exception() } else { None }
+    }
+
     /// Whether an exception is on its way through the host.
     pub fn has_pending_exception(&self) -> bool {
         self.pending_exception.is_some()
