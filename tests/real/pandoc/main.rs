@@ -3,7 +3,7 @@
 //!
 //! `pandoc FILE OPTIONS`, with the document on standard input and the result on standard output.
 
-use kinglet::{CompilationMode, Config, Engine, Instance, Linker, Module, Result, Store};
+use kinglet::{CompilationMode, Config, Engine, Error, Instance, Linker, Module, Result, Store};
 use kinglet_wasi::{FsPerms, MemFs, WasiCtx, WasiCtxBuilder, p1};
 use std::io::{Read, Write};
 
@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     for (name, contents) in
         [("stdin", &document[..]), ("stdout", b""), ("stderr", b""), ("warnings", b"")]
     {
-        fs.write(name, contents)?;
+        fs.write(name, contents).map_err(Error::new)?;
     }
 
     let mut config = Config::new();
@@ -47,8 +47,8 @@ fn main() -> Result<()> {
 
     let at = guest.put(options.as_bytes())?;
     guest.call("convert", at, options.len() as u32)?;
-    std::io::stderr().write_all(&fs.read("stderr")?)?;
-    std::io::stdout().write_all(&fs.read("stdout")?)?;
+    std::io::stderr().write_all(&fs.read("stderr").map_err(Error::new)?)?;
+    std::io::stdout().write_all(&fs.read("stdout").map_err(Error::new)?)?;
     Ok(())
 }
 
