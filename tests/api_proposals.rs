@@ -38,12 +38,14 @@ const SWITCHES: &[(&str, &str)] = &[
     ("simd", "(func (param v128))"),
     ("simd", "(func (drop (v128.const i64x2 0 0)))"),
     ("relaxed-simd", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
+    ("simd", "(global v128 (v128.const i64x2 0 0))"),
     ("threads", "(memory 1 1 shared)"),
     ("threads", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
     ("custom-page-sizes", "(memory 1 (pagesize 1))"),
     ("exceptions", "(tag)"),
     ("exceptions", "(func (throw_ref (unreachable)))"),
     ("exceptions", "(func (param exnref))"),
+    ("legacy-exceptions", "(func try catch_all end)"),
     ("wide-arithmetic", "(func (i64.mul_wide_u (i64.const 1) (i64.const 2)) (drop) (drop))"),
     ("compact-imports", r#"(import "m" (item "a" (func)) (item "b" (func)))"#),
     // A hint for an operator that is no branch.
@@ -52,7 +54,6 @@ const SWITCHES: &[(&str, &str)] = &[
 
 /// What this version does not support at all.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("legacy exception handling", "(func try catch_all end)"),
     ("stack switching", "(type $f (func)) (type (cont $f))"),
     (
         "custom descriptors",
@@ -124,7 +125,7 @@ fn what_is_off_by_default() {
             off.insert(name);
         }
     }
-    assert_eq!(off, BTreeSet::from(["compact-imports"]));
+    assert_eq!(off, BTreeSet::from(["compact-imports", "legacy-exceptions"]));
 }
 
 #[test]
