@@ -295,9 +295,9 @@ impl From<MemoryAccessError> for Error {
 /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 2, None), Ref::Func(None))?;
 /// let func = Func::wrap(&mut store, || 7);
 /// table.set(&mut store, 1, func.into())?;
-/// assert!(table.get(&store, 0).unwrap().is_null());
-/// assert!(table.get(&store, 1).unwrap().unwrap_func().is_some());
-/// assert!(table.get(&store, 2).is_none());
+/// assert!(table.get(&mut store, 0).unwrap().is_null());
+/// assert!(table.get(&mut store, 1).unwrap().unwrap_func().is_some());
+/// assert!(table.get(&mut store, 2).is_none());
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -319,9 +319,9 @@ impl Table {
                 ty.minimum()
             );
         }
-        check_elem(init, &ty)?;
-        let id = StoreId::of(inner);
-        Ok(Table { store: id, addr: inner.add_table(data, ty.0, init.handle(id))? })
+        check_elem(init, &ty, inner)?;
+        let init = init.handle(inner)?;
+        Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.0, init)? })
     }
 
     /// The type that it was created with.
@@ -335,10 +335,11 @@ impl Table {
     }
 
     /// Element `index`, or `None` if there is no such element.
-    pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
-        let table = self.core(store.as_context().inner);
+    pub fn get(&self, mut store: impl AsContextMut, index: u64) -> Option<Ref> {
+        let inner = store.as_context_mut().inner;
+        let table = self.core(inner);
         let handle = *table.elems().get(usize::try_from(index).ok()?)?;
-        Some(Ref::from_handle(table.ty().element.heap, handle, self.store))
+        Some(Ref::from_handle(table.ty().element.heap, handle, inner))
     }
 
     /// Sets element `index`.
@@ -356,8 +357,9 @@ impl Table {
     /// elements.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        check_elem(init, &TableType(*self.core(inner).ty()))?;
-        let old = inner.grow_table(data, self.addr, init.handle(self.store), delta)?;
+        check_elem(init, &TableType(*self.core(inner).ty()), inner)?;
+        let init = init.handle(inner)?;
+        let old = inner.grow_table(data, self.addr, init, delta)?;
         old.ok_or_else(|| Error::limit(alloc::format!("failed to grow table by `{delta}`")))
     }
 
@@ -367,8 +369,9 @@ impl Table {
     /// It does not have them all, or `value` is not of their type. Then nothing is set.
     pub fn fill(&self, mut store: impl AsContextMut, dst: u64, value: Ref, len: u64) -> Result<()> {
         let inner = store.as_context_mut().inner;
-        check_elem(value, &TableType(*self.core(inner).ty()))?;
-        Ok(inner.fill_table(self.addr, dst, value.handle(self.store), len)?)
+        check_elem(value, &TableType(*self.core(inner).ty()), inner)?;
+        let value = value.handle(inner)?;
+        Ok(inner.fill_table(self.addr, dst, value, len)?)
     }
 
     /// Copies `len` elements of `src_table`, from `src`, to `dst_table`, from `dst`. They may be the same table.
@@ -396,8 +399,8 @@ impl Table {
     }
 }
 
-fn check_elem(value: Ref, ty: &TableType) -> Result<()> {
-    if Val::from(value).matches(ValType::Ref(*ty.element())) {
+fn check_elem(value: Ref, ty: &TableType, store: &StoreInner) -> Result<()> {
+    if Val::from(value).matches(ValType::Ref(*ty.element()), store)? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!(
@@ -417,7 +420,7 @@ fn check_elem(value: Ref, ty: &TableType) -> Result<()> {
 /// let mut store = Store::new(&Engine::default(), ());
 /// let global = Global::new(&mut store, GlobalType::new(ValType::I64, Mutability::Var), Val::I64(1))?;
 /// global.set(&mut store, Val::I64(2))?;
-/// assert_eq!(global.get(&store).i64(), Some(2));
+/// assert_eq!(global.get(&mut store).i64(), Some(2));
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -433,9 +436,9 @@ impl Global {
     /// The value is not of the type's.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let inner = store.as_context_mut().inner;
-        check_content(value, &ty)?;
-        let id = StoreId::of(inner);
-        Ok(Global { store: id, addr: inner.add_global(ty.0, value.to_bits(id)) })
+        check_content(value, &ty, inner)?;
+        let bits = value.to_bits(inner)?;
+        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.0, bits) })
     }
 
     /// The type.
@@ -444,9 +447,11 @@ impl Global {
     }
 
     /// The value.
-    pub fn get(&self, store: impl AsContext) -> Val {
-        let global = self.core(store.as_context().inner);
-        Val::from_bits(global.ty().content, global.get(), self.store)
+    pub fn get(&self, mut store: impl AsContextMut) -> Val {
+        let inner = store.as_context_mut().inner;
+        let global = self.core(inner);
+        let (ty, bits) = (global.ty().content, global.get());
+        Val::from_bits(ty, bits, inner)
     }
 
     /// Sets the value.
@@ -459,8 +464,9 @@ impl Global {
         if ty.mutability() == Mutability::Const {
             return Err(Error::msg("immutable global cannot be set"));
         }
-        check_content(value, &ty)?;
-        inner.global_mut(self.addr).set(value.to_bits(self.store));
+        check_content(value, &ty, inner)?;
+        let bits = value.to_bits(inner)?;
+        inner.global_mut(self.addr).set(bits);
         Ok(())
     }
 
@@ -470,8 +476,8 @@ impl Global {
     }
 }
 
-fn check_content(value: Val, ty: &GlobalType) -> Result<()> {
-    if value.matches(*ty.content()) {
+fn check_content(value: Val, ty: &GlobalType, store: &StoreInner) -> Result<()> {
+    if value.matches(*ty.content(), store)? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!("value does not match the global's type {}", ty.content())))

@@ -2,8 +2,7 @@
 
 use super::{Caller, WasmTy, WasmTyList, typed::data_of};
 use crate::{
-    AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
-    store::StoreId,
+    AsContextMut, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -32,7 +31,7 @@ pub trait WasmRet {
     fn valtypes() -> impl Iterator<Item = ValType>;
 
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()>;
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()>;
 }
 
 impl<R: WasmTyList> WasmRet for R {
@@ -41,9 +40,8 @@ impl<R: WasmTyList> WasmRet for R {
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
-        WasmTyList::write(self, slots, store);
-        Ok(())
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
+        WasmTyList::write(self, slots, store)
     }
 }
 
@@ -57,12 +55,9 @@ where
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
         match self {
-            Ok(results) => {
-                WasmTyList::write(results, slots, store);
-                Ok(())
-            }
+            Ok(results) => WasmTyList::write(results, slots, store),
             Err(error) => Err(Error::new(error)),
         }
     }
@@ -125,10 +120,10 @@ fn typed<T: 'static, P: WasmTyList, R: WasmRet>(
     func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
 ) -> HostFunc {
     let ty = types::FuncType::new(P::valtypes(), R::valtypes());
-    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
-        let store = StoreId::of(caller.store.inner);
-        let params = P::read(slots, store);
-        func(caller, params).write(slots, store)
+    let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
+        let params = P::read(slots, store.inner);
+        let results = func(Caller::new(store.as_context_mut(), instance), params);
+        results.write(slots, store.inner)
     });
     HostFunc::new(engine.types(), ty, HostCall::Sync(call))
 }
@@ -140,27 +135,29 @@ pub(crate) fn untyped<T: 'static>(
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
     let types = ty.0.clone();
-    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
-        let store = StoreId::of(caller.store.inner);
-        let mut vals = Vals::new(&types, slots, store);
+    let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
+        let mut vals = Vals::new(&types, slots, store.inner);
         let (params, results) = vals.split();
-        func(caller, params, results)?;
-        vals.finish(&types, slots, store)
+        func(Caller::new(store.as_context_mut(), instance), params, results)?;
+        vals.finish(&types, slots, store.inner)
     });
     HostFunc::new(engine.types(), ty.0, HostCall::Sync(call))
 }
 
 /// The form in which the runtime calls: with the embedder's data as something that has any type.
 fn erase<T: 'static>(
-    func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+    func: impl Fn(&mut StoreContextMut<'_, T>, Option<InstanceAddr>, &mut [u64]) -> Result<()>
+    + Send
+    + Sync
+    + 'static,
 ) -> SyncHostCall {
     Box::new(
         move |inner: &mut StoreInner,
               data: &mut dyn Any,
               instance: Option<InstanceAddr>,
               slots: &mut [u64]| {
-            let store = StoreContextMut { inner, data: data_of(data) };
-            func(Caller::new(store, instance), slots)
+            let mut store = StoreContextMut { inner, data: data_of(data) };
+            func(&mut store, instance, slots)
         },
     )
 }
@@ -172,9 +169,9 @@ struct Vals {
 }
 
 impl Vals {
-    fn new(ty: &types::FuncType, slots: &[u64], store: StoreId) -> Vals {
+    fn new(ty: &types::FuncType, slots: &[u64], store: &mut StoreInner) -> Vals {
         let mut vals = Vec::with_capacity(ty.params().len() + ty.results().len());
-        vals.extend(read_slots(ty.params(), slots, store));
+        read_slots(ty.params(), slots, store, |val| vals.push(val));
         vals.extend(ty.results().iter().map(Val::default_for_ty));
         Vals { vals, params: ty.params().len() }
     }
@@ -184,25 +181,26 @@ impl Vals {
         (params, results)
     }
 
-    fn finish(&self, ty: &types::FuncType, slots: &mut [u64], store: StoreId) -> Result<()> {
+    fn finish(&self, ty: &types::FuncType, slots: &mut [u64], store: &StoreInner) -> Result<()> {
         let results = &self.vals[self.params..];
-        check_vals(results, ty.results(), "result")
+        check_vals(results, ty.results(), "result", store)
             .map_err(|error| error.context("host function returned a wrong value"))?;
-        write_slots(results, slots, store);
-        Ok(())
+        write_slots(results, slots, store)
     }
 }
 
-/// A host function that gives a future: what [`HostCall::Async`] holds. The future finds the arguments in the slots
-/// and leaves the results there.
+/// A host function that gives a future: what [`HostCall::Async`] holds. It finds the arguments in the slots; what the future
+/// gives writes the results there.
 pub(super) struct AsyncFunc<T: 'static>(pub(super) Box<AsyncCall<T>>);
 
 type AsyncCall<T> = dyn for<'a> Fn(
         Caller<'a, T>,
-        &'a mut [u64],
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>
+        &'a [u64],
+    ) -> Pin<Box<dyn Future<Output = Result<WriteResults>> + Send + 'a>>
     + Send
     + Sync;
+
+type WriteResults = Box<dyn FnOnce(&mut [u64], &StoreInner) -> Result<()>>;
 
 /// A host function by a closure that takes a tuple and gives a future.
 pub(crate) fn typed_async<T: 'static, F, P: WasmTyList, R: WasmRet + 'static>(
@@ -217,9 +215,13 @@ where
 {
     let ty = types::FuncType::new(P::valtypes(), R::valtypes());
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
-        let store = StoreId::of(caller.as_context().inner);
-        let future = Box::into_pin(func(caller, P::read(slots, store)));
-        Box::pin(async move { future.await.write(slots, store) })
+        let params = P::read(slots, caller.store.inner);
+        let future = Box::into_pin(func(caller, params));
+        Box::pin(async move {
+            let results = future.await;
+            Ok(Box::new(move |slots: &mut [u64], store: &StoreInner| results.write(slots, store))
+                as WriteResults)
+        })
     });
     HostFunc::new(engine.types(), ty, HostCall::Async(Shared::new(AsyncFunc(call))))
 }
@@ -245,11 +247,13 @@ where
         let shared = shared.clone();
         Box::pin(async move {
             let (func, types) = &*shared;
-            let store = StoreId::of(caller.as_context().inner);
-            let mut vals = Vals::new(types, slots, store);
+            let mut vals = Vals::new(types, slots, caller.store.inner);
             let (params, results) = vals.split();
             Box::into_pin(func(caller, params, results)).await?;
-            vals.finish(types, slots, store)
+            let shared = shared.clone();
+            Ok(Box::new(move |slots: &mut [u64], store: &StoreInner| {
+                vals.finish(&shared.1, slots, store)
+            }) as WriteResults)
         })
     });
     HostFunc::new(engine.types(), ty.0, HostCall::Async(Shared::new(AsyncFunc(call))))

@@ -28,7 +28,7 @@ use core::{
     any::Any,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use exception::{Exception, Tag};
+use exception::Tag;
 use func::HostFunc;
 use gc::Heap;
 use instance::{Instance, InstanceEntry};
@@ -107,10 +107,8 @@ pub struct StoreInner {
     memories: Vec<Memory>,
     globals: Vec<Global>,
     tags: Vec<Tag>,
-    exceptions: Vec<Exception>,
     pending_exception: Option<u32>,
     instances: Vec<InstanceEntry>,
-    externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
     max_table_elements: u64,
     max_memory_bytes: u64,
@@ -142,10 +140,8 @@ impl StoreInner {
             memories: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
-            exceptions: Vec::new(),
             pending_exception: None,
             instances: Vec::new(),
-            externs: Vec::new(),
             limiter: None,
             max_table_elements: options.max_table_elements,
             max_memory_bytes: options.max_memory_bytes,
@@ -218,17 +214,6 @@ impl StoreInner {
     #[inline]
     pub fn instance(&self, addr: InstanceAddr) -> &Instance {
         &self.instances[addr.at()].instance
-    }
-
-    /// Adds a value of the host that guests may hold references to, until the store ends.
-    pub fn add_extern(&mut self, value: Box<dyn Any + Send + Sync>) -> ExternAddr {
-        self.externs.push(value);
-        ExternAddr(self.externs.len() as u32 - 1)
-    }
-
-    /// A value of the host.
-    pub fn extern_value(&self, addr: ExternAddr) -> &(dyn Any + Send + Sync) {
-        &*self.externs[addr.at()]
     }
 
     /// Sets what decides about growth and numbers of objects.

@@ -3,7 +3,7 @@
 //! The search changes nothing. Until it has found a handler, all frames are still there, and where none catches, they are
 //! what the backtrace shows.
 
-use super::*;
+use super::{roots::At, *};
 use crate::{code::Unwind, handlers::Clause};
 use kinglet_core::{
     error::ThrownException,
@@ -59,10 +59,10 @@ impl Machine<'_> {
 
     fn raise(&mut self, thrown: Thrown) -> Result<Flow, Error> {
         let from = self.position();
-        match self.execution.catch(self.store, thrown, from, Doing::Throw)? {
+        match self.execution.catch(self.store, self.data, thrown, from, Doing::Throw)? {
             Some(position) => self.load(position)?,
             None => {
-                let object = self.execution.object(self.store, thrown)?;
+                let object = self.execution.object(self.store, self.data, thrown, from)?;
                 return Err(self.store.throw(object).into());
             }
         }
@@ -118,7 +118,7 @@ impl Execution {
             return Err(error);
         }
         let Some(object) = store.take_pending_exception() else { return Err(error) };
-        match self.catch(store, Thrown::Object(object), from, doing)? {
+        match self.catch(store, &mut (), Thrown::Object(object), from, doing)? {
             Some(position) => Ok(position),
             None => {
                 // It goes on being this exception.
@@ -132,6 +132,7 @@ impl Execution {
     fn catch(
         &mut self,
         store: &mut StoreInner,
+        data: &mut dyn Any,
         thrown: Thrown,
         from: Position,
         doing: Doing,
@@ -146,7 +147,7 @@ impl Execution {
         };
         // This may fail, and has to come first for it.
         let reference = match clause.reference {
-            Some(slot) => Some((slot, self.object(store, thrown)?)),
+            Some(slot) => Some((slot, self.object(store, data, thrown, from)?)),
             None => None,
         };
         let to = position.fp + usize::from(clause.slot);
@@ -168,12 +169,19 @@ impl Execution {
         Ok(Some(position))
     }
 
-    /// The exception as an object.
-    fn object(&self, store: &mut StoreInner, thrown: Thrown) -> Result<u32, Error> {
+    /// The exception as an object. If it is none yet, it is thrown from the op at `from`.
+    fn object(
+        &self,
+        store: &mut StoreInner,
+        data: &mut dyn Any,
+        thrown: Thrown,
+        from: Position,
+    ) -> Result<u32, Error> {
         match thrown {
             Thrown::Values { tag, at } => {
-                let slots = store.tag(tag).slots();
-                store.new_exception(tag, &self.stack[at..at + slots])
+                let values = &self.stack[at..at + store.tag(tag).slots()];
+                let standing = self.standing(At::Op(from));
+                store.during(&standing, |store| store.new_exception(data, tag, values))
             }
             Thrown::Object(object) => Ok(object),
         }
