@@ -137,7 +137,8 @@ impl List {
                 continue;
             };
             // The execution goes by the opcode of an op that it takes over, and a fused one has none of its own.
-            let taken_over = ["Exit<", "CallIndirect<", "Fuel", "BrFuel"];
+            let taken_over =
+                ["Exit<", "CallIndirect<", "CallRef<", "RefTest<", "RefCast<", "Fuel", "BrFuel"];
             let body = &self.forms[second].body;
             assert!(!taken_over.iter().any(|op| body.starts_with(op)), "{line:?} cannot be fused");
             pairs.push((first, second, self.forms.len()));
@@ -549,6 +550,20 @@ fn own_forms(list: &mut List) {
     if env::var_os("CARGO_FEATURE_GC").is_some() {
         object_forms(list);
     }
+    for (name, body, layout) in [
+        ("CALL_REF", "CallRef<$K>", "bb$K"),
+        ("TAIL_CALL_REF", "Exit<{ exit::TAIL_CALL_REF }>", "bbw$K"),
+    ] {
+        list.consts.push((name.into(), list.forms.len()));
+        for &k in &kinds::KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::REFERENCE }] {
+            let (c, k, l) = kind(k);
+            list.push(
+                format!("{}.{c}", name.to_lowercase()),
+                body.replace("$K", k),
+                &layout.replace("$K", l),
+            );
+        }
+    }
     if cfg!(feature = "simd") {
         list.own("COPY_V128", "CopyVector", "ds");
         list.own("CONST_V128", "ConstVector", "dqq");
@@ -603,6 +618,18 @@ fn object_forms(list: &mut List) {
                     );
                 }
             }
+        }
+    }
+    for (constant, to) in [("REF_TEST", Num::u32), ("REF_CAST", Num::u64)] {
+        list.consts.push((constant.into(), list.forms.len()));
+        for &k in references {
+            let (c, k, layout) = kind(k);
+            list.dests(
+                &format!("{}.{c}", constant.to_lowercase()),
+                &format!("{}<{k}, $D>", camel(constant)),
+                &format!("{layout}uw"),
+                destination_count(to, true),
+            );
         }
     }
     list.consts.push(("ARRAY_LEN".into(), list.forms.len()));

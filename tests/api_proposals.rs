@@ -20,9 +20,15 @@ const SWITCHES: &[(&str, &str)] = &[
     ("multi-memory", "(memory 1) (memory 1)"),
     ("memory64", "(memory i64 1)"),
     ("memory64", "(table i64 1 funcref)"),
+    ("simd", "(func (param v128))"),
+    ("simd", "(func (drop (v128.const i64x2 0 0)))"),
+    ("relaxed-simd", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
     ("threads", "(memory 1 1 shared)"),
     ("threads", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
     ("custom-page-sizes", "(memory 1 (pagesize 1))"),
+    ("exceptions", "(tag)"),
+    ("exceptions", "(func (throw_ref (unreachable)))"),
+    ("exceptions", "(func (param exnref))"),
     ("wide-arithmetic", "(func (i64.mul_wide_u (i64.const 1) (i64.const 2)) (drop) (drop))"),
     ("compact-imports", r#"(import "m" (item "a" (func)) (item "b" (func)))"#),
     // A hint for an operator that is no branch.
@@ -31,10 +37,6 @@ const SWITCHES: &[(&str, &str)] = &[
 
 /// What this version does not support at all.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("SIMD", "(func (param v128))"),
-    ("SIMD", "(func (drop (v128.const i64x2 0 0)))"),
-    ("relaxed SIMD", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
-    ("exception handling", "(tag)"),
     ("legacy exception handling", "(func try catch_all end)"),
     ("typed function references", "(func (param (ref func)))"),
     ("garbage collection", "(type (struct))"),

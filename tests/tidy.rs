@@ -235,6 +235,37 @@ fn documents_agree_with_the_repository() {
     none("documents that are out of date", &wrong);
 }
 
+/// What README.md says of proposals: our column links to tests, and no switch is missing.
+#[test]
+fn the_table_of_proposals_is_complete() {
+    const COLUMNS: usize = 7;
+    let readme = read("README.md");
+    let section = readme.split("## Proposals").nth(1).expect("there is a section on proposals");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with("| ") && !line.contains("`Config`"));
+    let mut wrong = Vec::new();
+    let mut names = String::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        if cells.len() != COLUMNS || cells.iter().any(|cell| cell.is_empty()) {
+            wrong.push(format!("{row}: not {COLUMNS} cells"));
+            continue;
+        }
+        names += cells[0];
+        let link = cells[1].split("](").nth(1).and_then(|rest| rest.split(')').next());
+        let test = link.is_some_and(|link| link.contains("tests/") && root().join(link).exists());
+        if !test {
+            wrong.push(format!("{}: {} is no link to a test", cells[0], cells[1]));
+        }
+    }
+    for name in kinglet::Config::wasm_feature_names() {
+        if !names.contains(&format!("`{name}`")) {
+            wrong.push(format!("no row has the switch `{name}`"));
+        }
+    }
+    none("the table of proposals", &wrong);
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

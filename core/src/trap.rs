@@ -64,6 +64,12 @@ traps! {
     NullArrayReference = 41, "null array reference";
     /// An access outside of an array.
     ArrayOutOfBounds = 42, "out of bounds array access";
+    /// A cast to a type that the reference is not of.
+    CastFailure = 44, "cast failure";
+    /// The integer of a null reference.
+    NullI31Reference = 45, "null i31 reference";
+    /// A call of the null reference.
+    NullFunctionReference = 46, "null function reference";
     /// An object that is larger than any heap could be.
     AllocationTooLarge = 43, "allocation size too large";
 }

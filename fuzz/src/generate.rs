@@ -86,22 +86,27 @@ fn to_leb(mut number: u32) -> Vec<u8> {
 fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
     use InstructionKind::{
         Aggregate, Control, Memory, Numeric, NumericInt, Parametric, Reference, Table, Variable,
+        Vector,
     };
-    let kinds: &[InstructionKind] = match u.int_in_range(0..=5)? {
+    let kinds: &[InstructionKind] = match u.int_in_range(0..=6)? {
         0 => &[NumericInt, Variable, Parametric, Control],
         1 => &[Numeric, Variable, Parametric, Control],
         2 => &[NumericInt, Variable, Control, Memory],
         3 => &[Control, Variable, Reference, Table, Parametric],
-        _ => &[Numeric, Variable, Parametric, Control, Memory, Reference, Table, Aggregate],
+        4 => &[Vector, Variable, Parametric, Memory, NumericInt],
+        _ => &[Numeric, Vector, Variable, Parametric, Control, Memory, Reference, Table, Aggregate],
     };
     let page = 1 << 16;
+    let simd = u.arbitrary()?;
     Ok(Config {
         allow_start_export: ending != Ending::Open,
         allowed_instructions: InstructionKinds::new(kinds),
         // The code that makes NaNs canonical hides most of what is around it.
         allow_floats: u.ratio(2, 3)?,
         canonicalize_nans: true,
+        custom_page_sizes_enabled: u.arbitrary()?,
         disallow_traps: u.ratio(1, 3)?,
+        exceptions_enabled: u.arbitrary()?,
         export_everything: true,
         max_data_segments: 4,
         max_element_segments: 4,
@@ -117,21 +122,20 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         max_nesting_depth: 8,
         max_table_elements: 200,
         max_tables: u.int_in_range(0..=3)?,
+        max_tags: 4,
         max_types: 12,
         memory64_enabled: u.arbitrary()?,
         memory_offset_choices: MemoryOffsetChoices(70, 20, 10),
         min_funcs: 3,
         min_types: 3,
+        relaxed_simd_enabled: simd && u.arbitrary()?,
+        simd_enabled: simd,
         tail_call_enabled: u.arbitrary()?,
+        threads_enabled: u.ratio(1, 4)?,
         wide_arithmetic_enabled: u.arbitrary()?,
         // Not in this version.
         compact_imports_enabled: false,
-        custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
         gc_enabled: false,
-        relaxed_simd_enabled: false,
-        simd_enabled: false,
-        threads_enabled: false,
         ..Config::default()
     })
 }

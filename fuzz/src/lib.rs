@@ -9,6 +9,7 @@
 
 mod bodies;
 mod generate;
+#[cfg_attr(not(feature = "oracle"), allow(dead_code, reason = "parts are for the comparison only"))]
 mod observe;
 #[cfg(feature = "oracle")]
 mod oracle;

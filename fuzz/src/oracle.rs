@@ -31,11 +31,12 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         .generate_address_map(false)
         .wasm_backtrace_max_frames(None)
         .memory_init_cow(false)
-        .memory_reservation(1 << 20)
-        .memory_guard_size(1 << 16)
+        .signals_based_traps(false)
+        .memory_reservation(0)
+        .memory_guard_size(0)
         .memory_reservation_for_growth(0)
-        .gc_heap_reservation(1 << 22)
-        .gc_heap_guard_size(1 << 16)
+        .gc_heap_reservation(0)
+        .gc_heap_guard_size(0)
         .gc_heap_reservation_for_growth(0);
     Engine::new(&config).expect("the configuration is sound")
 });

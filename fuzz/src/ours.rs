@@ -1,10 +1,11 @@
 //! Running modules on Kinglet.
 
-use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, Stop, Value, hash};
+use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash};
 use kinglet::{
     AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error, Extern,
-    ExternRef, ExternType, Func, Global, HeapType, Instance, Memory, Module, Ref, RefType, Step,
-    Store, StoreLimits, StoreLimitsBuilder, Table, Trap, V128, Val, ValType,
+    ExternRef, ExternType, Func, Global, HeapType, Instance, Memory, Module, Ref, RefType,
+    SharedMemory, Step, Store, StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap,
+    V128, Val, ValType,
 };
 use std::{
     collections::BTreeMap,
@@ -33,9 +34,23 @@ pub(crate) fn observe(wasm: &[u8], how: How) -> Observation {
     observe_module(&module, how)
 }
 
-/// Runs a module that an engine of the right configuration took.
+/// Runs a module that an engine of the right configuration took. Nothing happens if it wants to import what cannot be made.
 pub(crate) fn observe_module(module: &Module, how: How) -> Observation {
-    Observation::new(|| Running::new(module, how))
+    if importable(module) {
+        Observation::new(|| Running::new(module, how))
+    } else {
+        Observation::default()
+    }
+}
+
+/// Whether something of the right type can be made for every import.
+fn importable(module: &Module) -> bool {
+    module.imports().all(|import| match import.ty() {
+        ExternType::Func(ty) => ty.results().all(|ty| kind(&ty).is_some()),
+        ExternType::Global(ty) => kind(ty.content()).is_some(),
+        ExternType::Table(ty) => ty.element().nullable,
+        _ => true,
+    })
 }
 
 pub(crate) fn engine(lazy: bool, metered: bool) -> Engine {
@@ -77,8 +92,9 @@ impl Running {
                 item(&mut store, import.ty(), seed, how.sliced)
             })
             .collect::<Result<_, Error>>()
-            .map_err(stop)?;
-        let first = Instance::new(&mut store, module, &imports).map_err(stop)?;
+            .map_err(|error| stop(&mut store, error))?;
+        let first = Instance::new(&mut store, module, &imports);
+        let first = first.map_err(|error| stop(&mut store, error))?;
         let exported: BTreeMap<String, Extern> = first
             .exports(&store)
             .map(|export| (export.name().to_string(), export.into_extern()))
@@ -91,7 +107,8 @@ impl Running {
                 exported.values().find(same).unwrap_or(item).clone()
             })
             .collect();
-        let instance = Instance::new(&mut store, module, &imports).map_err(stop)?;
+        let instance = Instance::new(&mut store, module, &imports);
+        let instance = instance.map_err(|error| stop(&mut store, error))?;
         if how.reentrant {
             let nullary = module.exports().filter(|export| match export.ty() {
                 ExternType::Func(ty) => ty.params().len() + ty.results().len() == 0,
@@ -159,10 +176,11 @@ impl Guest for Running {
         let params: Vec<Val> =
             params.iter().map(|value| from_value(&mut self.store, value)).collect();
         let results = if self.sliced {
-            self.call_sliced(func, &params).map_err(stop)?
+            self.call_sliced(func, &params).map_err(|error| stop(&mut self.store, error))?
         } else {
             let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-            func.call(&mut self.store, &params, &mut results).map_err(stop)?;
+            let done = func.call(&mut self.store, &params, &mut results);
+            done.map_err(|error| stop(&mut self.store, error))?;
             results
         };
         Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect())
@@ -200,6 +218,7 @@ impl Guest for Running {
                             .collect();
                         Item::Table(size, hash(&nulls))
                     }
+                    Extern::SharedMemory(memory) => Item::Memory(memory.size(), SHARED),
                     _ => continue,
                 };
                 items.push((export.name().to_string(), item));
@@ -245,11 +264,13 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Res
             let value = from_value(store, &Value::from_bits(kind, seed));
             Global::new(store, ty, value)?.into()
         }
+        ExternType::Memory(ty) if ty.is_shared() => SharedMemory::new(store.engine(), ty)?.into(),
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
         ExternType::Table(ty) => {
             let null = Ref::null(ty.element().heap);
             Table::new(store, ty, null)?.into()
         }
+        ExternType::Tag(ty) => Tag::new(store, &ty)?.into(),
         other => panic!("unexpected import of {other:?}"),
     })
 }
@@ -302,7 +323,7 @@ fn reference(ty: &RefType) -> Option<Kind> {
     let top = match ty.heap {
         HeapType::Extern => return Some(Kind::Host(null)),
         HeapType::Func => Reference::Func,
-        other => panic!("unexpected type {other}"),
+        _ => return None,
     };
     null.then_some(Kind::Ref(top))
 }
@@ -341,12 +362,22 @@ fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, _depth: u32
     }
 }
 
-fn stop(error: Error) -> Stop {
+fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
     match error.trap() {
-        Some(trap @ (Trap::StackOverflow | Trap::OutOfFuel)) => {
+        Some(trap @ (Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge)) => {
             Stop::Exhausted(format!("{trap:?}"))
         }
+        // One trap elsewhere.
+        Some(Trap::NullStructReference | Trap::NullArrayReference) => {
+            Stop::Trap("NullReference".into())
+        }
         Some(trap) => Stop::Trap(format!("{trap:?}")),
+        None if error.is::<ThrownException>() => {
+            let thrown = store.as_context_mut().take_pending_exception().expect("it is there");
+            let fields: Vec<Val> = thrown.fields(&mut *store).expect("it has fields").collect();
+            let values = fields.iter().map(|field| to_value(store, field, 0));
+            Stop::Exception(values.collect())
+        }
         None => Stop::Other(error.to_string()),
     }
 }

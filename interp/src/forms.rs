@@ -66,10 +66,10 @@ const _: () = assert!(ROW_FORMS.len() == kinglet_core::op::ROWS.len());
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(feature = "gc")]
-    use crate::exec::objects::*;
     #[cfg(feature = "simd")]
     use crate::exec::vector::*;
+    #[cfg(feature = "gc")]
+    use crate::exec::{casts::*, objects::*};
     use crate::exec::{control::*, memory::*, moves::*, numeric::*, operand::*, *};
 
     macro_rules! lengths {

@@ -3,12 +3,22 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+compile() {
+    clang-19 --target=wasm32-wasi -Wl,--stack-first,-z,stack-size=1048576 -Wall -Wextra -Werror "$@" -lm -Wl,--strip-debug
+}
+
 for source in src/*.c; do
     name=$(basename "$source" .c)
-    limit=
-    if [ "$name" = libc ]; then limit=-Wl,--max-memory=4194304; fi
-    clang-19 --target=wasm32-wasi -Os -Wl,--stack-first,-z,stack-size=1048576 -Wall -Wextra -Werror $limit "$source" -lm -o "$name.wasm" -Wl,--strip-debug
+    flags=(-Os)
+    case $name in
+        libc) flags+=(-Wl,--max-memory=4194304) ;;
+        vectors) flags=(-O2) ;;
+        # What is scalar in it has to stay so.
+        lanes) flags=(-O1 -msimd128 -fno-vectorize -fno-slp-vectorize -ffp-contract=off) ;;
+    esac
+    compile "${flags[@]}" "$source" -o "$name.wasm"
 done
+compile -O2 -msimd128 src/vectors.c -o vectors-simd.wasm
 
 # The small programs of the profile corpus: pure computation behind `run(i32) -> i32`.
 computing=(fft raytrace life sudoku sort bigint linear paths chess alloc jpeg)

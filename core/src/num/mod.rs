@@ -32,12 +32,14 @@ macro_rules! operators {
 mod convert;
 mod float;
 mod int;
+mod reference;
 #[cfg(feature = "simd")]
 mod simd;
 
 pub use convert::*;
 pub use float::*;
 pub use int::*;
+pub use reference::*;
 #[cfg(feature = "simd")]
 pub use simd::*;
 

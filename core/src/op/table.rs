@@ -179,6 +179,13 @@ macro_rules! for_each_op {
         i64_trunc_sat_f64_s = I64TruncSatF64S, un(f64 -> u64), [rare];
         i64_trunc_sat_f64_u = I64TruncSatF64U, un(f64 -> u64), [rare];
 
+        ref_as_non_null = RefAsNonNull, un_trap(u64 -> u64), [rare];
+        ref_i31 = RefI31, un(u32 -> u64), [rare];
+        i31_get_s = I31GetS, un_trap(u64 -> u32), [rare];
+        i31_get_u = I31GetU, un_trap(u64 -> u32), [rare];
+        ref_test_i31 = RefTestI31, un(u64 -> u32), [rare];
+        ref_cast_i31 = RefCastI31, un_trap(u64 -> u64), [rare];
+
         i32_load = I32Load, load(u32 -> u32), [];
         i64_load = I64Load, load(u64 -> u64), [];
         f32_load = F32Load, load(f32 -> f32), [];

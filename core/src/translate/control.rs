@@ -265,18 +265,23 @@ impl<S: Sink> Run<'_, S> {
 
     pub(super) fn visit_br_if(&mut self, depth: u32) {
         let (_, condition) = self.pop();
+        self.branch_if(condition, true, depth);
+    }
+
+    /// A branch that is taken if the truth of `condition` is `when`. The operand stack stays as it is.
+    pub(super) fn branch_if(&mut self, condition: Operand, when: bool, depth: u32) {
         let (at, count) = self.target(depth);
         match self.plain_label(at, count) {
             Some(label) => {
                 if count > 0 {
                     self.sink.settle(self.height());
                 }
-                self.sink.jump_if(condition, true, label);
+                self.sink.jump_if(condition, when, label);
             }
             None => {
                 self.sink.settle(self.height());
                 let skip = self.sink.label();
-                self.sink.jump_if(condition, false, skip);
+                self.sink.jump_if(condition, !when, skip);
                 self.branch(at, count);
                 self.sink.bind(skip, false);
             }
@@ -393,6 +398,21 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         let callee = self.indirect_callee(ty, table);
         self.call(callee);
+    }
+
+    fn referred_callee(&mut self, ty: u32) -> (Callee, TypeIdx) {
+        let (_, func) = self.pop();
+        (Callee::Ref { func }, TypeIdx(ty))
+    }
+
+    pub(super) fn visit_call_ref(&mut self, ty: u32) {
+        let callee = self.referred_callee(ty);
+        self.call(callee);
+    }
+
+    pub(super) fn visit_return_call_ref(&mut self, ty: u32) {
+        let callee = self.referred_callee(ty);
+        self.tail_call(callee);
     }
 
     pub(super) fn visit_return_call(&mut self, func: u32) {

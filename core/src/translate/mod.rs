@@ -8,6 +8,8 @@
 //! assigned is found through a chain per local, and operands that have been moved to their slots at the entry of a block are
 //! never looked at again at the entry of an inner one.
 
+#[cfg(feature = "gc")]
+mod casts;
 mod control;
 mod exceptions;
 #[cfg(feature = "gc")]
@@ -19,7 +21,7 @@ mod sink;
 mod visit;
 
 pub use refs::{Live, Refs};
-pub use sink::{Access, Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -341,6 +343,17 @@ impl<S: Sink> Run<'_, S> {
         let (_, a) = self.pop();
         self.sink.binary(op, a, b, a.height);
         self.push_temp(to);
+    }
+
+    /// Pushes the topmost operand once more, a reference.
+    fn duplicate(&mut self) {
+        let height = self.height() - 1;
+        let Entry { loc, ty, .. } = self.t.stack[height as usize];
+        if loc == Loc::Temp {
+            self.place(height, height);
+            self.place(height, height + 1);
+        }
+        self.push(loc, ty.unwrap_or(Num::handle));
     }
 
     /// The type of a slot that holds a value of the validator's type `ty`.

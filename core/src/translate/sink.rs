@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     index::*,
     op::{Num, Op},
-    types::FuncType,
+    types::{FuncType, RefType},
 };
 
 /// Where the value of an operand is.
@@ -60,6 +60,15 @@ pub struct MemArg {
     pub offset: u64,
 }
 
+/// What a reference may be cast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CastTarget {
+    /// The type, with indices of the module.
+    pub ty: RefType,
+    /// Whether it is a defined type without subtypes.
+    pub is_final: bool,
+}
+
 /// How a field or element is read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
@@ -86,6 +95,11 @@ pub enum Callee {
         ty: TypeIdx,
         /// Which element.
         index: Operand,
+    },
+    /// What a reference refers to. Its type is right, but it may be null.
+    Ref {
+        /// The reference.
+        func: Operand,
     },
 }
 
@@ -140,6 +154,13 @@ pub trait Sink {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32);
     /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
     fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// Tests whether a reference is of a type of its hierarchy.
+    #[cfg(feature = "gc")]
+    fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32);
+    /// The reference, if it is of a type of its hierarchy; traps otherwise.
+    #[cfg(feature = "gc")]
+    fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32);
+
     /// Reads the field of a struct that is `offset` bytes behind its beginning.
     #[cfg(feature = "gc")]
     fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32);

@@ -1,6 +1,6 @@
 //! One method per operator: numeric ones go by the op table, the others have a method of the same name here or in `control`.
 
-use super::{Loc, Num, Run, Sink, num};
+use super::{Loc, Num, Operand, Run, Sink, num};
 use crate::{binary::heap_type, error::Error, index::*, op::Op};
 use alloc::vec::Vec;
 use wasmparser::{
@@ -74,6 +74,19 @@ macro_rules! method {
     (@gc ArrayCopy $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
     (@gc ArrayInitData $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
     (@gc ArrayInitElem $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefEq $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefTestNonNull $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefTestNullable $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefCastNonNull $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefCastNullable $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc BrOnCast $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc BrOnCastFail $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc AnyConvertExtern $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc ExternConvertAny $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc RefI31 $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc I31GetS $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@gc I31GetU $args:tt $visit:ident $arity:tt) => { method!(gc $visit $args); };
+    (@function_references $op:ident $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@threads AtomicFence $args:tt $visit:ident $arity:tt) => { method!(own $visit $args); };
     (@threads $op:ident { $memarg:ident: $ty:ty } $visit:ident $arity:tt) => {
         fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
@@ -154,7 +167,7 @@ impl<S: Sink> Run<'_, S> {
 
     fn visit_nop(&mut self) {}
 
-    fn visit_drop(&mut self) {
+    pub(super) fn visit_drop(&mut self) {
         let (ty, value) = self.pop();
         self.sink.discard(ty, value);
     }
@@ -301,5 +314,32 @@ impl<S: Sink> Run<'_, S> {
     fn visit_table_size(&mut self, table: u32) {
         let ty = self.table_type(table);
         self.slots(Op::TableSize, [table, 0], 0, Some(ty));
+    }
+
+    fn visit_ref_as_non_null(&mut self) {
+        let (ty, a) = self.pop();
+        self.sink.unary(Op::RefAsNonNull, a, a.height);
+        self.push_temp(ty);
+    }
+
+    /// Whether the topmost reference, which stays, is null.
+    fn is_null(&mut self) -> Operand {
+        self.duplicate();
+        self.equals_zero(Op::I64Eq);
+        self.pop().1
+    }
+
+    fn visit_br_on_null(&mut self, depth: u32) {
+        let null = self.is_null();
+        // The branch does not take it along.
+        let (ty, reference) = self.pop();
+        self.branch_if(null, true, depth);
+        self.push(reference.loc, ty);
+    }
+
+    fn visit_br_on_non_null(&mut self, depth: u32) {
+        let null = self.is_null();
+        self.branch_if(null, false, depth);
+        self.visit_drop();
     }
 }

@@ -1,10 +1,10 @@
 //! A loop around a `match`, with the registers in locals.
 
 use super::{save, step};
-#[cfg(feature = "gc")]
-use crate::exec::objects::*;
 #[cfg(feature = "simd")]
 use crate::exec::vector::*;
+#[cfg(feature = "gc")]
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::for_each_form,

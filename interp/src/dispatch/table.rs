@@ -1,10 +1,10 @@
 //! A loop around a table of functions, with the registers in memory.
 
 use super::{save, step};
-#[cfg(feature = "gc")]
-use crate::exec::objects::*;
 #[cfg(feature = "simd")]
 use crate::exec::vector::*;
+#[cfg(feature = "gc")]
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
     forms::{COUNT, for_each_form},

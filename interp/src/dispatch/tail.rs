@@ -4,10 +4,10 @@
 //! disassembles the handlers and refuses any with a stack frame.
 
 use super::save;
-#[cfg(feature = "gc")]
-use crate::exec::objects::*;
 #[cfg(feature = "simd")]
 use crate::exec::vector::*;
+#[cfg(feature = "gc")]
+use crate::exec::{casts::*, objects::*};
 use crate::{
     exec::{
         control::*,

@@ -22,6 +22,8 @@ pub(crate) struct BrFuel;
 pub(crate) struct Call;
 /// `type, table, base, header, index`
 pub(crate) struct CallIndirect<C, I>(PhantomData<(C, I)>);
+/// `base, header, reference`
+pub(crate) struct CallRef<C>(PhantomData<C>);
 /// `func, base, header, own header`
 pub(crate) struct TailCall;
 /// `header`
@@ -132,6 +134,29 @@ impl<C: Source, I: Value> Body for CallIndirect<C, I> {
         }
         let func = func.index;
         r.open_frame(r.read(6), r.read(6 + SLOT), r.ip.wrapping_add(TOKEN + Self::LEN));
+        r.enter(func)
+    }
+}
+
+impl<C: Source> Body for CallRef<C> {
+    const LEN: usize = 2 * SLOT + C::LEN;
+    const JUMP: bool = true;
+    #[inline(always)]
+    fn run(r: &mut Regs) -> Result<(), Stop> {
+        let handle: u32 = C::get(r, 2 * SLOT);
+        // If this is left to the execution, it finds the reference there.
+        r.acc = handle.into();
+        if handle == 0 {
+            return Err(Trap::NullFunctionReference.into());
+        }
+        let cx = r.cx();
+        // SAFETY: INSTANCE: handles of functions name functions of the store.
+        let func = unsafe { &*cx.funcs.add(handle as usize - 1) };
+        if func.instance != cx.instance {
+            return Err(Stop(exit::CALL_REF));
+        }
+        let func = func.index;
+        r.open_frame(r.read(0), r.read(SLOT), r.ip.wrapping_add(TOKEN + Self::LEN));
         r.enter(func)
     }
 }

@@ -7,6 +7,8 @@
 //! Bodies never call: whatever needs more than a few instructions stops with an [`exit`] code, and the
 //! [`Execution`](crate::Execution) takes over.
 
+#[cfg(feature = "gc")]
+pub(crate) mod casts;
 pub(crate) mod control;
 pub(crate) mod memory;
 pub(crate) mod moves;
@@ -51,6 +53,12 @@ pub(crate) mod exit {
     pub(crate) const TAIL_CALL_IMPORT: u32 = 0x108;
     /// A tail call through a table.
     pub(crate) const TAIL_CALL_INDIRECT: u32 = 0x109;
+    /// A call of a reference to a function that is not of this instance.
+    pub(crate) const CALL_REF: u32 = 0x10c;
+    /// A tail call of a reference to a function.
+    pub(crate) const TAIL_CALL_REF: u32 = 0x10d;
+    /// A cast or its test, where one look at the object does not suffice.
+    pub(crate) const CAST: u32 = 0x10e;
     /// A `throw`.
     pub(crate) const THROW: u32 = 0x10a;
     /// A `throw_ref`.

@@ -13,8 +13,8 @@ const FIRST: Op = Op::I32AtomicLoad;
 struct Atomic {
     row: &'static Row,
     memory: MemoryIdx,
-    /// `None` if it is more than 64 bits can say.
-    address: Option<u64>,
+    /// Where; if that is more than 64 bits can say, an address in no memory that is as well aligned.
+    address: u64,
     operands: [u64; 2],
 }
 
@@ -31,7 +31,8 @@ impl Machine<'_> {
         let module = &self.store.instance(InstanceAddr(self.cx.instance)).module;
         let is_64 = module.memories[usize::from(memory)].is_64;
         let address = if is_64 { address } else { u64::from(address as u32) };
-        let address = address.checked_add(offset);
+        let beyond = || !7 | address.wrapping_add(offset);
+        let address = address.checked_add(offset).unwrap_or_else(beyond);
         let op = Atomic { row, memory: MemoryIdx(memory.into()), address, operands: [a, b] };
         let Some(result) = self.atomic_op(&op)? else { return Ok(Flow::Exit(Exit::Interrupted)) };
         if row.class != Class::atomic_store {
@@ -52,10 +53,8 @@ impl Machine<'_> {
 
     fn access(&mut self, op: &Atomic, class: Class, operands: [u64; 2]) -> Result<u64, Trap> {
         let size = size(op.row);
-        // An address that cannot be said is in no memory, but may be aligned.
-        let address = op.address.unwrap_or(u64::MAX - 7);
         let instance = InstanceAddr(self.cx.instance);
-        self.store.atomic(instance, op.memory, class, size, address, operands)
+        self.store.atomic(instance, op.memory, class, size, op.address, operands)
     }
 
     #[cfg(not(feature = "threads"))]
@@ -72,7 +71,6 @@ impl Machine<'_> {
     #[cfg(feature = "threads")]
     fn wait(&mut self, op: &Atomic) -> Result<Option<u64>, Trap> {
         let memory = self.shared(op).ok_or(Trap::AtomicWaitNonSharedMemory)?;
-        let address = op.address.ok_or(Trap::MemoryOutOfBounds)?;
         let [expected, timeout] = op.operands;
         // Nanoseconds; a negative number stands for no end.
         let timeout = (timeout as i64 >= 0).then_some(core::time::Duration::from_nanos(timeout));
@@ -80,7 +78,7 @@ impl Machine<'_> {
         let interrupted = || store.interrupted();
         let interrupted: Option<&dyn Fn() -> bool> =
             if store.interruptible { Some(&interrupted) } else { None };
-        let result = memory.wait(size(op.row), address, expected, timeout, interrupted)?;
+        let result = memory.wait(size(op.row), op.address, expected, timeout, interrupted)?;
         Ok(result.map(|result| result as u64))
     }
 
@@ -90,8 +88,7 @@ impl Machine<'_> {
             // There is nobody else.
             return self.access(op, Class::atomic_load, [0; 2]).map(|_| 0);
         };
-        let address = op.address.ok_or(Trap::MemoryOutOfBounds)?;
-        memory.notify(address, op.operands[0] as u32).map(u64::from)
+        memory.notify(op.address, op.operands[0] as u32).map(u64::from)
     }
 
     /// The memory, if it is shared.

@@ -41,6 +41,24 @@ impl Machine<'_> {
         self.tail_call(callee, base, header, own)
     }
 
+    /// `base, header, reference`
+    pub(super) fn call_ref(&mut self) -> Result<Flow, Error> {
+        // The handler leaves the reference in the accumulator, and null to a trap.
+        let callee = FuncAddr(self.cx.saved.acc as u32 - 1);
+        let (base, header) = (self.operand(0), self.operand(2));
+        self.skip(if self.opcode() == code::CALL_REF { 6 } else { 4 });
+        self.call(callee, base, header)
+    }
+
+    /// `base, header, own header, reference`
+    pub(super) fn tail_call_ref(&mut self) -> Result<Flow, Error> {
+        let slot: u16 = self.operand(6);
+        let handle = self.execution.stack[self.fp() + usize::from(slot)] as u32;
+        let callee = FuncAddr(handle.checked_sub(1).ok_or(Trap::NullFunctionReference)?);
+        let (base, header, own) = (self.operand(0), self.operand(2), self.operand(4));
+        self.tail_call(callee, base, header, own)
+    }
+
     /// An imported function.
     fn import(&self, func: u32) -> FuncAddr {
         // SAFETY: INSTANCE.
@@ -59,7 +77,8 @@ impl Machine<'_> {
         // SAFETY: the index has been checked.
         let handle = unsafe { *table.elems.add(index as usize) };
         let func = FuncAddr(handle.checked_sub(1).ok_or(Trap::IndirectCallToNull)?);
-        if self.store.funcs[func.at()].ty != ty {
+        let actual = self.store.funcs[func.at()].ty;
+        if actual != ty && !self.store.types.is_subtype(actual, ty) {
             return Err(Trap::BadSignature);
         }
         Ok(func)

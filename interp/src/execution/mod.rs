@@ -7,6 +7,8 @@ mod atomics;
 mod backtrace;
 mod calls;
 #[cfg(feature = "gc")]
+mod casts;
+#[cfg(feature = "gc")]
 mod objects;
 mod roots;
 mod slots;
@@ -420,6 +422,10 @@ impl<'s> Machine<'s> {
                         exit::CALL_INDIRECT => self.call_indirect(),
                         exit::TAIL_CALL_IMPORT => self.tail_call_import(),
                         exit::TAIL_CALL_INDIRECT => self.tail_call_indirect(),
+                        exit::CALL_REF => self.call_ref(),
+                        exit::TAIL_CALL_REF => self.tail_call_ref(),
+                        #[cfg(feature = "gc")]
+                        exit::CAST => self.cast(),
                         exit::THROW => self.throw(),
                         exit::THROW_REF => self.throw_ref(),
                         trap => Err(Trap::from_code(trap as u8)

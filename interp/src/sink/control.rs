@@ -5,10 +5,10 @@ use crate::{
     exec::regs::FRAME_HEADER,
     forms::{code, row},
     handlers::Clause,
-    kinds::{CONDITION, LISTS},
+    kinds::{CONDITION, LISTS, REFERENCE},
 };
 #[cfg(feature = "gc")]
-use kinglet_core::translate::Access;
+use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx},
@@ -102,6 +102,16 @@ impl Sink for Builder {
         immediates.into_iter().for_each(|immediate| self.u32(immediate));
         self.slot(slot - 2);
         self.forget();
+    }
+
+    #[cfg(feature = "gc")]
+    fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32) {
+        self.emit_cast(code::REF_TEST, Num::u32, to, a, height);
+    }
+
+    #[cfg(feature = "gc")]
+    fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32) {
+        self.emit_cast(code::REF_CAST, Num::u64, to, a, height);
     }
 
     #[cfg(feature = "gc")]
@@ -423,6 +433,8 @@ impl Builder {
             Callee::Table { index, is_64, .. } => {
                 Some(self.take_kind(index_type(is_64), index, CONDITION))
             }
+            Callee::Ref { func } if tail => Some((0, self.take_slot(Num::u64, func))),
+            Callee::Ref { func } => Some(self.take_kind(Num::u64, func, REFERENCE)),
             _ => None,
         };
         self.settle(u32::MAX);
@@ -442,6 +454,8 @@ impl Builder {
             (Callee::Table { is_64: true, .. }, false) => code::CALL_INDIRECT64,
             (Callee::Table { is_64: false, .. }, true) => code::TAIL_CALL_INDIRECT,
             (Callee::Table { is_64: true, .. }, true) => code::TAIL_CALL_INDIRECT64,
+            (Callee::Ref { .. }, false) => code::CALL_REF,
+            (Callee::Ref { .. }, true) => code::TAIL_CALL_REF,
         };
         self.safepoint(opcode + index.map_or(0, |(kind, _)| kind));
         match callee {
@@ -450,6 +464,7 @@ impl Builder {
                 self.u32(ty.0);
                 self.u16(table.0 as u16);
             }
+            Callee::Ref { .. } => {}
         }
         self.slot(header - params);
         self.slot(header);

@@ -7,6 +7,8 @@
 //!
 //! A comparison waits for the next op: a branch takes it in. Every op is fused with the last one if the fusion table has the pair.
 
+#[cfg(feature = "gc")]
+pub(crate) mod casts;
 mod control;
 mod emit;
 #[cfg(feature = "gc")]
