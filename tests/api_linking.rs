@@ -301,7 +301,7 @@ fn segments_that_do_not_fit_leave_what_was_written() {
 
 #[test]
 fn exports_are_listed_in_order_and_found_by_name() {
-    let (store, instance) = instance(
+    let (mut store, instance) = instance(
         r#"(module
             (func (export "z") (param i32))
             (memory (export "a") 1)
