@@ -26,6 +26,7 @@ use crate::{Shared, error::Error, index::*};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     any::Any,
+    num::NonZeroU32,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use exception::Tag;
@@ -79,6 +80,8 @@ pub struct StoreOptions {
     pub max_memory_bytes: u64,
     /// The most bytes that the managed heap may have.
     pub max_heap_bytes: usize,
+    /// After how many allocations garbage is collected even if there is no need, for tests.
+    pub collect_every: Option<NonZeroU32>,
     /// The counter of its engine.
     pub epoch: Shared<Epoch>,
 }
@@ -132,7 +135,7 @@ impl StoreInner {
             interruptible: options.interruptible,
             max_stack: options.max_stack,
             stack_in_use: 0,
-            heap: Heap::new(options.max_heap_bytes),
+            heap: Heap::new(options.max_heap_bytes, options.collect_every),
             types: KnownTypes::default(),
             id: next_store_id(),
             host_funcs: Vec::new(),

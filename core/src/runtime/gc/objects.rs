@@ -28,7 +28,9 @@ impl StoreInner {
             return Ok(at);
         }
         self.make_room(data, units)?;
-        self.heap.free.take(units as u32).ok_or_else(|| Trap::AllocationTooLarge.into())
+        let at = self.heap.free.take(units as u32).ok_or(Trap::AllocationTooLarge)?;
+        self.heap.end_quick_allocation();
+        Ok(at)
     }
 
     /// A new struct of a type that is [defined](Heap::define), with the slots of its fields. Collects what nothing refers to:
