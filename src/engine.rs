@@ -73,6 +73,12 @@ impl Engine {
         self.0.store_options.epoch.increment();
     }
 
+    /// Whether code of the engine can be stopped from outside: by [`Engine::increment_epoch`] or an
+    /// [`InterruptHandle`](crate::InterruptHandle).
+    pub fn is_interruptible(&self) -> bool {
+        self.config().metered()
+    }
+
     /// Whether both are the same engine.
     pub fn same(a: &Engine, b: &Engine) -> bool {
         Shared::ptr_eq(&a.0, &b.0)

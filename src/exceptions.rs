@@ -1,8 +1,8 @@
 //! Tags and exceptions.
 
 use crate::{
-    AsContext, AsContextMut, Engine, Error, FuncType, Result, Rooted, Store, StoreContextMut,
-    TagType, ThrownException, Val, ValType,
+    AsContext, AsContextMut, Engine, Error, FuncType, Result, Rooted, Store, StoreContext,
+    StoreContextMut, TagType, ThrownException, Val, ValType,
     gc::{gc_ref, sealed::Sealed as _},
     store::StoreId,
     values::{check_vals, read_slots, write_slots},
@@ -43,16 +43,22 @@ impl Tag {
     pub fn new(mut store: impl AsContextMut, ty: &TagType) -> Result<Tag> {
         let store = store.as_context_mut();
         check_no_results(ty)?;
-        let addr = {
-            let registry = store.engine().types().clone();
-            store.inner.add_host_tag(&registry, ty.ty().0.clone())
-        };
+        let addr = store.inner.add_host_tag(ty.ty().0.ids());
         Ok(Tag { store: StoreId::of(store.inner), addr })
     }
 
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> TagType {
-        TagType::new(FuncType(self.core(store.as_context().inner).ty().clone()))
+        let store = store.as_context();
+        let id = self.core(store.inner).engine_type();
+        TagType::new(FuncType::of(store.engine().types(), id))
+    }
+
+    /// Its name in the module that defines it: from the name section, or an export. Tags of the host have none.
+    pub fn name<'a, T: 'static>(&self, store: impl Into<StoreContext<'a, T>>) -> Option<&'a str> {
+        let inner = store.into().inner;
+        let (instance, tag) = self.core(inner).origin?;
+        inner.instance(instance).module.tag_name(tag)
     }
 
     /// Whether both are the same tag: one that has been exported and imported is the same.
@@ -109,8 +115,8 @@ impl ExnType {
         self.0.ty().params()
     }
 
-    fn core(&self) -> &[ValType] {
-        self.0.ty().0.params()
+    fn core(&self) -> &[kinglet_core::types::ValType] {
+        self.0.ty().core().params()
     }
 }
 
@@ -153,7 +159,7 @@ impl ExnRef {
         if types != pre.ty.core() {
             return Err(Error::msg("the tag is not of the type of the exception"));
         }
-        check_vals(fields, types, "field", inner)?;
+        check_vals(inner, fields, types, "field")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(fields, &mut slots, inner)?;
         let handle = inner.new_exception(data, tag.addr, &slots)?;

@@ -4,12 +4,13 @@
 use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Tag, Val, ValType, store::StoreId,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId, types::Defined,
 };
 use core::fmt;
 use kinglet_core::{
     index::{GlobalAddr, MemoryAddr, TableAddr},
     runtime::{StoreInner, instance::ExternVal},
+    types::{RefType, ValType},
 };
 
 /// Something that can be imported or exported.
@@ -319,14 +320,16 @@ impl Table {
                 ty.minimum()
             );
         }
-        check_elem(init, &ty, inner)?;
+        check_elem(inner, init, ty.to_core().element)?;
+        keep(inner, ty.element().defined());
         let init = init.handle(inner)?;
-        Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.0, init)? })
+        Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.to_core(), init)? })
     }
 
     /// The type that it was created with.
     pub fn ty(&self, store: impl AsContext) -> TableType {
-        TableType(*self.core(store.as_context().inner).ty())
+        let store = store.as_context();
+        TableType::from_core(store.engine().types(), *self.core(store.inner).ty())
     }
 
     /// The size, in elements.
@@ -357,7 +360,7 @@ impl Table {
     /// elements.
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64> {
         let StoreContextMut { inner, data } = store.as_context_mut();
-        check_elem(init, &TableType(*self.core(inner).ty()), inner)?;
+        check_elem(inner, init, self.core(inner).ty().element)?;
         let init = init.handle(inner)?;
         let old = inner.grow_table(data, self.addr, init, delta)?;
         old.ok_or_else(|| Error::limit(alloc::format!("failed to grow table by `{delta}`")))
@@ -369,7 +372,7 @@ impl Table {
     /// It does not have them all, or `value` is not of their type. Then nothing is set.
     pub fn fill(&self, mut store: impl AsContextMut, dst: u64, value: Ref, len: u64) -> Result<()> {
         let inner = store.as_context_mut().inner;
-        check_elem(value, &TableType(*self.core(inner).ty()), inner)?;
+        check_elem(inner, value, self.core(inner).ty().element)?;
         let value = value.handle(inner)?;
         Ok(inner.fill_table(self.addr, dst, value, len)?)
     }
@@ -399,14 +402,18 @@ impl Table {
     }
 }
 
-fn check_elem(value: Ref, ty: &TableType, store: &StoreInner) -> Result<()> {
-    if Val::from(value).matches(ValType::Ref(*ty.element()), store)? {
+/// Keeps a type in use that objects of the host have.
+fn keep(inner: &mut StoreInner, ty: Option<&Defined>) {
+    if let Some(ty) = ty {
+        inner.keep_type(ty.ids());
+    }
+}
+
+fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
+    if Val::from(value).matches(inner, ValType::Ref(element))? {
         Ok(())
     } else {
-        Err(Error::msg(alloc::format!(
-            "value does not match the table's element type {}",
-            ty.element()
-        )))
+        Err(Error::msg(alloc::format!("value does not match the table's element type {element}")))
     }
 }
 
@@ -436,14 +443,16 @@ impl Global {
     /// The value is not of the type's.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let inner = store.as_context_mut().inner;
-        check_content(value, &ty, inner)?;
+        check_content(inner, value, ty.to_core().content)?;
+        keep(inner, ty.content().defined());
         let bits = value.to_bits(inner)?;
-        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.0, bits) })
+        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits) })
     }
 
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> GlobalType {
-        GlobalType(*self.core(store.as_context().inner).ty())
+        let store = store.as_context();
+        GlobalType::from_core(store.engine().types(), *self.core(store.inner).ty())
     }
 
     /// The value.
@@ -460,11 +469,11 @@ impl Global {
     /// The global cannot be assigned, or the value is not of its type.
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<()> {
         let inner = store.as_context_mut().inner;
-        let ty = GlobalType(*self.core(inner).ty());
-        if ty.mutability() == Mutability::Const {
+        let ty = *self.core(inner).ty();
+        if ty.mutability == Mutability::Const {
             return Err(Error::msg("immutable global cannot be set"));
         }
-        check_content(value, &ty, inner)?;
+        check_content(inner, value, ty.content)?;
         let bits = value.to_bits(inner)?;
         inner.global_mut(self.addr).set(bits);
         Ok(())
@@ -476,10 +485,10 @@ impl Global {
     }
 }
 
-fn check_content(value: Val, ty: &GlobalType, store: &StoreInner) -> Result<()> {
-    if value.matches(*ty.content(), store)? {
+fn check_content(inner: &StoreInner, value: Val, ty: ValType) -> Result<()> {
+    if value.matches(inner, ty)? {
         Ok(())
     } else {
-        Err(Error::msg(alloc::format!("value does not match the global's type {}", ty.content())))
+        Err(Error::msg(alloc::format!("value does not match the global's type {ty}")))
     }
 }

@@ -134,13 +134,13 @@ pub struct Function {
 
 /// The functions of a module, imported ones first.
 pub fn functions(module: &Module) -> impl ExactSizeIterator<Item = Function> + '_ {
-    let core = module.core();
+    let (core, types) = (module.core(), &module.program().types);
     (0..core.funcs.len()).map(move |i| {
         let func = FuncIdx(i as u32);
         Function {
             index: func.0,
             name: core.func_name(func).map(Into::into),
-            ty: FuncType(core.func_type(func).clone()),
+            ty: FuncType::of(types.registry(), types[core.funcs[i].at()]),
             body: core.body(func).map(|body| body.range.clone()),
         }
     })

@@ -105,8 +105,8 @@ pub use func::{
     Step, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList,
 };
 pub use gc::{
-    AnyRef, ArrayRef, EqRef, ExternRef, GcRef, I31, OwnedRooted, RootScope, Rooted, RootedGcRef,
-    StructRef,
+    AnyRef, ArrayRef, ArrayRefPre, EqRef, ExternRef, GcRef, I31, OwnedRooted, RootScope, Rooted,
+    RootedGcRef, StructRef, StructRefPre,
 };
 pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
@@ -115,8 +115,9 @@ pub use module::Module;
 pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
 pub use types::{
-    ExportType, ExternType, FuncType, GlobalType, ImportType, MemoryType, MemoryTypeBuilder,
-    TableType, TagType,
+    ArrayType, ExportType, ExternType, FieldType, Finality, FuncType, GlobalType, HeapType,
+    ImportType, MemoryType, MemoryTypeBuilder, RefType, StorageType, StructType, TableType,
+    TagType, ValType,
 };
 pub use values::{Ref, V128, Val};
 
@@ -126,7 +127,7 @@ pub use kinglet_core::{
     runtime::gc::GcHeapOutOfMemory,
     runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
     trap::Trap,
-    types::{HeapType, Mutability, RefType, ValType},
+    types::Mutability,
 };
 
 /// [`Trap`] under the name that users of wasmi know it by.

@@ -10,7 +10,6 @@ use core::{fmt, future::Future, marker::PhantomData};
 use kinglet_core::{
     Shared,
     runtime::{StoreInner, func::HostFunc, instance::ExternVal},
-    types,
 };
 
 /// Says what modules may import, by two names each, and instantiates them.
@@ -87,16 +86,15 @@ impl Names {
 /// What a name stands for.
 #[derive(Clone)]
 pub(crate) enum Definition {
-    /// Something of a store, and its type when it was defined, with the id of that in the engine if it is one of functions.
-    Extern(Extern, Shared<(types::ExternType, u32)>),
+    /// Something of a store, and its type when it was defined.
+    Extern(Extern, Shared<ExternType>),
     /// A host function, not bound to a store.
     Host(Shared<HostFunc>),
 }
 
 impl Definition {
-    fn of(store: &StoreInner, item: Extern) -> Definition {
-        let found = Found::of(store, &item);
-        let ty = (found.to_type(), found.id());
+    fn of(store: &StoreInner, engine: &Engine, item: Extern) -> Definition {
+        let ty = Found::of(store, &item).to_type(engine.types());
         Definition::Extern(item, Shared::new(ty))
     }
 
@@ -104,11 +102,11 @@ impl Definition {
     ///
     /// # Panics
     /// If it belongs to another store.
-    fn found<'a>(&'a self, store: Option<&'a StoreInner>) -> Found<'a> {
+    fn found(&self, store: Option<&StoreInner>) -> Found {
         match (self, store) {
-            (Definition::Host(func), _) => Found::Func(func.engine_type(), &func.ty),
+            (Definition::Host(func), _) => Found::Func(func.engine_type()),
             (Definition::Extern(item, _), Some(store)) => Found::of(store, item),
-            (Definition::Extern(_, ty), None) => Found::from_type(&ty.0, ty.1),
+            (Definition::Extern(_, ty), None) => (&**ty).into(),
         }
     }
 
@@ -263,7 +261,7 @@ impl<T: 'static> Linker<T> {
         name: &str,
         item: impl Into<Extern>,
     ) -> Result<&mut Linker<T>> {
-        let item = Definition::of(store.as_context().inner, item.into());
+        let item = Definition::of(store.as_context().inner, &self.engine, item.into());
         self.insert(module, name, item)
     }
 
@@ -280,7 +278,7 @@ impl<T: 'static> Linker<T> {
         let store = store.as_context();
         for export in instance.exports(&store) {
             let name = export.name();
-            let item = Definition::of(store.inner, export.into_extern());
+            let item = Definition::of(store.inner, &self.engine, export.into_extern());
             self.insert(module_name, name, item)?;
         }
         Ok(self)

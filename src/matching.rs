@@ -1,36 +1,34 @@
 //! Whether something is what an import wants (spec, 3.3 and 4.5.4).
 
-use crate::{Error, Extern, ExternType, ImportType, Mutability, Result};
+use crate::{Error, Extern, ExternType, FuncType, ImportType, Mutability, Result, TagType};
 use core::fmt;
 use kinglet_core::{
     module,
-    runtime::StoreInner,
-    types::{self, FuncType, GlobalType, MemoryType, TableType},
+    runtime::{StoreInner, registry::TypeRegistry},
+    types::{GlobalType, MemoryType, TableType},
 };
 
 /// What there is for an import.
 #[derive(Clone, Copy)]
-pub(crate) enum Found<'a> {
-    /// A function, by its type and the id of that in the engine.
-    Func(u32, &'a FuncType),
+pub(crate) enum Found {
+    /// A function, by the id of its type in the engine.
+    Func(u32),
     Global(GlobalType),
     Table(TableType),
     Memory(MemoryType),
-    /// A tag, in the same way.
-    Tag(u32, &'a FuncType),
+    /// A tag, in the same way as a function.
+    Tag(u32),
 }
 
-impl<'a> Found<'a> {
+impl Found {
     /// Something of a store, with the size that it has now.
     ///
     /// # Panics
     /// If it belongs to another store.
-    pub(crate) fn of(store: &'a StoreInner, item: &Extern) -> Found<'a> {
+    pub(crate) fn of(store: &StoreInner, item: &Extern) -> Found {
         item.check(store);
         match item {
-            Extern::Func(func) => {
-                Found::Func(store.funcs[func.addr.at()].ty, store.func_type(func.addr))
-            }
+            Extern::Func(func) => Found::Func(store.funcs[func.addr.at()].ty),
             Extern::Global(global) => Found::Global(*store.global(global.addr).ty()),
             Extern::Table(table) => {
                 let table = store.table(table.addr);
@@ -46,49 +44,40 @@ impl<'a> Found<'a> {
                 let minimum = memory.size();
                 Found::Memory(MemoryType { minimum, ..memory.ty().0 })
             }
-            Extern::Tag(tag) => {
-                let tag = store.tag(tag.addr);
-                Found::Tag(tag.engine_type(), tag.ty())
-            }
+            Extern::Tag(tag) => Found::Tag(store.tag(tag.addr).engine_type()),
         }
     }
 
-    pub(crate) fn to_type(self) -> types::ExternType {
+    /// As a type; `registry` is the engine's.
+    pub(crate) fn to_type(self, registry: &TypeRegistry) -> ExternType {
         match self {
-            Found::Func(_, ty) => types::ExternType::Func(ty.clone()),
-            Found::Global(ty) => types::ExternType::Global(ty),
-            Found::Table(ty) => types::ExternType::Table(ty),
-            Found::Memory(ty) => types::ExternType::Memory(ty),
-            Found::Tag(_, ty) => types::ExternType::Tag(ty.clone()),
+            Found::Func(id) => FuncType::of(registry, id).into(),
+            Found::Global(ty) => crate::GlobalType::from_core(registry, ty).into(),
+            Found::Table(ty) => crate::TableType::from_core(registry, ty).into(),
+            Found::Memory(ty) => crate::MemoryType(ty).into(),
+            Found::Tag(id) => TagType::new(FuncType::of(registry, id)).into(),
         }
     }
+}
 
-    /// What was found before: its type, and the id of that if it is one of functions.
-    pub(crate) fn from_type(ty: &'a types::ExternType, id: u32) -> Found<'a> {
+impl From<&ExternType> for Found {
+    fn from(ty: &ExternType) -> Found {
         match ty {
-            types::ExternType::Func(ty) => Found::Func(id, ty),
-            types::ExternType::Global(ty) => Found::Global(*ty),
-            types::ExternType::Table(ty) => Found::Table(*ty),
-            types::ExternType::Memory(ty) => Found::Memory(*ty),
-            types::ExternType::Tag(ty) => Found::Tag(id, ty),
-        }
-    }
-
-    /// The id in the engine of a type of functions.
-    pub(crate) fn id(self) -> u32 {
-        match self {
-            Found::Func(id, _) | Found::Tag(id, _) => id,
-            _ => 0,
+            ExternType::Func(ty) => Found::Func(ty.0.id()),
+            ExternType::Global(ty) => Found::Global(ty.to_core()),
+            ExternType::Table(ty) => Found::Table(ty.to_core()),
+            ExternType::Memory(ty) => Found::Memory(ty.0),
+            ExternType::Tag(ty) => Found::Tag(ty.ty().0.id()),
         }
     }
 }
 
 /// Fails unless `found` is what `import` wants.
-pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
+pub(crate) fn check(found: Found, import: &ImportType<'_>) -> Result<()> {
     let types = &*import.program.types;
     let is_subtype = |a, b| types.registry().is_subtype(a, b);
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found, _)) => is_subtype(found, types[ty.at()]),
+        (module::ImportType::Func(ty), Found::Func(found)) => is_subtype(found, types[ty.at()]),
         (module::ImportType::Global(wanted), Found::Global(found)) => {
             global_fits(&found, &wanted.map(|i| types[i as usize]), is_subtype)
         }
@@ -96,10 +85,10 @@ pub(crate) fn check(found: Found<'_>, import: &ImportType<'_>) -> Result<()> {
             table_fits(&found, &wanted.map(|i| types[i as usize]))
         }
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
-        (module::ImportType::Tag(ty), Found::Tag(found, _)) => found == types[ty.at()],
+        (module::ImportType::Tag(ty), Found::Tag(found)) => found == types[ty.at()],
         _ => false,
     };
-    if fits { Ok(()) } else { Err(incompatible(import, found.to_type().into())) }
+    if fits { Ok(()) } else { Err(incompatible(import, found.to_type(types.registry()))) }
 }
 
 /// The error that says that an import wants something else.

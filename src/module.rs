@@ -81,7 +81,7 @@ impl Module {
     /// The type of what it exports under `name`.
     pub fn get_export(&self, name: &str) -> Option<ExternType> {
         let export = self.core().export(name)?;
-        Some(self.program().export_type(export).into())
+        Some(ExportType { program: self.program(), export }.ty())
     }
 
     /// Its name, from the name section.

@@ -134,11 +134,7 @@ impl<T: 'static> Store<T> {
     /// If the engine's configuration has neither [`epoch_interruption`](crate::Config::epoch_interruption) nor
     /// [`consume_fuel`](crate::Config::consume_fuel): then running code could not be stopped.
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        assert!(
-            self.engine().config().metered(),
-            "code cannot be interrupted: `Config::epoch_interruption` is off"
-        );
-        InterruptHandle(self.inner.interrupt_flag().clone())
+        interrupt_handle(&self.inner)
     }
 
     /// Collects garbage now: frees what no guest and no root refers to. It happens by itself when there is need; `why` is the
@@ -189,6 +185,11 @@ fn engine(inner: &StoreInner) -> &Engine {
     inner.engine().downcast_ref().expect("stores are made by `Store::new`")
 }
 
+fn interrupt_handle(inner: &StoreInner) -> InterruptHandle {
+    assert!(inner.interruptible, "code cannot be interrupted: `Config::epoch_interruption` is off");
+    InterruptHandle(inner.interrupt_flag().clone())
+}
+
 impl<'a, T: 'static> StoreContext<'a, T> {
     /// The embedder's data.
     pub fn data(&self) -> &'a T {
@@ -232,6 +233,14 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     /// As there.
     pub fn get_fuel(&self) -> Result<u64> {
         self.as_context().get_fuel()
+    }
+
+    /// As [`Store::interrupt_handle`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        interrupt_handle(self.inner)
     }
 
     /// As [`Store::set_fuel`].

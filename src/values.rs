@@ -10,7 +10,7 @@ use crate::{
 use kinglet_core::{
     index::FuncAddr,
     runtime::StoreInner,
-    types::{ConcreteType, TypeKind},
+    types::{self, ConcreteType, TypeKind},
 };
 
 /// A value of WebAssembly.
@@ -172,7 +172,7 @@ impl Val {
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
             ValType::V128 => Val::V128(V128(0)),
-            ValType::Ref(ty) => Ref::null(ty.heap).into(),
+            ValType::Ref(ty) => Ref::null(ty.heap_type()).into(),
         }
     }
 
@@ -184,7 +184,8 @@ impl Val {
     /// # Panics
     /// If it is a reference that belongs to another store.
     pub fn ty(&self, store: impl AsContext) -> Result<ValType> {
-        self.core_type(store.as_context().inner)
+        let store = store.as_context();
+        Ok(ValType::from_core(store.engine().types(), self.core_type(store.inner)?))
     }
 
     /// Whether the value is of a type.
@@ -195,7 +196,7 @@ impl Val {
     /// # Panics
     /// If it is a reference that belongs to another store.
     pub fn matches_ty(&self, store: impl AsContext, ty: &ValType) -> Result<bool> {
-        self.matches(*ty, store.as_context().inner)
+        self.matches(store.as_context().inner, ty.to_core())
     }
 
     /// Whether it is a null reference.
@@ -232,13 +233,13 @@ impl Val {
         ExnRef exn_ref unwrap_exn_ref Rooted<ExnRef>, "a reference to an exception";
     }
 
-    fn core_type(&self, store: &StoreInner) -> Result<ValType> {
+    fn core_type(&self, store: &StoreInner) -> Result<types::ValType> {
         Ok(match self {
-            Val::I32(_) => ValType::I32,
-            Val::I64(_) => ValType::I64,
-            Val::F32(_) => ValType::F32,
-            Val::F64(_) => ValType::F64,
-            Val::V128(_) => ValType::V128,
+            Val::I32(_) => types::ValType::I32,
+            Val::I64(_) => types::ValType::I64,
+            Val::F32(_) => types::ValType::F32,
+            Val::F64(_) => types::ValType::F64,
+            Val::V128(_) => types::ValType::V128,
             Val::FuncRef(func) => Ref::Func(*func).core_type(store)?,
             Val::ExternRef(reference) => Ref::Extern(*reference).core_type(store)?,
             Val::AnyRef(reference) => Ref::Any(*reference).core_type(store)?,
@@ -247,12 +248,17 @@ impl Val {
     }
 
     /// Whether it belongs to a type.
-    pub(crate) fn matches(&self, ty: ValType, store: &StoreInner) -> Result<bool> {
+    pub(crate) fn matches(&self, store: &StoreInner, ty: types::ValType) -> Result<bool> {
         Ok(self.core_type(store)?.matches(ty, |a, b| store.types.is_subtype(a, b)))
     }
 
     /// The bits of its slots, if it belongs to a type.
-    pub(crate) fn for_type(self, store: &StoreInner, ty: ValType, what: &str) -> Result<[u64; 2]> {
+    pub(crate) fn for_type(
+        self,
+        store: &StoreInner,
+        ty: types::ValType,
+        what: &str,
+    ) -> Result<[u64; 2]> {
         let actual = self.core_type(store)?;
         if actual.matches(ty, |a, b| store.types.is_subtype(a, b)) {
             return self.to_bits(store);
@@ -285,15 +291,15 @@ impl Val {
     }
 
     /// The value of a type with these bits. A reference becomes a root of the scope that is open.
-    pub(crate) fn from_bits(ty: ValType, bits: [u64; 2], store: &mut StoreInner) -> Val {
+    pub(crate) fn from_bits(ty: types::ValType, bits: [u64; 2], store: &mut StoreInner) -> Val {
         let low = bits[0];
         match ty {
-            ValType::I32 => Val::I32(low as i32),
-            ValType::I64 => Val::I64(low as i64),
-            ValType::F32 => Val::F32(low as u32),
-            ValType::F64 => Val::F64(low),
-            ValType::V128 => Val::V128(V128::from_bits(bits)),
-            ValType::Ref(ty) => Ref::from_handle(ty.heap, low as u32, store).into(),
+            types::ValType::I32 => Val::I32(low as i32),
+            types::ValType::I64 => Val::I64(low as i64),
+            types::ValType::F32 => Val::F32(low as u32),
+            types::ValType::F64 => Val::F64(low),
+            types::ValType::V128 => Val::V128(V128::from_bits(bits)),
+            types::ValType::Ref(ty) => Ref::from_handle(ty.heap, low as u32, store).into(),
         }
     }
 
@@ -321,7 +327,7 @@ pub(crate) fn write_slots(vals: &[Val], slots: &mut [u64], store: &StoreInner) -
 
 /// Reads values of these types from slots, and gives each to `read`.
 pub(crate) fn read_slots(
-    types: &[ValType],
+    types: &[types::ValType],
     slots: &[u64],
     store: &mut StoreInner,
     mut read: impl FnMut(Val),
@@ -337,10 +343,10 @@ pub(crate) fn read_slots(
 
 /// Fails unless the values have these types.
 pub(crate) fn check_vals(
-    vals: &[Val],
-    types: &[ValType],
-    what: &str,
     store: &StoreInner,
+    vals: &[Val],
+    types: &[types::ValType],
+    what: &str,
 ) -> Result<()> {
     if vals.len() != types.len() {
         return Err(Error::msg(alloc::format!(
@@ -362,7 +368,7 @@ pub(crate) fn check_vals(
 
 impl Ref {
     /// The null reference of a type.
-    pub fn null(heap: HeapType) -> Ref {
+    pub fn null(heap: &HeapType) -> Ref {
         match heap.top() {
             HeapType::Extern => Ref::Extern(None),
             HeapType::Any => Ref::Any(None),
@@ -391,7 +397,8 @@ impl Ref {
     /// # Panics
     /// If it belongs to another store.
     pub fn ty(&self, store: impl AsContext) -> Result<RefType> {
-        self.ref_type(store.as_context().inner)
+        let store = store.as_context();
+        Ok(RefType::from_core(store.engine().types(), self.ref_type(store.inner)?))
     }
 
     fn of(val: &Val) -> Option<Ref> {
@@ -404,28 +411,28 @@ impl Ref {
         }
     }
 
-    fn core_type(self, store: &StoreInner) -> Result<ValType> {
-        self.ref_type(store).map(ValType::Ref)
+    fn core_type(self, store: &StoreInner) -> Result<types::ValType> {
+        self.ref_type(store).map(types::ValType::Ref)
     }
 
-    fn ref_type(self, store: &StoreInner) -> Result<RefType> {
+    fn ref_type(self, store: &StoreInner) -> Result<types::RefType> {
         let handle = self.handle(store)?;
         let top = match self {
-            Ref::Func(_) => HeapType::Func,
-            Ref::Extern(_) => HeapType::Extern,
-            Ref::Any(_) => HeapType::Any,
-            Ref::Exn(_) => HeapType::Exn,
+            Ref::Func(_) => types::HeapType::Func,
+            Ref::Extern(_) => types::HeapType::Extern,
+            Ref::Any(_) => types::HeapType::Any,
+            Ref::Exn(_) => types::HeapType::Exn,
         };
         let heap = match (handle, top) {
             (0, top) => top.bottom(),
-            (func, HeapType::Func) => HeapType::Concrete(ConcreteType {
+            (func, types::HeapType::Func) => types::HeapType::Concrete(ConcreteType {
                 kind: TypeKind::Func,
                 index: store.funcs[func as usize - 1].ty,
             }),
-            (handle, HeapType::Any) => store.heap.type_of(handle),
+            (handle, types::HeapType::Any) => store.heap.type_of(handle),
             (_, top) => top,
         };
-        Ok(RefType { nullable: handle == 0, heap })
+        Ok(types::RefType { nullable: handle == 0, heap })
     }
 
     /// What stands for it in a slot.
@@ -438,11 +445,11 @@ impl Ref {
         }
     }
 
-    pub(crate) fn from_handle(heap: HeapType, handle: u32, store: &mut StoreInner) -> Ref {
+    pub(crate) fn from_handle(heap: types::HeapType, handle: u32, store: &mut StoreInner) -> Ref {
         match heap.top() {
-            HeapType::Extern => Ref::Extern(Rooted::from_handle(handle, store)),
-            HeapType::Any => Ref::Any(Rooted::from_handle(handle, store)),
-            HeapType::Exn => Ref::Exn(Rooted::from_handle(handle, store)),
+            types::HeapType::Extern => Ref::Extern(Rooted::from_handle(handle, store)),
+            types::HeapType::Any => Ref::Any(Rooted::from_handle(handle, store)),
+            types::HeapType::Exn => Ref::Exn(Rooted::from_handle(handle, store)),
             _ => Ref::Func(Func::from_handle(handle, StoreId::of(store))),
         }
     }

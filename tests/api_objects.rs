@@ -337,7 +337,7 @@ fn types_describe_themselves() {
     assert!(y.func().is_none());
     assert!(matches!(module.get_export("x"), Some(ExternType::Func(_))));
     assert!(module.get_export("z").is_none());
-    assert_eq!(RefType::EXTERNREF, RefType { nullable: true, heap: HeapType::Extern });
+    assert_eq!(RefType::EXTERNREF, RefType::new(true, HeapType::Extern));
 }
 
 #[test]

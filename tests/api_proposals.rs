@@ -12,6 +12,10 @@ const SWITCHES: &[(&str, &str)] = &[
     ("multi-value", "(func (i32.const 1) (block (param i32) (drop)))"),
     ("bulk-memory", "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))"),
     ("bulk-memory", r#"(data "passive")"#),
+    (
+        "bulk-memory",
+        r#"(memory 1) (data $d "") (func (memory.init $d (i32.const 0) (i32.const 0) (i32.const 0)))"#,
+    ),
     ("reference-types", "(table 1 externref)"),
     ("reference-types", "(table 1 funcref) (table 1 funcref)"),
     ("reference-types", "(func (drop (ref.null func)))"),
@@ -20,6 +24,17 @@ const SWITCHES: &[(&str, &str)] = &[
     ("multi-memory", "(memory 1) (memory 1)"),
     ("memory64", "(memory i64 1)"),
     ("memory64", "(table i64 1 funcref)"),
+    ("function-references", "(func (param (ref func)))"),
+    ("function-references", "(func (local (ref func)))"),
+    ("function-references", "(func (drop (ref.as_non_null (ref.null func))))"),
+    ("gc", "(type (struct))"),
+    ("gc", "(type (array (mut i8)))"),
+    ("gc", "(type (sub (func)))"),
+    ("gc", "(type $f (func (param (ref null $f))))"),
+    ("gc", "(rec (type (func)) (type (func)))"),
+    ("gc", "(func (param anyref))"),
+    ("gc", "(global i31ref (ref.null i31))"),
+    ("gc", "(func (drop (ref.test funcref (ref.null func))))"),
     ("simd", "(func (param v128))"),
     ("simd", "(func (drop (v128.const i64x2 0 0)))"),
     ("relaxed-simd", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
@@ -38,10 +53,11 @@ const SWITCHES: &[(&str, &str)] = &[
 /// What this version does not support at all.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("legacy exception handling", "(func try catch_all end)"),
-    ("typed function references", "(func (param (ref func)))"),
-    ("garbage collection", "(type (struct))"),
-    ("garbage collection", "(rec (type (func)) (type (func)))"),
     ("stack switching", "(type $f (func)) (type (cont $f))"),
+    (
+        "custom descriptors",
+        "(rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct)))",
+    ),
     ("shared-everything threads", "(global (shared i32) (i32.const 0))"),
     ("memory control", "(memory 1) (func (memory.discard (i32.const 0) (i32.const 0)))"),
 ];
@@ -66,7 +82,7 @@ fn disabled_proposals_are_named() {
             continue;
         }
         load(&all(), fields).unwrap_or_else(|error| panic!("{fields}: {error}"));
-        let error = load(all().wasm_feature(name, false).unwrap(), fields).unwrap_err();
+        let error = load(all().wasm_feature(name, false).unwrap(), fields).expect_err(fields);
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{fields}: {error}");
         let expected = format!("the {name} proposal is not enabled: ");
         assert!(error.to_string().starts_with(&expected), "{fields}: {error}");

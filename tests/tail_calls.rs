@@ -19,7 +19,7 @@ fn many_results_at_the_end_of_the_stack() {
     let engine = Engine::default();
     let module = Module::new(&engine, wat).unwrap();
     let mut store = Store::new(&engine, ());
-    let ty = FuncType::new(&engine, [], [ValType::I64; RESULTS]);
+    let ty = FuncType::new(&engine, [], [const { ValType::I64 }; RESULTS]);
     let many = Func::new(&mut store, ty, |_, _, results| {
         for (i, result) in results.iter_mut().enumerate() {
             *result = Val::I64(i as i64);

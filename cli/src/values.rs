@@ -76,7 +76,7 @@ mod tests {
             ("-inf", ValType::F64, u128::from(f64::NEG_INFINITY.to_bits())),
             ("340282366920938463463374607431768211455", ValType::V128, u128::MAX),
         ] {
-            assert_eq!(bits(text, ty), Ok(expected), "{text} as {ty}");
+            assert_eq!(bits(text, ty.clone()), Ok(expected), "{text} as {ty}");
         }
         for (text, ty) in [
             ("", ValType::I32),
@@ -89,7 +89,7 @@ mod tests {
             ("one", ValType::F32),
             ("0", ValType::FUNCREF),
         ] {
-            assert!(bits(text, ty).is_err(), "{text} as {ty}");
+            assert!(bits(text, ty.clone()).is_err(), "{text} as {ty}");
         }
     }
 

@@ -27,9 +27,22 @@ pub(crate) struct WasiArgs {
     #[arg(long, value_name = "N")]
     argv0: Option<String>,
 
+    /// Let the guest use a proposal of WASI: `threads`.
+    #[arg(short = 'S', long = "wasi", value_name = "PROPOSAL[=y|n]", value_parser = proposal)]
+    proposals: Vec<bool>,
+
     /// Listen on ADDR, such as 127.0.0.1:8080, and let the guest accept connections.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+}
+
+/// Whether to switch on the one proposal that there is.
+fn proposal(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "threads" | "threads=y" => Ok(true),
+        "threads=n" => Ok(false),
+        _ => Err("there is `threads`, with or without `=y` or `=n`"),
+    }
 }
 
 /// A folder that the guest may use.
@@ -66,6 +79,11 @@ fn variable(text: &str) -> Result<(String, Option<String>), &'static str> {
 }
 
 impl WasiArgs {
+    /// Whether the guest may start threads.
+    pub(crate) fn threads(&self) -> bool {
+        self.proposals.last().is_some_and(|&on| on)
+    }
+
     /// Opens what is granted. Calls that wait give up at `deadline`.
     pub(crate) fn context(
         &self,

@@ -371,6 +371,20 @@ pub struct FieldType {
     pub mutability: Mutability,
 }
 
+impl FieldType {
+    /// Whether such a field can stand where `other` is expected; `is_subtype` says so of defined types, by their numbers.
+    pub fn matches(&self, other: &FieldType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
+        if other.mutability == Mutability::Var {
+            return self == other;
+        }
+        self.mutability == Mutability::Const
+            && match (self.storage, other.storage) {
+                (StorageType::Val(a), StorageType::Val(b)) => a.matches(b, is_subtype),
+                (a, b) => a == b,
+            }
+    }
+}
+
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mutability {
@@ -406,6 +420,26 @@ pub enum CompositeType {
 }
 
 impl CompositeType {
+    /// Whether a type that is made up so may be a subtype of one that is made up as `other` (spec, 3.3.10).
+    pub fn matches(&self, other: &CompositeType, is_subtype: &dyn Fn(u32, u32) -> bool) -> bool {
+        let values = |a: &[ValType], b: &[ValType]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.matches(*b, is_subtype))
+        };
+        match (self, other) {
+            (CompositeType::Func(a), CompositeType::Func(b)) => {
+                values(b.params(), a.params()) && values(a.results(), b.results())
+            }
+            (CompositeType::Struct(a), CompositeType::Struct(b)) => {
+                a.fields.len() >= b.fields.len()
+                    && a.fields.iter().zip(&b.fields).all(|(a, b)| a.matches(b, is_subtype))
+            }
+            (CompositeType::Array(a), CompositeType::Array(b)) => {
+                a.element.matches(&b.element, is_subtype)
+            }
+            _ => false,
+        }
+    }
+
     /// What it describes.
     pub const fn kind(&self) -> TypeKind {
         match self {
@@ -575,19 +609,4 @@ impl MemoryType {
     pub const fn address_space(&self) -> u64 {
         if self.is_64 { 1 << (63 - self.page_size_log2) } else { (1 << 32) >> self.page_size_log2 }
     }
-}
-
-/// The type of something that can be imported or exported (spec, 2.3.17).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ExternType {
-    /// A function.
-    Func(FuncType),
-    /// A table.
-    Table(TableType),
-    /// A memory.
-    Memory(MemoryType),
-    /// A global.
-    Global(GlobalType),
-    /// A tag, by the function type whose parameters its exceptions carry.
-    Tag(FuncType),
 }

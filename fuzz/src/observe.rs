@@ -216,7 +216,7 @@ impl Observation {
 
 /// How many exported functions are called, and how often each if it has parameters.
 const FUNCS: usize = 16;
-const CALLS: usize = 4;
+const CALLS: usize = 6;
 
 /// The exported global with the calls and iterations that are left to a module, and how many each call has.
 pub(crate) const FUEL: &str = "\u{1}fuel";

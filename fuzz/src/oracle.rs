@@ -32,7 +32,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         .wasm_backtrace_max_frames(None)
         .memory_init_cow(false)
         .signals_based_traps(false)
-        .memory_reservation(0)
+        // Shared memories grow only into this.
+        .memory_reservation(1 << 20)
         .memory_guard_size(0)
         .memory_reservation_for_growth(0)
         .gc_heap_reservation(0)

@@ -48,7 +48,7 @@ fn importable(module: &Module) -> bool {
     module.imports().all(|import| match import.ty() {
         ExternType::Func(ty) => ty.results().all(|ty| kind(&ty).is_some()),
         ExternType::Global(ty) => kind(ty.content()).is_some(),
-        ExternType::Table(ty) => ty.element().nullable,
+        ExternType::Table(ty) => ty.element().is_nullable(),
         _ => true,
     })
 }
@@ -267,7 +267,7 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Res
         ExternType::Memory(ty) if ty.is_shared() => SharedMemory::new(store.engine(), ty)?.into(),
         ExternType::Memory(ty) => Memory::new(store, ty)?.into(),
         ExternType::Table(ty) => {
-            let null = Ref::null(ty.element().heap);
+            let null = Ref::null(ty.element().heap_type());
             Table::new(store, ty, null)?.into()
         }
         ExternType::Tag(ty) => Tag::new(store, &ty)?.into(),
@@ -319,8 +319,8 @@ fn kind(ty: &ValType) -> Option<Kind> {
 }
 
 fn reference(ty: &RefType) -> Option<Kind> {
-    let null = ty.nullable;
-    let top = match ty.heap {
+    let null = ty.is_nullable();
+    let top = match ty.heap_type() {
         HeapType::Extern => return Some(Kind::Host(null)),
         HeapType::Func => Reference::Func,
         _ => return None,

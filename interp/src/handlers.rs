@@ -41,8 +41,10 @@ pub(crate) struct Clause {
     pub(crate) target: u32,
     /// The slot from which on the values go.
     pub(crate) slot: u16,
-    /// The slot for the reference to the exception, if it is wanted.
+    /// The slot for a reference to the exception, if one goes anywhere.
     pub(crate) reference: Option<u16>,
+    /// Whether anybody reads the reference. Otherwise it is null.
+    pub(crate) wanted: bool,
 }
 
 impl Handlers {
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
 
     fn clause(tag: u32, target: u32) -> Clause {
-        Clause { tag: Some(TagIdx(tag)), target, slot: 0, reference: None }
+        Clause { tag: Some(TagIdx(tag)), target, slot: 0, reference: None, wanted: false }
     }
 
     #[test]

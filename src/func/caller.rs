@@ -66,6 +66,21 @@ impl<'a, T: 'static> Caller<'a, T> {
         self.store.engine()
     }
 
+    /// Whether the guest shall stop: its deadline passed, or an [`InterruptHandle`](crate::InterruptHandle) asks for it, which
+    /// counts once. A host function that takes its time looks now and then, and returns
+    /// [`Trap::Interrupt`](crate::Trap::Interrupt).
+    pub fn interrupted(&self) -> bool {
+        self.store.inner.interrupted()
+    }
+
+    /// As [`Store::interrupt_handle`](crate::Store::interrupt_handle).
+    ///
+    /// # Panics
+    /// As there.
+    pub fn interrupt_handle(&self) -> crate::InterruptHandle {
+        self.store.interrupt_handle()
+    }
+
     /// As [`Store::get_fuel`](crate::Store::get_fuel).
     ///
     /// # Errors

@@ -183,7 +183,7 @@ impl Execution {
         self.func.store.check(inner);
         self.expect(State::Pending)?;
         let types = inner.func_type(self.waits_for().0).results();
-        check_vals(results, types, "result", inner)?;
+        check_vals(inner, results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
         write_slots(results, &mut slots, inner)?;
         self.inner.resume(inner, &slots)?;
@@ -279,8 +279,11 @@ async fn finish_host_call<T: 'static>(
     slots.resize(host.slots as usize, 0);
     let mut scope = RootScope::new(store);
     let caller = Caller::new(scope.as_context_mut(), instance);
-    let results = (call.0)(caller, &slots).await?;
+    let written = (call.0)(caller, &mut slots).await;
     let inner = scope.as_context_mut().inner;
-    results(&mut slots, inner)?;
-    execution.resume(inner, &slots[..host.results as usize])
+    match written.and_then(|write| write(&mut slots, inner)) {
+        Ok(()) => execution.resume(inner, &slots[..host.results as usize]),
+        // The guest may catch it.
+        Err(error) => execution.resume_with(inner, error),
+    }
 }

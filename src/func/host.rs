@@ -2,7 +2,7 @@
 
 use super::{Caller, WasmTy, WasmTyList, typed::data_of};
 use crate::{
-    AsContextMut, Engine, Error, FuncType, Result, StoreContextMut, Val, ValType,
+    AsContextMut, Engine, Error, FuncType, Result, StoreContextMut, Val,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -13,8 +13,9 @@ use kinglet_core::{
     runtime::{
         HostCall, StoreInner,
         func::{HostFunc, SyncHostCall},
+        registry::TypeIds,
     },
-    types,
+    types::{self, ValType},
 };
 
 /// A closure that can be a host function: see [`Func::wrap`](crate::Func::wrap).
@@ -119,13 +120,26 @@ fn typed<T: 'static, P: WasmTyList, R: WasmRet>(
     engine: &Engine,
     func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
 ) -> HostFunc {
-    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let ty = func_type(engine, P::valtypes(), R::valtypes());
     let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
         let params = P::read(slots, store.inner);
         let results = func(Caller::new(store.as_context_mut(), instance), params);
         results.write(slots, store.inner)
     });
-    HostFunc::new(engine.types(), ty, HostCall::Sync(call))
+    HostFunc::new(ty, HostCall::Sync(call))
+}
+
+/// The type in the engine of functions with these parameters and results, none of which is a defined type.
+fn func_type(
+    engine: &Engine,
+    params: impl Iterator<Item = ValType>,
+    results: impl Iterator<Item = ValType>,
+) -> Shared<TypeIds> {
+    Shared::new(engine.types().register_one(types::FuncType::new(params, results).into()))
+}
+
+fn check_engine(engine: &Engine, ty: &FuncType) {
+    assert!(ty.0.is_of(engine), "a type is used with another engine");
 }
 
 /// A host function of a type that is known only at run time.
@@ -134,14 +148,15 @@ pub(crate) fn untyped<T: 'static>(
     ty: FuncType,
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
-    let types = ty.0.clone();
+    check_engine(engine, &ty);
+    let types = ty.clone();
     let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
-        let mut vals = Vals::new(&types, slots, store.inner);
+        let mut vals = Vals::new(types.core(), slots, store.inner);
         let (params, results) = vals.split();
         func(Caller::new(store.as_context_mut(), instance), params, results)?;
-        vals.finish(&types, slots, store.inner)
+        vals.finish(store.inner, types.core(), slots)
     });
-    HostFunc::new(engine.types(), ty.0, HostCall::Sync(call))
+    HostFunc::new(ty.0.ids().clone(), HostCall::Sync(call))
 }
 
 /// The form in which the runtime calls: with the embedder's data as something that has any type.
@@ -172,7 +187,7 @@ impl Vals {
     fn new(ty: &types::FuncType, slots: &[u64], store: &mut StoreInner) -> Vals {
         let mut vals = Vec::with_capacity(ty.params().len() + ty.results().len());
         read_slots(ty.params(), slots, store, |val| vals.push(val));
-        vals.extend(ty.results().iter().map(Val::default_for_ty));
+        vals.extend(ty.results().iter().map(|&ty| Val::from_bits(ty, [0; 2], store)));
         Vals { vals, params: ty.params().len() }
     }
 
@@ -181,9 +196,9 @@ impl Vals {
         (params, results)
     }
 
-    fn finish(&self, ty: &types::FuncType, slots: &mut [u64], store: &StoreInner) -> Result<()> {
+    fn finish(&self, store: &StoreInner, ty: &types::FuncType, slots: &mut [u64]) -> Result<()> {
         let results = &self.vals[self.params..];
-        check_vals(results, ty.results(), "result", store)
+        check_vals(store, results, ty.results(), "result")
             .map_err(|error| error.context("host function returned a wrong value"))?;
         write_slots(results, slots, store)
     }
@@ -213,7 +228,7 @@ where
         + Sync
         + 'static,
 {
-    let ty = types::FuncType::new(P::valtypes(), R::valtypes());
+    let ty = func_type(engine, P::valtypes(), R::valtypes());
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
         let params = P::read(slots, caller.store.inner);
         let future = Box::into_pin(func(caller, params));
@@ -223,7 +238,7 @@ where
                 as WriteResults)
         })
     });
-    HostFunc::new(engine.types(), ty, HostCall::Async(Shared::new(AsyncFunc(call))))
+    HostFunc::new(ty, HostCall::Async(Shared::new(AsyncFunc(call))))
 }
 
 /// A host function that gives a future and is of a type that is known only at run time.
@@ -242,19 +257,20 @@ where
         + Sync
         + 'static,
 {
-    let shared = Shared::new((func, ty.0.clone()));
+    check_engine(engine, &ty);
+    let shared = Shared::new((func, ty.clone()));
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
         let shared = shared.clone();
         Box::pin(async move {
             let (func, types) = &*shared;
-            let mut vals = Vals::new(types, slots, caller.store.inner);
+            let mut vals = Vals::new(types.core(), slots, caller.store.inner);
             let (params, results) = vals.split();
             Box::into_pin(func(caller, params, results)).await?;
             let shared = shared.clone();
             Ok(Box::new(move |slots: &mut [u64], store: &StoreInner| {
-                vals.finish(&shared.1, slots, store)
+                vals.finish(store, shared.1.core(), slots)
             }) as WriteResults)
         })
     });
-    HostFunc::new(engine.types(), ty.0, HostCall::Async(Shared::new(AsyncFunc(call))))
+    HostFunc::new(ty.0.ids().clone(), HostCall::Async(Shared::new(AsyncFunc(call))))
 }

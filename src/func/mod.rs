@@ -42,7 +42,7 @@ impl Func {
     ///
     /// let engine = Engine::default();
     /// let mut store = Store::new(&engine, ());
-    /// let ty = FuncType::new(&engine, [ValType::I32; 2], [ValType::I32]);
+    /// let ty = FuncType::new(&engine, [ValType::I32, ValType::I32], [ValType::I32]);
     /// let max = Func::new(&mut store, ty, |_caller, params, results| {
     ///     results[0] = Val::I32(params[0].unwrap_i32().max(params[1].unwrap_i32()));
     ///     Ok(())
@@ -133,7 +133,9 @@ impl Func {
 
     /// The type.
     pub fn ty(&self, store: impl AsContext) -> FuncType {
-        FuncType(self.core_type(store.as_context().inner).clone())
+        let store = store.as_context();
+        self.store.check(store.inner);
+        FuncType::of(store.engine().types(), store.inner.funcs[self.addr.at()].ty)
     }
 
     fn core_type<'a>(&self, inner: &'a StoreInner) -> &'a kinglet_core::types::FuncType {
@@ -188,7 +190,7 @@ impl Func {
     pub fn start(&self, mut store: impl AsContextMut, params: &[Val]) -> Result<Execution> {
         let inner = store.as_context_mut().inner;
         let ty = self.core_type(inner);
-        check_vals(params, ty.params(), "argument", inner)?;
+        check_vals(inner, params, ty.params(), "argument")?;
         let mut slots = vec![0; slot_count(ty.params()) as usize];
         write_slots(params, &mut slots, inner)?;
         Execution::new(inner, *self, &slots)
@@ -202,13 +204,14 @@ impl Func {
         &self,
         store: impl AsContext,
     ) -> Result<TypedFunc<P, R>> {
-        TypedFunc::new(*self, self.core_type(store.as_context().inner))
+        let store = store.as_context();
+        TypedFunc::new(*self, store.engine(), self.core_type(store.inner))
     }
 
     /// Fails unless it can be called with these arguments and as many results. Answers how many slots that takes.
     fn check_call(&self, inner: &StoreInner, params: &[Val], results: &[Val]) -> Result<usize> {
         let ty = self.core_type(inner);
-        check_vals(params, ty.params(), "argument", inner)?;
+        check_vals(inner, params, ty.params(), "argument")?;
         self.check_results(inner, results)?;
         Ok(slot_count(ty.params()).max(slot_count(ty.results())) as usize)
     }

@@ -2,11 +2,15 @@
 
 use super::{Func, call_slots, call_slots_async};
 use crate::{
-    AnyRef, ArrayRef, AsContextMut, EqRef, Error, ExnRef, ExternRef, HeapType, RefType, Result,
-    Rooted, StoreContextMut, StructRef, V128, ValType, store::StoreId,
+    AnyRef, ArrayRef, AsContextMut, Engine, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
+    StoreContextMut, StructRef, V128, store::StoreId,
 };
+use alloc::vec::Vec;
 use core::{any::Any, fmt, marker::PhantomData};
-use kinglet_core::{runtime::StoreInner, types::FuncType};
+use kinglet_core::{
+    runtime::StoreInner,
+    types::{FuncType, HeapType, RefType, ValType},
+};
 
 /// The most slots that parameters or results of the typed API take: those of 16 vectors.
 const MAX_SLOTS: usize = 32;
@@ -32,19 +36,27 @@ pub struct TypedFunc<P, R> {
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
-    pub(super) fn new(func: Func, ty: &FuncType) -> Result<TypedFunc<P, R>> {
-        // A parameter may take more, a result be of less. Types of Rust never stand for defined ones.
+    pub(super) fn new(func: Func, engine: &Engine, ty: &FuncType) -> Result<TypedFunc<P, R>> {
+        // Types of Rust stand for abstract types, which have none but themselves above and below that is defined.
         let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
-        let params = P::valtypes().count() == ty.params().len()
-            && P::valtypes().zip(ty.params()).all(|(wanted, &have)| fits(wanted, have));
-        let results = R::valtypes().count() == ty.results().len()
-            && R::valtypes().zip(ty.results()).all(|(wanted, &have)| fits(have, wanted));
-        if !params || !results {
-            let wanted = FuncType::new(P::valtypes(), R::valtypes());
+        let (params, results) = (ty.params(), ty.results());
+        if params.len() != P::valtypes().count()
+            || results.len() != R::valtypes().count()
+            || !P::valtypes().zip(params).all(|(given, &param)| fits(given, param))
+            || !R::valtypes().zip(results).all(|(wanted, &result)| fits(result, wanted))
+        {
+            let of = |ty: FuncType| {
+                let list = |types: &[ValType]| {
+                    let types =
+                        types.iter().map(|&ty| crate::ValType::from_core(engine.types(), ty));
+                    types.collect::<Vec<_>>()
+                };
+                crate::FuncType::new(engine, list(ty.params()), list(ty.results()))
+            };
             return Err(Error::msg(alloc::format!(
                 "type mismatch: expected {}, found {}",
-                crate::FuncType(wanted),
-                crate::FuncType(ty.clone())
+                of(FuncType::new(P::valtypes(), R::valtypes())),
+                of(ty.clone())
             )));
         }
         Ok(TypedFunc { func, _types: PhantomData })

@@ -5,7 +5,7 @@ use super::{
     rooted::{gc_ref, sealed::Sealed as _},
 };
 use crate::{AsContext, AsContextMut, HeapType, Result};
-use kinglet_core::runtime::gc;
+use kinglet_core::{runtime::gc, types};
 
 gc_ref! {
     /// A reference of the type `anyref`: to a struct or array, an integer, or an external value that has passed through
@@ -51,7 +51,8 @@ impl AnyRef {
     /// # Errors
     /// The scope of the reference has ended.
     pub fn is_eqref(&self, store: impl AsContext) -> Result<bool> {
-        Ok(self.ty(store)? != HeapType::Any)
+        let inner = store.as_context().inner;
+        Ok(is_eq(inner.heap.type_of(self.reference().get(inner)?)))
     }
 
     /// The reference as one that `ref.eq` compares, if it is.
@@ -59,7 +60,7 @@ impl AnyRef {
     /// # Errors
     /// The scope of the reference has ended.
     pub fn as_eqref(&self, store: impl AsContext) -> Result<Option<Rooted<EqRef>>> {
-        narrow(self.reference(), store, |ty| ty != HeapType::Any)
+        narrow(self.reference(), store, is_eq)
     }
 
     /// The reference as one that `ref.eq` compares.
@@ -88,8 +89,10 @@ macro_rules! kinds {
             /// # Errors
             /// The scope of the reference has ended.
             pub fn ty(&self, store: impl AsContext) -> Result<HeapType> {
-                let inner = store.as_context().inner;
-                Ok(inner.heap.type_of(self.reference().get(inner)?))
+                let store = store.as_context();
+                let handle = self.reference().get(store.inner)?;
+                let ty = store.inner.heap.type_of(handle);
+                Ok(HeapType::from_core(store.engine().types(), ty))
             }
 
             /// Whether what it refers to is of a type.
@@ -99,7 +102,7 @@ macro_rules! kinds {
             pub fn matches_ty(&self, store: impl AsContext, ty: &HeapType) -> Result<bool> {
                 let inner = store.as_context().inner;
                 let actual = inner.heap.type_of(self.reference().get(inner)?);
-                Ok(actual.matches(*ty, |a, b| inner.types.is_subtype(a, b)))
+                Ok(actual.matches(ty.to_core(), |a, b| inner.types.is_subtype(a, b)))
             }
 
             /// Whether it is an integer.
@@ -135,7 +138,8 @@ macro_rules! kinds {
             /// # Errors
             /// The scope of the reference has ended.
             pub fn is_struct(&self, store: impl AsContext) -> Result<bool> {
-                Ok(is_struct(self.ty(store)?))
+                let inner = store.as_context().inner;
+                Ok(is_struct(inner.heap.type_of(self.reference().get(inner)?)))
             }
 
             /// The reference as one to a struct, if it is.
@@ -162,7 +166,8 @@ macro_rules! kinds {
             /// # Errors
             /// The scope of the reference has ended.
             pub fn is_array(&self, store: impl AsContext) -> Result<bool> {
-                Ok(is_array(self.ty(store)?))
+                let inner = store.as_context().inner;
+                Ok(is_array(inner.heap.type_of(self.reference().get(inner)?)))
             }
 
             /// The reference as one to an array, if it is.
@@ -193,19 +198,23 @@ kinds! { AnyRef EqRef }
 fn narrow<T: GcRef>(
     reference: Reference,
     store: impl AsContext,
-    fits: impl FnOnce(HeapType) -> bool,
+    fits: impl FnOnce(types::HeapType) -> bool,
 ) -> Result<Option<Rooted<T>>> {
     let inner = store.as_context().inner;
     let ty = inner.heap.type_of(reference.get(inner)?);
     Ok(fits(ty).then(|| Rooted::of(reference)))
 }
 
-fn is_struct(ty: HeapType) -> bool {
-    ty.matches(HeapType::Struct, |_, _| false)
+fn is_eq(ty: types::HeapType) -> bool {
+    ty != types::HeapType::Any
 }
 
-fn is_array(ty: HeapType) -> bool {
-    ty.matches(HeapType::Array, |_, _| false)
+fn is_struct(ty: types::HeapType) -> bool {
+    ty.matches(types::HeapType::Struct, |_, _| false)
+}
+
+fn is_array(ty: types::HeapType) -> bool {
+    ty.matches(types::HeapType::Array, |_, _| false)
 }
 
 /// Conversions to less specific kinds of references.

@@ -1,11 +1,17 @@
 //! References to arrays.
 
-use super::rooted::{gc_ref, sealed::Sealed as _};
-use crate::{AsContext, AsContextMut, Error, Mutability, Result, Val};
+use super::{
+    Rooted,
+    rooted::{gc_ref, sealed::Sealed as _},
+};
+use crate::{
+    ArrayType, AsContext, AsContextMut, Error, Mutability, Result, StoreContextMut, Trap, Val,
+    store::StoreId,
+};
 use alloc::vec::Vec;
 use kinglet_core::{
     runtime::{StoreInner, gc::ObjectKind},
-    types::{CompositeType, FieldType},
+    types::{CompositeType, FieldType, ValType},
 };
 
 gc_ref! {
@@ -13,7 +19,119 @@ gc_ref! {
     ArrayRef
 }
 
+/// What it takes to make arrays of a type in a store.
+#[derive(Clone, Debug)]
+pub struct ArrayRefPre {
+    store: StoreId,
+    ty: ArrayType,
+}
+
+impl ArrayRefPre {
+    fn element(&self) -> ValType {
+        self.ty.core().element.storage.unpack()
+    }
+
+    /// Prepares to make arrays of this type.
+    ///
+    /// # Panics
+    /// If the type is one of another engine than the store's.
+    pub fn new(mut store: impl AsContextMut, ty: ArrayType) -> ArrayRefPre {
+        let store = store.as_context_mut();
+        assert!(ty.0.is_of(store.engine()), "a type is used with another engine");
+        let inner = store.inner;
+        inner.keep_type(ty.0.ids());
+        inner.heap.define(ty.0.id(), &ty.0.ids().defs()[0].ty().composite);
+        ArrayRefPre { store: StoreId::of(inner), ty }
+    }
+}
+
 impl ArrayRef {
+    /// A new array of `len` elements that are all `elem`.
+    ///
+    /// ```
+    /// use kinglet::{ArrayRef, ArrayRefPre, ArrayType, Engine, FieldType, Mutability, Store, StorageType, Val, ValType};
+    ///
+    /// let engine = Engine::default();
+    /// let mut store = Store::new(&engine, ());
+    /// let element = FieldType::new(Mutability::Var, StorageType::ValType(ValType::I64));
+    /// let pre = ArrayRefPre::new(&mut store, ArrayType::new(&engine, element));
+    /// let array = ArrayRef::new(&mut store, &pre, &Val::I64(5), 100)?;
+    /// array.set(&mut store, 99, Val::I64(6))?;
+    /// assert_eq!(array.elems(&mut store)?.map(|val| val.unwrap_i64()).sum::<i64>(), 501);
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The value is not of the type of the elements, its scope has ended, or there is no room in the heap.
+    ///
+    /// # Panics
+    /// If `store` is not the store of `pre`, or of the value.
+    pub fn new(
+        mut store: impl AsContextMut,
+        pre: &ArrayRefPre,
+        elem: &Val,
+        len: u32,
+    ) -> Result<Rooted<ArrayRef>> {
+        let StoreContextMut { inner, data } = store.as_context_mut();
+        pre.store.check(inner);
+        let bits = elem.for_type(inner, pre.element(), "element")?;
+        let handle = inner.new_array(data, pre.ty.0.id(), len)?;
+        inner.heap.fill_array(handle, 0, bits, len)?;
+        Ok(Rooted::add(handle, inner))
+    }
+
+    /// A new array of these elements.
+    ///
+    /// # Errors
+    /// A value is not of the type of the elements, the scope of one has ended, or there is no room in the heap.
+    ///
+    /// # Panics
+    /// If `store` is not the store of `pre`, or of one of the values.
+    pub fn new_fixed(
+        mut store: impl AsContextMut,
+        pre: &ArrayRefPre,
+        elems: &[Val],
+    ) -> Result<Rooted<ArrayRef>> {
+        let StoreContextMut { inner, data } = store.as_context_mut();
+        pre.store.check(inner);
+        let ty = pre.element();
+        let bits = elems.iter().map(|elem| elem.for_type(inner, ty, "element"));
+        let bits = bits.collect::<Result<Vec<_>>>()?;
+        let len = u32::try_from(bits.len()).map_err(|_| Trap::AllocationTooLarge)?;
+        let handle = inner.new_array(data, pre.ty.0.id(), len)?;
+        for (index, bits) in (0..).zip(bits) {
+            inner.heap.set_element(handle, index, bits);
+        }
+        Ok(Rooted::add(handle, inner))
+    }
+
+    /// The type.
+    ///
+    /// # Errors
+    /// The scope of the reference has ended.
+    ///
+    /// # Panics
+    /// If `store` is not the store that it belongs to.
+    pub fn ty(&self, store: impl AsContext) -> Result<ArrayType> {
+        let store = store.as_context();
+        let handle = self.reference().get(store.inner)?;
+        let ObjectKind::Type(id) = store.inner.heap.kind(handle) else {
+            unreachable!("it has a type")
+        };
+        Ok(ArrayType::of(store.engine().types(), id))
+    }
+
+    /// Whether it is of a type.
+    ///
+    /// # Errors
+    /// The scope of the reference has ended.
+    ///
+    /// # Panics
+    /// If `store` is not the store that it belongs to.
+    pub fn matches_ty(&self, store: impl AsContext, ty: &ArrayType) -> Result<bool> {
+        Ok(self.ty(store)?.matches(ty))
+    }
+
     /// How many elements it has.
     ///
     /// # Errors

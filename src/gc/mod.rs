@@ -18,10 +18,10 @@ mod rooted;
 mod structref;
 
 pub use anyref::{AnyRef, EqRef};
-pub use arrayref::ArrayRef;
+pub use arrayref::{ArrayRef, ArrayRefPre};
 pub use externref::ExternRef;
 pub use i31::I31;
 pub use rooted::{GcRef, OwnedRooted, RootScope, Rooted, RootedGcRef};
-pub use structref::StructRef;
+pub use structref::{StructRef, StructRefPre};
 
 pub(crate) use rooted::{Reference, gc_ref, sealed};

@@ -1,8 +1,15 @@
 //! References to structs.
 
-use super::rooted::{gc_ref, sealed::Sealed as _};
-use crate::{AsContextMut, Error, Mutability, Result, Val};
-use alloc::vec::Vec;
+use super::{
+    Rooted,
+    rooted::{gc_ref, sealed::Sealed as _},
+};
+use crate::{
+    AsContext, AsContextMut, Error, Mutability, Result, StoreContextMut, StructType, Val,
+    store::StoreId,
+    values::{check_vals, write_slots},
+};
+use alloc::{vec, vec::Vec};
 use kinglet_core::{
     runtime::{
         StoreInner,
@@ -11,7 +18,7 @@ use kinglet_core::{
             layout::{Field, Layout},
         },
     },
-    types::{CompositeType, FieldType},
+    types::{CompositeType, FieldType, slot_count},
 };
 
 gc_ref! {
@@ -19,7 +26,93 @@ gc_ref! {
     StructRef
 }
 
+/// What it takes to make structs of a type in a store.
+#[derive(Clone, Debug)]
+pub struct StructRefPre {
+    store: StoreId,
+    ty: StructType,
+}
+
+impl StructRefPre {
+    /// Prepares to make structs of this type.
+    ///
+    /// # Panics
+    /// If the type is one of another engine than the store's.
+    pub fn new(mut store: impl AsContextMut, ty: StructType) -> StructRefPre {
+        let store = store.as_context_mut();
+        assert!(ty.0.is_of(store.engine()), "a type is used with another engine");
+        let inner = store.inner;
+        inner.keep_type(ty.0.ids());
+        inner.heap.define(ty.0.id(), &ty.0.ids().defs()[0].ty().composite);
+        StructRefPre { store: StoreId::of(inner), ty }
+    }
+}
+
 impl StructRef {
+    /// A new struct with these values of its fields.
+    ///
+    /// ```
+    /// use kinglet::{Engine, FieldType, Mutability, Store, StorageType, StructRef, StructRefPre, StructType, Val};
+    ///
+    /// let engine = Engine::default();
+    /// let mut store = Store::new(&engine, ());
+    /// let byte = FieldType::new(Mutability::Var, StorageType::I8);
+    /// let pre = StructRefPre::new(&mut store, StructType::new(&engine, [byte.clone(), byte])?);
+    /// let bytes = StructRef::new(&mut store, &pre, &[Val::I32(1), Val::I32(-1)])?;
+    /// assert_eq!(bytes.field(&mut store, 1)?.unwrap_i32(), 0xff);
+    /// bytes.set_field(&mut store, 0, Val::I32(7))?;
+    /// assert_eq!(bytes.fields(&mut store)?.next().unwrap().unwrap_i32(), 7);
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The values are not of the types of the fields, the scope of one has ended, or there is no room in the heap.
+    ///
+    /// # Panics
+    /// If `store` is not the store of `pre`, or of one of the values.
+    pub fn new(
+        mut store: impl AsContextMut,
+        pre: &StructRefPre,
+        fields: &[Val],
+    ) -> Result<Rooted<StructRef>> {
+        let StoreContextMut { inner, data } = store.as_context_mut();
+        pre.store.check(inner);
+        let types = pre.ty.core().fields.iter().map(|field| field.storage.unpack());
+        let types: Vec<_> = types.collect();
+        check_vals(inner, fields, &types, "field")?;
+        let mut slots = vec![0; slot_count(&types) as usize];
+        write_slots(fields, &mut slots, inner)?;
+        let handle = inner.new_struct(data, pre.ty.0.id(), &slots)?;
+        Ok(Rooted::add(handle, inner))
+    }
+
+    /// The type.
+    ///
+    /// # Errors
+    /// The scope of the reference has ended.
+    ///
+    /// # Panics
+    /// If `store` is not the store that it belongs to.
+    pub fn ty(&self, store: impl AsContext) -> Result<StructType> {
+        let store = store.as_context();
+        let handle = self.reference().get(store.inner)?;
+        let ObjectKind::Type(id) = store.inner.heap.kind(handle) else {
+            unreachable!("it has a type")
+        };
+        Ok(StructType::of(store.engine().types(), id))
+    }
+
+    /// Whether it is of a type.
+    ///
+    /// # Errors
+    /// The scope of the reference has ended.
+    ///
+    /// # Panics
+    /// If `store` is not the store that it belongs to.
+    pub fn matches_ty(&self, store: impl AsContext, ty: &StructType) -> Result<bool> {
+        Ok(self.ty(store)?.matches(ty))
+    }
+
     /// The values of the fields, in order. Those of packed fields are integers without sign.
     ///
     /// # Errors

@@ -2,12 +2,22 @@
 //!
 //! Layouts follow the specification's `typenames.witx`; everything is little-endian.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use kinglet::SharedMemory;
+
 use crate::Errno;
 use crate::error::{Failure, Result};
 use crate::fs::{FileType, Metadata};
 
 /// The guest's linear memory. Every access is checked.
-pub(crate) struct GuestMemory<'a>(pub(crate) &'a mut [u8]);
+pub(crate) enum GuestMemory<'a> {
+    /// Nobody else uses it during the call.
+    Own(&'a mut [u8]),
+    /// Other threads do, so that bytes are copied.
+    Shared(SharedMemory),
+}
 
 /// A range of the guest's memory, from an `iovec` or `ciovec`.
 #[derive(Clone, Copy)]
@@ -20,30 +30,66 @@ pub(crate) struct Buffer {
 const MAX_IOVECS: u32 = 1024;
 
 impl GuestMemory<'_> {
-    pub(crate) fn bytes(&self, ptr: u32, len: u32) -> Result<&[u8]> {
-        let start = ptr as usize;
-        start
-            .checked_add(len as usize)
-            .and_then(|end| self.0.get(start..end))
-            .ok_or(Failure::OutOfBounds)
+    /// Fails unless the memory has these bytes.
+    pub(crate) fn check(&self, ptr: u32, len: u32) -> Result<()> {
+        self.range(ptr, len).map(|_| ())
     }
 
-    pub(crate) fn bytes_mut(&mut self, ptr: u32, len: u32) -> Result<&mut [u8]> {
+    fn range(&self, ptr: u32, len: u32) -> Result<Range<usize>> {
+        let size = match self {
+            GuestMemory::Own(bytes) => bytes.len(),
+            GuestMemory::Shared(memory) => memory.data_size(),
+        };
         let start = ptr as usize;
-        start
-            .checked_add(len as usize)
-            .and_then(|end| self.0.get_mut(start..end))
-            .ok_or(Failure::OutOfBounds)
+        let end = start.checked_add(len as usize).filter(|&end| end <= size);
+        Ok(start..end.ok_or(Failure::OutOfBounds)?)
+    }
+
+    pub(crate) fn bytes(&self, ptr: u32, len: u32) -> Result<Cow<'_, [u8]>> {
+        let range = self.range(ptr, len)?;
+        Ok(match self {
+            GuestMemory::Own(bytes) => Cow::Borrowed(&bytes[range]),
+            GuestMemory::Shared(memory) => {
+                let mut bytes = vec![0; range.len()];
+                memory.read(range.start, &mut bytes).map_err(|_| Failure::OutOfBounds)?;
+                Cow::Owned(bytes)
+            }
+        })
+    }
+
+    /// Lets `fill` write to the beginning of a range of bytes. It answers how many it has written.
+    pub(crate) fn fill(
+        &mut self,
+        ptr: u32,
+        len: u32,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> Result<usize> {
+        let range = self.range(ptr, len)?;
+        match self {
+            GuestMemory::Own(bytes) => fill(&mut bytes[range]),
+            GuestMemory::Shared(memory) => {
+                let mut bytes = vec![0; range.len()];
+                let filled = fill(&mut bytes)?;
+                memory.write(range.start, &bytes[..filled]).map_err(|_| Failure::OutOfBounds)?;
+                Ok(filled)
+            }
+        }
     }
 
     pub(crate) fn array<const N: usize>(&self, ptr: u32) -> Result<[u8; N]> {
         let bytes = self.bytes(ptr, N as u32)?;
-        Ok(bytes.try_into().expect("the range has N bytes"))
+        Ok((*bytes).try_into().expect("the range has N bytes"))
     }
 
     pub(crate) fn write(&mut self, ptr: u32, bytes: &[u8]) -> Result<()> {
         let len = u32::try_from(bytes.len()).map_err(|_| Failure::OutOfBounds)?;
-        self.bytes_mut(ptr, len)?.copy_from_slice(bytes);
+        let range = self.range(ptr, len)?;
+        match self {
+            GuestMemory::Own(memory) => memory[range].copy_from_slice(bytes),
+            GuestMemory::Shared(memory) => {
+                memory.write(range.start, bytes).map_err(|_| Failure::OutOfBounds)?;
+            }
+        }
         Ok(())
     }
 
@@ -60,7 +106,7 @@ impl GuestMemory<'_> {
         let at = index.checked_mul(8).and_then(|offset| ptr.checked_add(offset));
         let raw = self.array::<8>(at.ok_or(Failure::OutOfBounds)?)?;
         let buffer = Buffer { ptr: u32_at(&raw, 0), len: u32_at(&raw, 4) };
-        self.bytes(buffer.ptr, buffer.len)?;
+        self.check(buffer.ptr, buffer.len)?;
         Ok(buffer)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::clock::{Clocks, DeterministicClocks};
-use crate::ctx::WasiCtx;
+use crate::ctx::{State, WasiCtx};
 use crate::descriptor::{Descriptor, Descriptors};
 use crate::fs::{Dir, Fs, FsPerms};
 use crate::host::{self, HostDir, Listener, Stdin, Stdout, SystemClocks};
@@ -264,14 +264,16 @@ impl WasiCtxBuilder {
         for descriptor in stdio.into_iter().chain(dirs).chain(listeners) {
             fds.insert(descriptor).expect("no more grants than descriptors");
         }
-        WasiCtx {
+        WasiCtx::new(State {
             args: builder.args,
             env: builder.env,
             fds,
             clocks: builder.clocks,
             random: builder.random,
             deadline: builder.deadline,
-        }
+            shared: false,
+            resumed: None,
+        })
     }
 
     /// The same as [`build`](Self::build).

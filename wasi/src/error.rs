@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Errno;
+use crate::calls::Wait;
 
 /// The [deadline](crate::WasiCtxBuilder::deadline) passed while the guest was inside a WASI call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +41,13 @@ impl fmt::Display for BadPointer {
 impl std::error::Error for BadPointer {}
 
 /// Why a call does not succeed: an error code for the guest, or the end of it.
-#[derive(Debug)]
 pub(crate) enum Failure {
     Errno(Errno),
     OutOfBounds,
     Timeout,
     Exit(i32),
+    /// Not at all yet: it has to wait.
+    Wait(Box<Wait>),
 }
 
 pub(crate) type Result<T, E = Failure> = core::result::Result<T, E>;

@@ -76,6 +76,7 @@ pub mod p1;
 mod path;
 mod random;
 mod stream;
+pub mod threads;
 
 pub use builder::WasiCtxBuilder;
 pub use clock::{Clocks, DeterministicClocks};
@@ -92,3 +93,4 @@ pub use memfs::MemFs;
 pub use p1::add_to_linker;
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use stream::{InputStream, MemoryInputPipe, MemoryOutputPipe, OutputStream};
+pub use threads::WasiThreadsCtx;

@@ -1,9 +1,9 @@
 //! `wasi_snapshot_preview1`: the table of its functions, and how they get into a [`Linker`].
 
-use kinglet::{Caller, Error, Extern, Linker, Result};
+use kinglet::{Caller, Error, Extern, Linker, Result, Trap};
 
 use crate::abi::GuestMemory;
-use crate::ctx::WasiCtx;
+use crate::ctx::{State, WasiCtx};
 use crate::error::{BadPointer, Failure, Timeout};
 
 /// The context of a guest, under the name that wasmtime has for it.
@@ -107,9 +107,9 @@ macro_rules! define_functions {
                 MODULE,
                 stringify!($name),
                 move |mut caller: Caller<'_, T>, $($param: $ty),*| -> Result<i32> {
-                    let (ctx, memory) = split(&mut caller, get);
-                    let (mut memory, found) = memory;
-                    finish(ctx.$name(&mut memory, $($param.cast_unsigned()),*), found)
+                    call(&mut caller, get, |state, memory| {
+                        state.$name(memory, $($param.cast_unsigned()),*)
+                    })
                 },
             )?; )*
             Ok(())
@@ -118,28 +118,59 @@ macro_rules! define_functions {
 }
 functions!(define_functions);
 
+/// Makes a call, again if it has to wait for something that other threads of the guest may bring about.
+fn call<T: 'static>(
+    caller: &mut Caller<'_, T>,
+    get: impl Fn(&mut T) -> &mut WasiCtx,
+    call: impl Fn(&mut State, &mut GuestMemory<'_>) -> Result<(), Failure>,
+) -> Result<i32> {
+    let mut waited = None;
+    loop {
+        let (ctx, (mut memory, found)) = split(caller, &get);
+        let wait = match ctx.call(waited, |state| call(state, &mut memory)) {
+            Ok(Err(wait)) => wait,
+            Ok(Ok(())) => return Ok(0),
+            Err(failure) => return finish(failure, found),
+        };
+        loop {
+            if caller.interrupted() {
+                return Err(Trap::Interrupt.into());
+            }
+            match wait.slice() {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(failure) => return finish(failure, true),
+            }
+        }
+        waited = Some(wait);
+    }
+}
+
 /// The guest's context and its memory, and whether it has one.
 fn split<'a, T: 'static>(
     caller: &'a mut Caller<'_, T>,
     get: impl Fn(&mut T) -> &mut WasiCtx,
 ) -> (&'a mut WasiCtx, (GuestMemory<'a>, bool)) {
-    match caller.get_export("memory").and_then(Extern::into_memory) {
-        Some(memory) => {
+    match caller.get_export("memory") {
+        Some(Extern::Memory(memory)) => {
             let (bytes, data) = memory.data_and_store_mut(caller);
-            (get(data), (GuestMemory(bytes), true))
+            (get(data), (GuestMemory::Own(bytes), true))
         }
-        None => (get(caller.data_mut()), (GuestMemory(&mut []), false)),
+        Some(Extern::SharedMemory(memory)) => {
+            (get(caller.data_mut()), (GuestMemory::Shared(memory), true))
+        }
+        _ => (get(caller.data_mut()), (GuestMemory::Own(&mut []), false)),
     }
 }
 
-/// What the guest gets for the result of a call.
-fn finish(result: Result<(), Failure>, has_memory: bool) -> Result<i32> {
-    match result {
-        Ok(()) => Ok(0),
-        Err(Failure::Errno(errno)) => Ok(errno.code().into()),
-        Err(Failure::OutOfBounds) if has_memory => Err(Error::new(BadPointer::OutOfBounds)),
-        Err(Failure::OutOfBounds) => Err(Error::new(BadPointer::NoMemory)),
-        Err(Failure::Timeout) => Err(Error::new(Timeout)),
-        Err(Failure::Exit(code)) => Err(Error::i32_exit(code)),
+/// What the guest gets for a call that does not succeed.
+fn finish(failure: Failure, has_memory: bool) -> Result<i32> {
+    match failure {
+        Failure::Errno(errno) => Ok(errno.code().into()),
+        Failure::OutOfBounds if has_memory => Err(Error::new(BadPointer::OutOfBounds)),
+        Failure::OutOfBounds => Err(Error::new(BadPointer::NoMemory)),
+        Failure::Timeout => Err(Error::new(Timeout)),
+        Failure::Exit(code) => Err(Error::i32_exit(code)),
+        Failure::Wait(_) => unreachable!("calls that wait are made again"),
     }
 }

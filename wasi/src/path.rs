@@ -22,7 +22,7 @@ impl<'a> GuestPath<'a> {
         Ok(GuestPath::parse(text(memory, ptr, len)?)?)
     }
 
-    fn parse(path: &'a str) -> Result<GuestPath<'a>, Errno> {
+    fn parse(path: Cow<'a, str>) -> Result<GuestPath<'a>, Errno> {
         if path.is_empty() {
             return Err(Errno::NOENT);
         }
@@ -33,7 +33,7 @@ impl<'a> GuestPath<'a> {
         let must_be_dir = matches!(parts.next_back(), Some("" | ".")) && path != ".";
         let plain = path == "." || path.split('/').all(is_kept);
         let path = if plain {
-            Cow::Borrowed(path)
+            path
         } else {
             let kept: Vec<&str> = path.split('/').filter(|part| is_kept(part)).collect();
             Cow::Owned(if kept.is_empty() { ".".to_owned() } else { kept.join("/") })
@@ -59,12 +59,16 @@ fn is_kept(part: &str) -> bool {
 }
 
 /// Text of a length that is fit for a path.
-pub(crate) fn text<'a>(memory: &'a GuestMemory<'_>, ptr: u32, len: u32) -> Result<&'a str> {
-    let bytes = memory.bytes(ptr, len)?;
-    if bytes.len() > MAX_PATH {
+pub(crate) fn text<'a>(memory: &'a GuestMemory<'_>, ptr: u32, len: u32) -> Result<Cow<'a, str>> {
+    memory.check(ptr, len)?;
+    if len as usize > MAX_PATH {
         return Err(Errno::NAMETOOLONG.into());
     }
-    let text = str::from_utf8(bytes).map_err(|_| Errno::ILSEQ)?;
+    let text = match memory.bytes(ptr, len)? {
+        Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    };
+    let text = text.ok_or(Errno::ILSEQ)?;
     if text.contains('\0') { Err(Errno::INVAL.into()) } else { Ok(text) }
 }
 
@@ -88,7 +92,7 @@ mod tests {
             ("..", "..", false),
             ("a/../", "a/..", true),
         ] {
-            let parsed = GuestPath::parse(path).expect(path);
+            let parsed = GuestPath::parse(path.into()).expect(path);
             assert_eq!((parsed.as_str(), parsed.must_be_dir), (want, dir), "{path}");
         }
     }
@@ -96,8 +100,12 @@ mod tests {
     #[test]
     fn only_names_can_be_created() {
         for path in [".", "..", "a/..", "./", "../."] {
-            assert_eq!(GuestPath::parse(path).expect(path).named(), Err(Errno::INVAL), "{path}");
+            assert_eq!(
+                GuestPath::parse(path.into()).expect(path).named(),
+                Err(Errno::INVAL),
+                "{path}"
+            );
         }
-        assert_eq!(GuestPath::parse("a/b/.").expect("a path").named(), Ok("a/b"));
+        assert_eq!(GuestPath::parse("a/b/.".into()).expect("a path").named(), Ok("a/b"));
     }
 }

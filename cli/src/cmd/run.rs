@@ -3,15 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use kinglet::{
     CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
-    Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType, WasmBacktrace, inspect,
+    Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val, ValType, WasmBacktrace,
+    inspect,
 };
-use kinglet_wasi::WasiCtx;
+use kinglet_wasi::{WasiCtx, WasiThreadsCtx};
 
 use crate::failure::Failure;
 use crate::proposals::ProposalArgs;
@@ -68,17 +70,21 @@ pub(crate) struct Args {
     file_and_args: Vec<OsString>,
 }
 
-/// What the host keeps for the guest.
+/// What the host keeps for each thread of the guest.
+#[derive(Clone)]
 struct Host {
     wasi: WasiCtx,
     limits: StoreLimits,
+    threads: Option<Arc<WasiThreadsCtx<Host>>>,
 }
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let (file, guest_args) = args.file_and_args.split_first().expect("clap asks for the file");
     let bytes = input::read(file)?;
     let mut config = Config::new();
-    config.consume_fuel(args.fuel.is_some()).epoch_interruption(args.timeout.is_some());
+    // Threads that run are interrupted when the guest ends.
+    let interruptible = args.timeout.is_some() || args.wasi.threads();
+    config.consume_fuel(args.fuel.is_some()).epoch_interruption(interruptible);
     // A program seldom calls all that it consists of.
     config.compilation_mode(CompilationMode::Lazy);
     args.proposals.apply(&mut config);
@@ -93,14 +99,12 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let guest_args = if args.invoke.is_some() { &[] } else { guest_args };
     let wasi = args.wasi.context(file, guest_args, deadline)?;
-    let mut store = Store::new(&engine, Host { wasi, limits: limits(args.max_memory) });
-    store.limiter(|host| &mut host.limits);
+    let host = Host { wasi, limits: limits(args.max_memory), threads: None };
+    let mut store = Store::new(&engine, host);
     let setup = |error: Error| Failure::new(format!("{error:#}"));
-    if let Some(fuel) = args.fuel {
-        store.set_fuel(fuel).map_err(setup)?;
-    }
+    let bounds = Bounds { fuel: args.fuel, deadline: args.timeout.is_some() };
+    bounds.impose(&mut store);
     if let Some(timeout) = args.timeout {
-        store.set_epoch_deadline(1);
         let engine = engine.clone();
         thread::spawn(move || {
             thread::sleep(timeout);
@@ -109,12 +113,23 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     }
     let mut linker = Linker::new(&engine);
     kinglet_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(setup)?;
+    let threads = if args.wasi.threads() {
+        let threads = threads(&mut linker, &store, &module, bounds).map_err(setup)?;
+        Some(store.data_mut().threads.insert(Arc::new(threads)).clone())
+    } else {
+        None
+    };
 
     let outcome = linker
         .instantiate(&mut store, &module)
         .map_err(|error| (Stage::Instantiate, error))
         .and_then(|instance| {
-            entry.call(&mut store, &instance, &arguments).map_err(|error| (Stage::Call, error))
+            let outcome = entry.call(&mut store, &instance, &arguments);
+            let outcome = match &threads {
+                Some(threads) => threads.end(outcome),
+                None => outcome,
+            };
+            outcome.map_err(|error| (Stage::Call, error))
         });
     match outcome {
         Ok(results) => {
@@ -124,8 +139,46 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             }
             Ok(0)
         }
+        Err((_, error)) if error.is::<ThrownException>() => {
+            let backtrace = error.wasm_backtrace().map(show_backtrace).unwrap_or_default();
+            Err(Failure::trap(uncaught(&mut store).map_err(setup)? + &backtrace))
+        }
         Err((stage, error)) => stopped(&error, stage, file, &args),
     }
+}
+
+/// What each thread of the guest is bounded by.
+#[derive(Clone, Copy)]
+struct Bounds {
+    fuel: Option<u64>,
+    /// Whether it ends when the engine's epoch does.
+    deadline: bool,
+}
+
+impl Bounds {
+    fn impose(self, store: &mut Store<Host>) {
+        store.limiter(|host| &mut host.limits);
+        if let Some(fuel) = self.fuel {
+            store.set_fuel(fuel).expect("the engine was configured for it");
+        }
+        if self.deadline {
+            store.set_epoch_deadline(1);
+        }
+    }
+}
+
+/// Lets the guest start threads.
+fn threads(
+    linker: &mut Linker<Host>,
+    store: &Store<Host>,
+    module: &Module,
+    bounds: Bounds,
+) -> Result<WasiThreadsCtx<Host>, Error> {
+    kinglet_wasi::threads::add_to_linker(linker, store, module, |host: &mut Host| {
+        host.threads.as_ref().expect("it is set before the guest runs")
+    })?;
+    let threads = WasiThreadsCtx::new(module.clone(), &*linker)?;
+    Ok(threads.prepare(move |store| bounds.impose(store)))
 }
 
 /// Bounds each memory and table to `size` bytes.
@@ -272,6 +325,24 @@ fn stopped(error: &Error, stage: Stage, file: &OsStr, args: &Args) -> Result<i32
         (None, Stage::Call) => return Err(Failure::new(format!("{error:#}{backtrace}"))),
     };
     Err(Failure::trap(message + &backtrace))
+}
+
+/// What the guest has thrown and not caught: the name of the tag, and the values.
+fn uncaught(store: &mut Store<Host>) -> Result<String, Error> {
+    let mut message = "uncaught exception".to_owned();
+    if let Some(exception) = store.take_pending_exception() {
+        let tag = exception.tag(&mut *store)?;
+        message = match tag.name(&*store) {
+            Some(name) => format!("{message} `{name}`"),
+            None => message,
+        };
+        let fields = exception.fields(&mut *store)?;
+        let values: Vec<_> = fields.map(|value| values::show(&value)).collect();
+        if !values.is_empty() {
+            message = format!("{message}: {}", values.join(", "));
+        }
+    }
+    Ok(message)
 }
 
 /// Whether the guest's time was up, be it in its own code or while it waited for something.

@@ -53,6 +53,21 @@ fn invoke_refuses_wrong_arguments() {
 }
 
 #[test]
+fn an_uncaught_exception_exits_with_134_and_shows_what_it_carries() {
+    let module = r#"
+        (module $m
+            (tag $full (param i32 f64)) (tag (export "empty"))
+            (func $inner (throw $full (i32.const -5) (f64.const 0.5)))
+            (func (export "full") (call $inner))
+            (func (export "empty-one") (throw 1)))"#;
+    let run = |name| kinglet_with(&["run", "--invoke", name, "-"], module);
+    let outcome = run("full");
+    outcome.complains(134, "error: uncaught exception `full`: -5, 0.5\n");
+    assert!(outcome.stderr.contains("m!inner"), "{outcome:?}");
+    run("empty-one").complains(134, "error: uncaught exception `empty`\n");
+}
+
+#[test]
 fn a_trap_exits_with_134_and_shows_the_calls() {
     let outcome = invoke("fail", &[]);
     outcome.complains(134, "error: wasm trap: ");

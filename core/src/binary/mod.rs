@@ -9,7 +9,7 @@ mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name};
+pub(crate) use names::{func_name, module_name, tag_name};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{
@@ -68,6 +68,7 @@ fn flags(features: &Features) -> WasmFeatures {
 fn left_out() -> WasmFeatures {
     let mut flags = WasmFeatures::empty();
     flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
+    flags.set(WasmFeatures::LEGACY_EXCEPTIONS, cfg!(not(feature = "legacy-exceptions")));
     flags
 }
 
@@ -75,11 +76,16 @@ fn left_out() -> WasmFeatures {
 #[cold]
 fn error(error: wasmparser::Error) -> Error {
     let offset = error.offset() as usize;
-    // Of these it only says what there is too much of. Tags with results are wrong, whatever may be made of them one day.
+    // Of these it does not say the flag. Tags with results are wrong, whatever may be made of them one day.
     let is_tag = error.message().starts_with("invalid exception type");
     let missing = error.missing_wasm_feature().filter(|_| !is_tag).or(match error.message() {
         "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
         "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
+        "data count section requires the bulk-memory proposal" => Some(WasmFeatures::BULK_MEMORY),
+        "gc proposal must be enabled to use subtypes" => Some(WasmFeatures::GC),
+        message if message.ends_with("because the GC proposal is disabled") => {
+            Some(WasmFeatures::GC)
+        }
         _ => None,
     });
     macro_rules! disabled {

@@ -1,7 +1,7 @@
 //! The name section (spec, 7.4.1). Nothing depends on it being well formed: names before the damage are found.
 
-use crate::index::FuncIdx;
-use wasmparser::{BinaryReader, Name, NameSectionReader};
+use crate::index::{FuncIdx, TagIdx};
+use wasmparser::{BinaryReader, Name, NameMap, NameSectionReader};
 
 /// The name of the module, from the contents of a name section.
 pub(crate) fn module_name(section: &[u8]) -> Option<&str> {
@@ -17,8 +17,20 @@ pub(crate) fn func_name(section: &[u8], func: FuncIdx) -> Option<&str> {
         Name::Function(names) => Some(names),
         _ => None,
     })?;
-    let named = names.map_while(Result::ok).find(|naming| naming.index == func.0)?;
-    Some(named.name)
+    find(names, func.0)
+}
+
+/// The name of a tag, from the contents of a name section.
+pub(crate) fn tag_name(section: &[u8], tag: TagIdx) -> Option<&str> {
+    let names = subsections(section).find_map(|name| match name {
+        Name::Tag(names) => Some(names),
+        _ => None,
+    })?;
+    find(names, tag.0)
+}
+
+fn find(names: NameMap<'_>, index: u32) -> Option<&str> {
+    Some(names.into_iter().map_while(Result::ok).find(|naming| naming.index == index)?.name)
 }
 
 fn subsections(section: &[u8]) -> impl Iterator<Item = Name<'_>> {

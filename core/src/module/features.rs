@@ -40,6 +40,9 @@ macro_rules! for_each_feature {
             custom_page_sizes, wasm_custom_page_sizes, CUSTOM_PAGE_SIZES, "custom-page-sizes", true;
             /// Tags, `throw`, `throw_ref`, `try_table`, `exnref`.
             exceptions, wasm_exceptions, EXCEPTIONS, "exceptions", true;
+            /// The instructions for exceptions from before `try_table`: `try`, `catch`, `rethrow`, `delegate`. Only in builds with the feature
+            /// `legacy-exceptions`.
+            legacy_exceptions, wasm_legacy_exceptions, LEGACY_EXCEPTIONS, "legacy-exceptions", false;
             /// Integers of 128 bits: `i64.add128`, `i64.sub128`, `i64.mul_wide_s` and `i64.mul_wide_u`.
             wide_arithmetic, wasm_wide_arithmetic, WIDE_ARITHMETIC, "wide-arithmetic", true;
             /// Import sections that name a module, or a module and a type, once for many imports.
@@ -58,7 +61,6 @@ macro_rules! for_each_unsupported {
     ($consumer:ident) => {
         $consumer! {
             SHARED_EVERYTHING_THREADS "shared-everything threads";
-            LEGACY_EXCEPTIONS "legacy exception handling";
             COMPONENT_MODEL "component model";
             MEMORY_CONTROL "memory control";
             STACK_SWITCHING "stack switching";

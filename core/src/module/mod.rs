@@ -276,6 +276,15 @@ impl Module {
         crate::binary::func_name(&self.wasm[self.names.clone()?], func)
     }
 
+    /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
+    pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
+        let names = self.names.clone().map(|names| &self.wasm[names]);
+        names.and_then(|names| crate::binary::tag_name(names, tag)).or_else(|| {
+            let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
+            Some(&export.name)
+        })
+    }
+
     /// The name of the module according to the name section.
     pub fn name(&self) -> Option<&str> {
         crate::binary::module_name(&self.wasm[self.names.clone()?])

@@ -2,49 +2,57 @@
 
 use super::{
     StoreInner,
-    registry::{TypeIds, TypeRegistry},
+    registry::{TypeDef, TypeIds},
 };
 use crate::{
+    Shared,
     error::ThrownException,
-    index::TagAddr,
+    index::{InstanceAddr, TagAddr, TagIdx},
     types::{FuncType, slot_count},
 };
 
 /// A tag (spec, 4.2.11): what tells exceptions apart, and says what they carry.
 pub struct Tag {
-    ty: FuncType,
-    id: u32,
-    /// Keeps `id` the type's, if no instance does.
-    _types: Option<TypeIds>,
+    def: Shared<TypeDef>,
+    /// Which tag of which instance it is, if it is none of the host's.
+    pub origin: Option<(InstanceAddr, TagIdx)>,
 }
 
 impl Tag {
     /// The type. Its parameters are what exceptions carry; it has no results.
+    ///
+    /// # Panics
+    /// Never: whoever adds a tag gives it a function type.
     pub fn ty(&self) -> &FuncType {
-        &self.ty
+        self.def.ty().as_func().expect("tags have function types")
     }
 
     /// The id of the type in the engine.
     pub fn engine_type(&self) -> u32 {
-        self.id
+        self.def.id
     }
 
     /// How many slots the values of an exception take.
     pub fn slots(&self) -> usize {
-        slot_count(self.ty.params()) as usize
+        slot_count(self.ty().params()) as usize
     }
 }
 
 impl StoreInner {
-    /// Adds a tag of a type whose id an instance keeps.
-    pub(super) fn add_tag(&mut self, ty: FuncType, id: u32) -> TagAddr {
-        self.push_tag(Tag { ty, id, _types: None })
+    /// Adds a tag that an instance defines, which keeps its type in use.
+    pub(super) fn add_tag(
+        &mut self,
+        def: Shared<TypeDef>,
+        instance: InstanceAddr,
+        tag: TagIdx,
+    ) -> TagAddr {
+        self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
-    /// Adds a tag of the host; `registry` is its engine's.
-    pub fn add_host_tag(&mut self, registry: &TypeRegistry, ty: FuncType) -> TagAddr {
-        let types = registry.register_one(ty.clone().into());
-        self.push_tag(Tag { ty, id: types[0], _types: Some(types) })
+    /// Adds a tag of the host, of a type of functions.
+    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
+        self.keep_type(types);
+        self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
     }
 
     fn push_tag(&mut self, tag: Tag) -> TagAddr {

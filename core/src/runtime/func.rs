@@ -2,7 +2,7 @@
 
 use super::{
     StoreInner,
-    registry::{TypeDef, TypeIds, TypeRegistry},
+    registry::{TypeDef, TypeIds},
     vmctx::VmFunc,
 };
 use crate::{
@@ -16,8 +16,8 @@ use core::any::Any;
 
 /// A function of the host, not bound to a store.
 pub struct HostFunc {
-    /// Its type.
-    pub ty: FuncType,
+    /// Its type in the engine, kept in use.
+    types: Shared<TypeIds>,
     /// How many slots its parameters take.
     pub params: u32,
     /// How many slots its results take.
@@ -26,8 +26,6 @@ pub struct HostFunc {
     pub slots: u32,
     /// What it does.
     pub call: HostCall,
-    /// The id of `ty` in the engine, kept alive.
-    type_id: TypeIds,
 }
 
 /// What a function of the host does.
@@ -47,22 +45,21 @@ pub type SyncHostCall = Box<
 >;
 
 impl HostFunc {
-    /// A function of this type; `registry` is its engine's.
-    pub fn new(registry: &TypeRegistry, ty: FuncType, call: HostCall) -> HostFunc {
+    /// A function of this type, which is one of functions.
+    pub fn new(types: Shared<TypeIds>, call: HostCall) -> HostFunc {
+        let ty = types.func(0);
         let (params, results) = (slot_count(ty.params()), slot_count(ty.results()));
-        HostFunc {
-            params,
-            results,
-            slots: params.max(results),
-            type_id: registry.register_one(ty.clone().into()),
-            ty,
-            call,
-        }
+        HostFunc { params, results, slots: params.max(results), types, call }
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> &FuncType {
+        self.types.func(0)
     }
 
     /// The id of its type in the engine.
     pub fn engine_type(&self) -> u32 {
-        self.type_id[0]
+        self.types[0]
     }
 }
 
@@ -104,7 +101,7 @@ impl StoreInner {
         let addr = FuncAddr(self.funcs.len() as u32);
         let index = self.host_funcs.len() as u32;
         let (ty, instance) = (func.engine_type(), VmFunc::HOST);
-        self.add_types(&func.type_id);
+        self.add_types(&func.types);
         self.funcs.push(VmFunc { ty, instance, index, params: 0, results: 0 });
         self.host_funcs.push(func);
         addr
@@ -126,7 +123,7 @@ impl StoreInner {
     pub fn func_type(&self, addr: FuncAddr) -> &FuncType {
         let func = self.funcs[addr.at()];
         if func.instance == VmFunc::HOST {
-            &self.host_funcs[func.index as usize].ty
+            &self.host_funcs[func.index as usize].ty()
         } else {
             let instance = self.instance(InstanceAddr(func.instance));
             instance.types.func(instance.module.funcs[func.index as usize].at())
@@ -137,7 +134,7 @@ impl StoreInner {
     pub fn func_def(&self, addr: FuncAddr) -> &Shared<TypeDef> {
         let func = self.funcs[addr.at()];
         if func.instance == VmFunc::HOST {
-            &self.host_funcs[func.index as usize].type_id.defs()[0]
+            &self.host_funcs[func.index as usize].types.defs()[0]
         } else {
             let instance = self.instance(InstanceAddr(func.instance));
             &instance.types.defs()[instance.module.funcs[func.index as usize].at()]

@@ -11,10 +11,10 @@ use crate::{
     error::Error,
     index::*,
     module::{
-        ElemItems, Export, ExportItem, Import, ImportType, Module, SegmentMode,
+        ElemItems, ExportItem, Module, SegmentMode,
         const_expr::{ConstEnv, ConstExpr},
     },
-    types::{ExternType, StorageType, ValType, slot_count},
+    types::{StorageType, ValType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
@@ -33,34 +33,6 @@ pub struct Program {
 }
 
 impl Program {
-    /// The type of an import, with ids of the engine.
-    pub fn import_type(&self, import: &Import) -> ExternType {
-        match import.ty {
-            ImportType::Func(ty) => ExternType::Func(self.types.func(ty.at()).clone()),
-            ImportType::Table(ty) => ExternType::Table(ty.map(|i| self.types[i as usize])),
-            ImportType::Memory(ty) => ExternType::Memory(ty),
-            ImportType::Global(ty) => ExternType::Global(ty.map(|i| self.types[i as usize])),
-            ImportType::Tag(ty) => ExternType::Tag(self.types.func(ty.at()).clone()),
-        }
-    }
-
-    /// The type of an export, with ids of the engine.
-    pub fn export_type(&self, export: &Export) -> ExternType {
-        let module = &self.module;
-        let func = |ty: TypeIdx| self.types.func(ty.at()).clone();
-        match export.item {
-            ExportItem::Func(i) => ExternType::Func(func(module.funcs[i.at()])),
-            ExportItem::Table(i) => {
-                ExternType::Table(module.tables[i.at()].map(|i| self.types[i as usize]))
-            }
-            ExportItem::Memory(i) => ExternType::Memory(module.memories[i.at()]),
-            ExportItem::Global(i) => {
-                ExternType::Global(module.globals[i.at()].map(|i| self.types[i as usize]))
-            }
-            ExportItem::Tag(i) => ExternType::Tag(func(module.tags[i.at()])),
-        }
-    }
-
     /// Puts a module and its executable form together; `types` are the ids of the module's types.
     pub fn new(module: Shared<Module>, code: Shared<dyn Code>, types: TypeIds) -> Program {
         let mut funcs: Vec<FuncIdx> = module
@@ -184,8 +156,9 @@ impl StoreInner {
         for ty in &module.memories[module.imported_memories as usize..] {
             space.memories.push(self.create_memory(data, *ty)?.0);
         }
-        for ty in &module.tags[module.imported_tags as usize..] {
-            space.tags.push(self.add_tag(module.signature(*ty).clone(), program.types[ty.at()]).0);
+        for (i, ty) in module.tags.iter().enumerate().skip(module.imported_tags as usize) {
+            let def = program.types.defs()[ty.at()].clone();
+            space.tags.push(self.add_tag(def, addr, TagIdx(i as u32)).0);
         }
         // From here on nothing fails before the instance exists: functions may be referred to.
         self.add_types(&program.types);

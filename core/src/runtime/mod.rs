@@ -213,6 +213,12 @@ impl StoreInner {
         }
     }
 
+    /// Lets values have a type of the host, which is in use from now on as long as the store lives.
+    pub fn keep_type(&mut self, types: &Shared<TypeIds>) {
+        self.add_types(types);
+        self.types.keep(types);
+    }
+
     /// An instance. It stays where it is as long as the store lives.
     #[inline]
     pub fn instance(&self, addr: InstanceAddr) -> &Instance {

@@ -94,6 +94,11 @@ impl TypeRegistry {
         TypeIds::new(defs, Vec::from([group]), self.clone())
     }
 
+    /// Whether both are the same registry.
+    pub fn same(a: &TypeRegistry, b: &TypeRegistry) -> bool {
+        Shared::ptr_eq(&a.0, &b.0)
+    }
+
     /// Keeps a type in use that is, and so all that it names.
     pub fn keep(&self, id: u32) -> Option<TypeIds> {
         let mut registered = self.0.lock();
@@ -280,18 +285,25 @@ impl core::fmt::Debug for TypeIds {
 }
 
 /// The types whose values a store may hold, by id, to ask without a lock: all structure and array types, and the function types that
-/// have a supertype. Whoever adds them keeps them in use.
+/// have a supertype.
 #[derive(Default)]
 pub struct KnownTypes {
     /// By the higher bits of the id, and then the lower.
     pages: Vec<Option<Box<Page>>>,
+    /// The types that are in use for the store's sake.
+    kept: BTreeMap<u32, Shared<TypeIds>>,
 }
 
 type Page = [Option<Shared<TypeDef>>; PAGE];
 const PAGE: usize = 256;
 
 impl KnownTypes {
-    /// Adds the types of a list.
+    /// Keeps a single type in use from now on.
+    pub(super) fn keep(&mut self, types: &Shared<TypeIds>) {
+        self.kept.entry(types[0]).or_insert_with(|| types.clone());
+    }
+
+    /// Adds the types of a list. Whoever has it keeps them in use.
     pub fn add(&mut self, types: &TypeIds) {
         for def in &types.defs {
             if def.supers.is_empty() && def.ty().as_func().is_some() {

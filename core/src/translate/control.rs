@@ -22,6 +22,11 @@ pub(super) struct Frame<L, F> {
     pub(super) pad: Option<L>,
     /// How many `try_table`s are open around the block.
     pub(super) tries: u32,
+    /// The number of an old `try`, and what it catches so far.
+    #[cfg(feature = "legacy-exceptions")]
+    pub(super) number: u32,
+    #[cfg(feature = "legacy-exceptions")]
+    pub(super) clauses: Vec<super::Catch<L>>,
     /// Where the condition of an `if` leads when it is false.
     otherwise: Option<L>,
     /// How many operators stand before the block.
@@ -58,7 +63,7 @@ impl FrameType {
     }
 
     /// How many slots the results take.
-    fn result_slots(self, module: &Module) -> u32 {
+    pub(super) fn result_slots(self, module: &Module) -> u32 {
         match self {
             FrameType::Empty => 0,
             FrameType::Result(ty) => ty.slots(),
@@ -76,6 +81,10 @@ impl<S: Sink> Run<'_, S> {
             label: None,
             pad: None,
             tries: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            number: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            clauses: Vec::new(),
             otherwise: None,
             operators: 0,
             fuel: Vec::new(),
@@ -90,6 +99,7 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn enter(&mut self, kind: FrameKind, ty: BlockType) {
         if self.dead > 0 {
             self.dead += 1;
+            self.t.dead.push(kind);
             return;
         }
         let ty = match ty {
@@ -100,7 +110,7 @@ impl<S: Sink> Run<'_, S> {
         let condition = (kind == FrameKind::If).then(|| self.pop().1);
         let params = ty.param_slots(self.module);
         self.settle_reads();
-        if !matches!(kind, FrameKind::Block | FrameKind::TryTable) {
+        if matches!(kind, FrameKind::Loop | FrameKind::If) {
             let base = self.place_top(params);
             for height in base..self.height() {
                 self.in_slot(height);
@@ -125,6 +135,10 @@ impl<S: Sink> Run<'_, S> {
             label,
             pad: None,
             tries: self.tries,
+            #[cfg(feature = "legacy-exceptions")]
+            number: 0,
+            #[cfg(feature = "legacy-exceptions")]
+            clauses: Vec::new(),
             otherwise,
             operators: self.operators,
             fuel: Vec::new(),
@@ -157,6 +171,7 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_end(&mut self) {
         if self.dead > 1 {
             self.dead -= 1;
+            self.t.dead.pop();
             return;
         }
         let reachable = self.dead == 0;
@@ -178,8 +193,13 @@ impl<S: Sink> Run<'_, S> {
         }
         self.dead = 0;
         self.truncate(frame.height);
-        if frame.kind == FrameKind::TryTable {
-            self.end_try(&frame);
+        match frame.kind {
+            FrameKind::TryTable => self.end_try(frame.tries, frame.tries),
+            #[cfg(feature = "legacy-exceptions")]
+            FrameKind::LegacyTry | FrameKind::LegacyCatch | FrameKind::LegacyCatchAll => {
+                self.end_old_try(&frame);
+            }
+            _ => {}
         }
         let is_loop = frame.kind == FrameKind::Loop;
         for &point in &frame.fuel {
@@ -207,7 +227,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     /// Moves the operands of the `count` topmost slots to those from height `to`, in order, so that none is overwritten before it is read.
-    fn place_results(&mut self, to: u32, count: u32) {
+    pub(super) fn place_results(&mut self, to: u32, count: u32) {
         let base = self.height() - count;
         for i in 0..count {
             self.place(base + i, to + i);

@@ -1,6 +1,6 @@
 //! Exceptions to tables of who catches what: nothing is emitted but for what throws.
 
-use super::{Catch, Loc, Operand, Run, Sink, control::Frame, num};
+use super::{Catch, Loc, Operand, Run, Sink, num};
 use crate::{
     index::TagIdx,
     types::{FuncType, slot_count},
@@ -63,18 +63,25 @@ impl<S: Sink> Run<'_, S> {
             }
         };
         let slots = tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));
-        Catch { tag, to, height, slots, reference: wants_ref.then_some(height + slots) }
+        Catch {
+            tag,
+            to,
+            height,
+            slots,
+            reference: wants_ref.then_some(height + slots),
+            wanted: true,
+        }
     }
 
-    fn begin_try(&mut self) -> u32 {
+    pub(super) fn begin_try(&mut self) -> u32 {
         self.tries += 1;
         self.sink.begin_try()
     }
 
-    /// Ends the `try_table` of a block, or the protected part of an old `try`.
-    pub(super) fn end_try(&mut self, frame: &Frame<S::Label, S::FuelPoint>) {
-        self.tries = frame.tries;
-        self.sink.end_try(frame.tries);
+    /// Ends a `try_table`, around which `tries` others are open. What it does not catch goes to number `outer` of them.
+    pub(super) fn end_try(&mut self, tries: u32, outer: u32) {
+        self.tries = tries;
+        self.sink.end_try(outer);
     }
 
     /// Emits where exceptions lead that take more than a jump: `function` stands for returning what they carry.

@@ -12,6 +12,8 @@
 mod casts;
 mod control;
 mod exceptions;
+#[cfg(feature = "legacy-exceptions")]
+mod legacy;
 #[cfg(feature = "gc")]
 mod objects;
 mod refs;
@@ -69,6 +71,8 @@ pub struct Translator<L, F> {
     /// Where exceptions lead whose handlers are loops that take fuel: label, the loop, what a jump to it costs, what is
     /// live at its head.
     pads: Vec<(L, L, u32, Live)>,
+    /// The blocks that cannot be reached and are open, but for the one where that begins.
+    dead: Vec<wasmparser::FrameKind>,
 }
 
 impl<L, F> Default for Translator<L, F> {
@@ -86,6 +90,7 @@ impl<L, F> Default for Translator<L, F> {
             layouts: Default::default(),
             clauses: Vec::new(),
             pads: Vec::new(),
+            dead: Vec::new(),
         }
     }
 }
@@ -141,6 +146,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.stack.clear();
         self.frames.clear();
         self.pads.clear();
+        self.dead.clear();
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let mut vectors = ty.params().contains(&ValType::V128);

@@ -114,8 +114,10 @@ pub struct Catch<L> {
     pub height: u32,
     /// How many slots they take.
     pub slots: u32,
-    /// The height where a reference to the exception goes, if it is wanted: directly behind the values or in front of them.
+    /// The height where a reference to the exception goes, if one does: directly behind the values or in front of them.
     pub reference: Option<u32>,
+    /// Whether anybody reads it. Otherwise null will do.
+    pub wanted: bool,
 }
 
 /// Receives the base ops of one function after the other.

@@ -9,8 +9,8 @@ use wasmparser::{
 
 impl<S: Sink> FrameStack for Run<'_, S> {
     fn current_frame(&self) -> Option<FrameKind> {
-        // Of unreachable blocks only the number is known. Any kind will do for validated code; `else` wants an `if`.
-        if self.dead > 1 { Some(FrameKind::If) } else { self.t.frames.last().map(|f| f.kind) }
+        let frames = &self.t.frames;
+        self.t.dead.last().copied().or_else(|| frames.last().map(|frame| frame.kind))
     }
 }
 
@@ -26,6 +26,7 @@ macro_rules! method {
     (@mvp Else $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@mvp End $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
     (@exceptions TryTable $args:tt $visit:ident $arity:tt) => { method!(always $visit $args); };
+    (@legacy_exceptions $op:ident $args:tt $visit:ident $arity:tt) => { legacy!($op $visit $args); };
     // Operators whose meaning is their row of the op table.
     (@mvp $op:ident {} $visit:ident (arity 1 -> 1)) => { method!(numeric $op $visit); };
     (@mvp $op:ident {} $visit:ident (arity 2 -> 1)) => { method!(numeric $op $visit); };
@@ -131,6 +132,17 @@ macro_rules! method {
             Err(Error::unsupported(concat!(stringify!($visit), ": unsupported operator"), 0))
         }
     };
+}
+
+/// A method for one of the instructions from before `try_table`.
+#[cfg(feature = "legacy-exceptions")]
+macro_rules! legacy {
+    (Rethrow $visit:ident $args:tt) => { method!(own $visit $args); };
+    ($op:ident $visit:ident $args:tt) => { method!(always $visit $args); };
+}
+#[cfg(not(feature = "legacy-exceptions"))]
+macro_rules! legacy {
+    ($op:ident $visit:ident $args:tt) => { method!(unsupported $visit $args); };
 }
 
 macro_rules! methods {

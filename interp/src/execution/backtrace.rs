@@ -24,7 +24,8 @@ impl Execution {
     fn frames(&self, store: &StoreInner) -> Vec<FrameInfo> {
         let (mut at, mut exact) = match self.state {
             State::Code(position) => (position, true),
-            State::HostCall { then: Then::Continue(from) | Then::Return { from, .. }, .. } => {
+            State::HostCall { then: Then::Continue(from) | Then::Return { from, .. }, .. }
+            | State::Throw { then: Then::Continue(from) | Then::Return { from, .. }, .. } => {
                 (from, false)
             }
             _ => return Vec::new(),

@@ -31,7 +31,7 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use kinglet_core::{
-    error::Error,
+    error::{Error, ThrownException},
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         HostCall, StoreInner, func::HostFunc, gc::roots::Held, instance::Instance, vmctx::VmFunc,
@@ -72,6 +72,8 @@ enum State {
         params: usize,
         then: Then,
     },
+    /// Behind a call of a host function that has thrown an exception.
+    Throw { exception: u32, then: Then },
     /// It has returned, or failed.
     Over,
 }
@@ -288,7 +290,9 @@ impl Execution {
 
     /// Ends the execution with an error, which gets a backtrace.
     fn fail(&mut self, store: &StoreInner, error: Error) -> Error {
-        let error = self.with_backtrace(store, error);
+        // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
+        let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
+        let error = if may_be_caught { error } else { self.with_backtrace(store, error) };
         self.state = State::Over;
         error
     }
@@ -380,6 +384,11 @@ impl<'s> Machine<'s> {
                     if let Some(exit) = self.call_host(func, caller, base, then)? {
                         return Ok(exit);
                     }
+                }
+                State::Throw { exception, then } => {
+                    let error = self.store.throw(exception).into();
+                    let position = self.execution.catch_after(self.store, error, then)?;
+                    self.execution.state = State::Code(position);
                 }
                 State::Code(position) => {
                     self.load(position)?;

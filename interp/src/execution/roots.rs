@@ -24,6 +24,8 @@ pub(super) enum Loose {
     Params(FuncAddr, usize),
     /// Its results.
     Results(FuncAddr, usize),
+    /// What it has thrown.
+    Exception(u32),
 }
 
 /// Where an execution stands.
@@ -72,6 +74,7 @@ impl Execution {
             State::HostCall { func, base, then, .. } => {
                 (then.into(), Some(Loose::Params(func, base)))
             }
+            State::Throw { exception, then } => (then.into(), Some(Loose::Exception(exception))),
             State::Over => (At::Nowhere, None),
         };
         self.hold_at(store, at, loose)
@@ -108,6 +111,10 @@ impl Frames for Standing<'_> {
         let (types, mut slot) = match self.loose {
             Some(Loose::Params(func, slot)) => (store.func_type(func).params(), slot),
             Some(Loose::Results(func, slot)) => (store.func_type(func).results(), slot),
+            Some(Loose::Exception(exception)) => {
+                root(exception);
+                (&[][..], 0)
+            }
             None => (&[][..], 0),
         };
         for ty in types {

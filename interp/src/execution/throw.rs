@@ -5,10 +5,7 @@
 
 use super::{roots::At, *};
 use crate::{code::Unwind, handlers::Clause};
-use kinglet_core::{
-    error::ThrownException,
-    index::{TagAddr, TagIdx},
-};
+use kinglet_core::index::{TagAddr, TagIdx};
 
 /// An exception on its way.
 #[derive(Clone, Copy)]
@@ -80,15 +77,19 @@ impl Machine<'_> {
 }
 
 impl Execution {
-    /// Answers the call of an asynchronous host function with an error. If that throws an exception that the guest catches,
-    /// the execution can go on.
+    /// Answers the call of an asynchronous host function with an error. If that throws an exception, the execution goes on,
+    /// for it may catch it.
     ///
     /// # Errors
-    /// The error, if it is none that the guest catches.
+    /// The error, if it throws none. Or there is no memory to keep alive what the execution refers to.
     pub fn resume_with(&mut self, store: &mut StoreInner, error: Error) -> Result<(), Error> {
         let State::HostCall { then, .. } = self.state else { return Err(error) };
-        self.state = State::Code(self.catch_after(store, error, then)?);
-        Ok(())
+        if !error.is::<ThrownException>() {
+            return Err(error);
+        }
+        let Some(exception) = store.take_pending_exception() else { return Err(error) };
+        self.state = State::Throw { exception, then };
+        self.hold(store)
     }
 
     /// Where the guest goes on after the error of a host function, if that throws an exception that the guest catches.
@@ -147,7 +148,8 @@ impl Execution {
         };
         // This may fail, and has to come first for it.
         let reference = match clause.reference {
-            Some(slot) => Some((slot, self.object(store, data, thrown, from)?)),
+            Some(slot) if clause.wanted => Some((slot, self.object(store, data, thrown, from)?)),
+            Some(slot) => Some((slot, 0)),
             None => None,
         };
         let to = position.fp + usize::from(clause.slot);

@@ -356,6 +356,7 @@ impl Sink for Builder {
                 target: clause.to,
                 slot: (first + clause.height) as u16,
                 reference: clause.reference.map(|height| (first + height) as u16),
+                wanted: clause.wanted,
             }),
         );
     }

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use super::set_times;
 use crate::Errno;
 use crate::abi::{self, FdFlags, GuestMemory, Rights};
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::Kind;
 use crate::error::Result;
 use crate::fs::{Advice, Metadata};
@@ -13,7 +13,7 @@ use crate::fs::{Advice, Metadata};
 /// The largest offset in a file.
 const MAX_OFFSET: u64 = i64::MAX as u64;
 
-impl WasiCtx {
+impl State {
     pub(crate) fn fd_advise(
         &mut self,
         _: &mut GuestMemory<'_>,

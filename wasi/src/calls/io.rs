@@ -3,7 +3,7 @@
 use super::Waiting;
 use crate::Errno;
 use crate::abi::{Buffer, FdFlags, GuestMemory, Rights};
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::{Descriptor, Kind, OpenFile};
 use crate::error::{Failure, Result};
 use crate::host::{Interest, PollHandle};
@@ -11,11 +11,11 @@ use crate::host::{Interest, PollHandle};
 /// Several small buffers are put together up to this size, to be written in one piece.
 const GATHER: usize = 16 * 1024;
 
-/// What is written at once to a pipe while there is a deadline: a pipe that is ready takes this much
+/// What is written at once to a pipe while there is a deadline or another thread: a pipe that is ready takes this much
 /// without making the writer wait (`PIPE_BUF`).
 const SURE_WRITE: usize = 4096;
 
-impl WasiCtx {
+impl State {
     pub(crate) fn fd_read(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -24,11 +24,11 @@ impl WasiCtx {
         iovs_len: u32,
         out: u32,
     ) -> Result<()> {
-        let deadline = self.deadline;
+        let waiting = self.waiting();
         let descriptor = self.fds.get_mut(fd)?;
         descriptor.require(Rights::FD_READ)?;
         let buffers = memory.iovecs(iovs, iovs_len)?;
-        let waiting = descriptor.waiting(deadline);
+        let waiting = descriptor.waiting(waiting);
         let read = match &mut descriptor.kind {
             Kind::File(open) if open.seekable => {
                 let read = read_at(memory, &buffers, open, open.position)?;
@@ -37,7 +37,7 @@ impl WasiCtx {
             }
             kind => match buffers.into_iter().find(|buffer| buffer.len > 0) {
                 Some(buffer) => {
-                    kind.read(memory.bytes_mut(buffer.ptr, buffer.len)?, waiting)? as u32
+                    memory.fill(buffer.ptr, buffer.len, |bytes| kind.read(bytes, waiting))? as u32
                 }
                 None => 0,
             },
@@ -68,11 +68,11 @@ impl WasiCtx {
         iovs_len: u32,
         out: u32,
     ) -> Result<()> {
-        let deadline = self.deadline;
+        let waiting = self.waiting();
         let descriptor = self.fds.get_mut(fd)?;
         descriptor.require(Rights::FD_WRITE)?;
         let buffers = memory.iovecs(iovs, iovs_len)?;
-        let waiting = descriptor.waiting(deadline);
+        let waiting = descriptor.waiting(waiting);
         let flags = descriptor.flags;
         let written = write_all(memory, &buffers, |bytes| match &mut descriptor.kind {
             Kind::File(open) if open.seekable => {
@@ -123,9 +123,10 @@ fn read_at(
     let mut total = 0;
     for buffer in buffers.iter().filter(|buffer| buffer.len > 0) {
         let at = offset.checked_add(u64::from(total)).ok_or(Errno::INVAL)?;
-        match open.file.read_at(memory.bytes_mut(buffer.ptr, buffer.len)?, at) {
+        let read = |bytes: &mut [u8]| Ok(open.file.read_at(bytes, at)?);
+        match memory.fill(buffer.ptr, buffer.len, read) {
             Ok(read) => total += read as u32,
-            Err(error) if total == 0 => return Err(error.into()),
+            Err(error) if total == 0 => return Err(error),
             Err(_) => break,
         }
         if u64::from(total) < u64::from(buffer.len) {
@@ -151,7 +152,7 @@ fn write_all(
                     total += written as u32;
                     bytes = &bytes[written..];
                 }
-                Err(Failure::Errno(_)) if total > 0 => return Ok(false),
+                Err(Failure::Errno(_) | Failure::Wait(_)) if total > 0 => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
@@ -162,12 +163,12 @@ fn write_all(
     if several && len <= GATHER {
         let mut gathered = Vec::with_capacity(len);
         for buffer in buffers {
-            gathered.extend_from_slice(memory.bytes(buffer.ptr, buffer.len)?);
+            gathered.extend_from_slice(&memory.bytes(buffer.ptr, buffer.len)?);
         }
         write_all(&gathered)?;
     } else {
         for buffer in buffers {
-            if !write_all(memory.bytes(buffer.ptr, buffer.len)?)? {
+            if !write_all(&memory.bytes(buffer.ptr, buffer.len)?)? {
                 break;
             }
         }
@@ -176,8 +177,8 @@ fn write_all(
 }
 
 impl Descriptor {
-    pub(super) fn waiting(&self, deadline: Option<std::time::Instant>) -> Waiting {
-        Waiting { deadline, nonblock: self.flags.has(FdFlags::NONBLOCK) }
+    pub(super) fn waiting(&self, waiting: Waiting) -> Waiting {
+        Waiting { nonblock: self.flags.has(FdFlags::NONBLOCK), ..waiting }
     }
 
     /// Brings what was just written to the storage if the flags ask for it.
@@ -206,7 +207,9 @@ impl Kind {
     /// Writes to something that has no offsets.
     fn write(&mut self, bytes: &[u8], waiting: Waiting) -> Result<usize> {
         let bytes = match self {
-            Kind::Output(_) if waiting.deadline.is_some() => &bytes[..bytes.len().min(SURE_WRITE)],
+            Kind::Output(_) if waiting.shared || waiting.deadline.is_some() => {
+                &bytes[..bytes.len().min(SURE_WRITE)]
+            }
             _ => bytes,
         };
         self.transfer(Interest::Write, waiting, |kind| match kind {
@@ -226,8 +229,10 @@ impl Kind {
     ) -> Result<R> {
         // A pipe that nobody has opened for writing yet reads as ended, where it should be waited for. Other handles
         // tell when they are not ready, but may do so by blocking.
-        let mut wait =
-            matches!(self, Kind::File(_)) || waiting.nonblock || waiting.deadline.is_some();
+        let mut wait = matches!(self, Kind::File(_))
+            || waiting.nonblock
+            || waiting.shared
+            || waiting.deadline.is_some();
         loop {
             if let (true, Some(handle)) = (wait, self.poll_handle()) {
                 waiting.until_ready(handle, interest)?;

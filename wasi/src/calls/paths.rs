@@ -8,13 +8,13 @@ use std::time::Duration;
 use super::{Waiting, set_times};
 use crate::Errno;
 use crate::abi::{self, FdFlags, GuestMemory, LookupFlags, OFlags, Rights};
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::{Descriptor, Kind, OpenDir, OpenFile};
 use crate::error::{Failure, Result};
 use crate::fs::{FileType, Metadata, Node, OpenOptions};
 use crate::path::{GuestPath, text};
 
-impl WasiCtx {
+impl State {
     pub(crate) fn path_open(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -32,7 +32,7 @@ impl WasiCtx {
         let oflags = OFlags::from_guest(oflags)?;
         let flags = FdFlags::from_guest(fdflags)?;
         let asked = Rights(base).and(Rights::FD_READ.or(Rights::FD_WRITE));
-        memory.bytes(out, 4)?;
+        memory.check(out, 4)?;
         let path = GuestPath::read(memory, path, path_len)?;
 
         let parent = self.fds.get(fd)?;
@@ -65,7 +65,7 @@ impl WasiCtx {
             return Err(Errno::NOTCAPABLE.into());
         }
 
-        let waiting = Waiting { deadline: self.deadline, nonblock: flags.has(FdFlags::NONBLOCK) };
+        let waiting = Waiting { nonblock: flags.has(FdFlags::NONBLOCK), ..self.waiting() };
         let node = open(dir, path.as_str(), &options, waiting)?;
         let descriptor = parent.child(node, dir.grant, asked, flags)?;
         let opened = self.fds.insert(descriptor)?;
@@ -227,7 +227,7 @@ impl WasiCtx {
             return Err(Errno::PERM.into());
         }
         dir.refuse_slash(&path)?;
-        Ok(dir.dir.symlink(target, path.named().map_err(|_| Errno::EXIST)?)?)
+        Ok(dir.dir.symlink(&target, path.named().map_err(|_| Errno::EXIST)?)?)
     }
 
     pub(crate) fn path_unlink_file(

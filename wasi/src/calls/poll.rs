@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Waiting;
+use super::Wait;
 use crate::Errno;
 use crate::abi::{GuestMemory, Rights, u32_at, u64_at};
 use crate::clock::Clocks;
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::{Descriptors, Kind};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::fs::FileType;
 use crate::host::{self, Interest, PollHandle, Readiness};
 
@@ -20,7 +20,7 @@ const EVENT_SIZE: u32 = 32;
 /// What a stream is said to take when the host does not tell.
 const SOME_BYTES: u64 = 4096;
 
-struct Subscription {
+pub(crate) struct Subscription {
     userdata: u64,
     what: What,
 }
@@ -47,7 +47,7 @@ struct Event {
     hangup: bool,
 }
 
-impl WasiCtx {
+impl State {
     pub(crate) fn poll_oneoff(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -59,15 +59,24 @@ impl WasiCtx {
         if count == 0 || count > MAX_SUBSCRIPTIONS {
             return Err(Errno::INVAL.into());
         }
-        memory.bytes(out, 4)?;
-        memory.bytes(events, count * EVENT_SIZE)?;
-        let records = memory.bytes(subscriptions, count * SUBSCRIPTION_SIZE)?;
-        let subscriptions = records
-            .chunks_exact(SUBSCRIPTION_SIZE as usize)
-            .map(|record| Subscription::read(record, &mut *self.clocks))
-            .collect::<Result<Vec<_>, Errno>>()?;
+        memory.check(out, 4)?;
+        memory.check(events, count * EVENT_SIZE)?;
+        let subscriptions = match self.resumed.take() {
+            Some(subscriptions) => subscriptions,
+            None => memory
+                .bytes(subscriptions, count * SUBSCRIPTION_SIZE)?
+                .chunks_exact(SUBSCRIPTION_SIZE as usize)
+                .map(|record| Subscription::read(record, &mut *self.clocks))
+                .collect::<Result<Vec<_>, Errno>>()?,
+        };
 
-        let happened = self.wait(&subscriptions)?;
+        let happened = match self.wait(&subscriptions) {
+            Err(Failure::Wait(wait)) => {
+                let subscriptions = Some(subscriptions);
+                return Err(Failure::Wait(Box::new(Wait { subscriptions, ..*wait })));
+            }
+            happened => happened?,
+        };
         for (event, index) in happened.iter().zip(0..) {
             memory.write(events + index * EVENT_SIZE, &event.record())?;
         }
@@ -76,7 +85,7 @@ impl WasiCtx {
 
     /// Waits until something has happened.
     fn wait(&mut self, subscriptions: &[Subscription]) -> Result<Vec<Event>> {
-        let waiting = Waiting { deadline: self.deadline, nonblock: false };
+        let waiting = self.waiting();
         loop {
             let mut happened = Vec::new();
             let mut handles = Vec::new();
@@ -117,6 +126,14 @@ impl WasiCtx {
             if happened.is_empty() {
                 let sleep = shortest.map(Duration::from_nanos);
                 let timeout = [sleep, waiting.remaining()].into_iter().flatten().min();
+                if waiting.shared {
+                    collect(&mut happened, &handles, &owners, Some(Duration::ZERO))?;
+                    if happened.is_empty() {
+                        waiting.check()?;
+                        return Err(Wait::new(&handles, timeout)?);
+                    }
+                    return Ok(happened);
+                }
                 collect(&mut happened, &handles, &owners, timeout)?;
             }
             if !happened.is_empty() {

@@ -1,12 +1,11 @@
 //! Arguments, environment, clocks, random numbers, and the end.
 
-use super::Waiting;
 use crate::Errno;
 use crate::abi::GuestMemory;
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::error::{Failure, Result};
 
-impl WasiCtx {
+impl State {
     pub(crate) fn args_get(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -78,11 +77,15 @@ impl WasiCtx {
         buf: u32,
         len: u32,
     ) -> Result<()> {
-        let waiting = Waiting { deadline: self.deadline, nonblock: false };
         // Gigabytes take seconds.
-        for part in memory.bytes_mut(buf, len)?.chunks_mut(1 << 20) {
-            self.random.fill(part)?;
-            waiting.check()?;
+        const PIECE: u32 = 1 << 20;
+        memory.check(buf, len)?;
+        for at in (0..len).step_by(PIECE as usize) {
+            memory.fill(buf + at, PIECE.min(len - at), |piece| {
+                self.random.fill(piece)?;
+                Ok(piece.len())
+            })?;
+            self.waiting().check()?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::Errno;
 use crate::abi::{self, GuestMemory, Rights};
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::{Kind, Listing, OpenDir};
 use crate::error::Result;
 use crate::fs::{DirEntry, FileType, FsResult};
@@ -17,7 +17,7 @@ use crate::fs::{DirEntry, FileType, FsResult};
 /// from the start.
 const WINDOW: usize = 1024;
 
-impl WasiCtx {
+impl State {
     pub(crate) fn fd_readdir(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -31,8 +31,8 @@ impl WasiCtx {
         let Kind::Dir(open) = &mut self.fds.get_mut(fd)?.kind else {
             return Err(Errno::NOTDIR.into());
         };
-        memory.bytes(out, 4)?;
-        let used = open.list(memory.bytes_mut(buf, buf_len)?, cookie)?;
+        memory.check(out, 4)?;
+        let used = memory.fill(buf, buf_len, |buf| open.list(buf, cookie))?;
         memory.write_u32(out, used as u32)
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::Errno;
 use crate::abi::{FdFlags, GuestMemory, RiFlags, Rights};
-use crate::ctx::WasiCtx;
+use crate::ctx::State;
 use crate::descriptor::{Descriptor, Kind};
 use crate::error::{Failure, Result};
 use crate::host::Interest;
 
-impl WasiCtx {
+impl State {
     pub(crate) fn sock_accept(
         &mut self,
         memory: &mut GuestMemory<'_>,
@@ -19,15 +19,15 @@ impl WasiCtx {
         if !FdFlags::NONBLOCK.has(flags) {
             return Err(Errno::INVAL.into());
         }
-        let deadline = self.deadline;
+        let waiting = self.waiting();
         let listener = self.fds.get_mut(fd)?;
         if !matches!(listener.kind, Kind::Listener(_)) {
             return Err(Errno::NOTSOCK.into());
         }
         listener.require(Rights::SOCK_ACCEPT)?;
-        memory.bytes(out, 4)?;
+        memory.check(out, 4)?;
         let rights = Rights::SOCKET.and(listener.inheriting);
-        let waiting = listener.waiting(deadline);
+        let waiting = listener.waiting(waiting);
         let socket = listener.kind.transfer(Interest::Read, waiting, |kind| match kind {
             Kind::Listener(listener) => Ok(listener.accept()?),
             _ => Err(Errno::NOTSOCK),
@@ -51,14 +51,14 @@ impl WasiCtx {
         let buffers = memory.iovecs(iovs, iovs_len)?;
         let mut total = 0;
         for buffer in buffers.into_iter().filter(|buffer| buffer.len > 0) {
-            let bytes = memory.bytes_mut(buffer.ptr, buffer.len)?;
-            let received = match self.receive(fd, bytes, flags) {
-                Err(Failure::Errno(_)) if total > 0 => break,
+            let receive = |bytes: &mut [u8]| self.receive(fd, bytes, flags);
+            let received = match memory.fill(buffer.ptr, buffer.len, receive) {
+                Err(Failure::Errno(_) | Failure::Wait(_)) if total > 0 => break,
                 received => received?,
             };
             total += received as u32;
             let more = flags.has(RiFlags::WAITALL) && !flags.has(RiFlags::PEEK);
-            if !more || received < bytes.len() {
+            if !more || received < buffer.len as usize {
                 break;
             }
         }
@@ -68,7 +68,7 @@ impl WasiCtx {
 
     /// Fills `bytes` as far as `flags` ask for; less if the other side sends no more.
     fn receive(&mut self, fd: u32, bytes: &mut [u8], flags: RiFlags) -> Result<usize> {
-        let waiting = self.fds.get(fd)?.waiting(self.deadline);
+        let waiting = self.fds.get(fd)?.waiting(self.waiting());
         let kind = &mut self.fds.get_mut(fd)?.kind;
         let mut filled = 0;
         loop {
@@ -79,7 +79,7 @@ impl WasiCtx {
                 _ => Err(Errno::NOTSOCK),
             });
             let received = match step {
-                Err(Failure::Errno(_)) if filled > 0 => return Ok(filled),
+                Err(Failure::Errno(_) | Failure::Wait(_)) if filled > 0 => return Ok(filled),
                 step => step?,
             };
             filled += received;

@@ -27,6 +27,11 @@ pub(crate) fn until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
+/// The moment that is `duration` away, if there is one.
+pub(crate) fn after(duration: Duration) -> Option<Instant> {
+    Instant::now().checked_add(duration)
+}
+
 impl Clocks for SystemClocks {
     fn realtime(&mut self) -> u64 {
         realtime()

@@ -7,10 +7,10 @@ mod poll;
 mod sock;
 mod stdio;
 
-pub(crate) use clock::{SystemClocks, realtime, until};
+pub(crate) use clock::{SystemClocks, after, realtime, until};
 pub(crate) use dir::HostDir;
 pub use poll::PollHandle;
-pub(crate) use poll::{Interest, Readiness, poll, readable_bytes, sleep};
+pub(crate) use poll::{Interest, OwnedHandle, Readiness, poll, readable_bytes, sleep};
 pub(crate) use sock::{Listener, Socket};
 pub(crate) use stdio::{Stdin, Stdout, environment, os_bytes};
 

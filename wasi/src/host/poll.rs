@@ -37,6 +37,33 @@ impl<'a> From<std::os::fd::BorrowedFd<'a>> for PollHandle<'a> {
     }
 }
 
+/// A handle of its own, to be waited for while what it comes from is used, or gone.
+pub(crate) struct OwnedHandle {
+    #[cfg(unix)]
+    fd: std::os::fd::OwnedFd,
+}
+
+impl PollHandle<'_> {
+    #[cfg(unix)]
+    pub(crate) fn owned(self) -> FsResult<OwnedHandle> {
+        Ok(OwnedHandle { fd: self.fd.try_clone_to_owned()? })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn owned(self) -> FsResult<OwnedHandle> {
+        Ok(OwnedHandle {})
+    }
+}
+
+impl OwnedHandle {
+    pub(crate) fn borrow(&self) -> PollHandle<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.fd).into();
+        #[cfg(not(unix))]
+        PollHandle::new()
+    }
+}
+
 #[cfg(not(unix))]
 impl PollHandle<'_> {
     pub(crate) fn new() -> Self {

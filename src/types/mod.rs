@@ -1,151 +1,122 @@
-//! Types of what modules import and export.
+//! Types: of values, of what modules and embedders define, and of what modules import and export.
 
-use crate::{Engine, Mutability, RefType, Result, ValType};
+mod defined;
+mod value;
+
+pub(crate) use defined::Defined;
+pub use defined::{ArrayType, FieldType, Finality, FuncType, StorageType, StructType};
+pub use value::{HeapType, RefType, ValType};
+
+use crate::{Mutability, Result};
 use core::fmt;
 use kinglet_core::{
-    module::{self, Import},
-    runtime::instance::Program,
+    index::TypeIdx,
+    module::{self, ExportItem, Import},
+    runtime::{instance::Program, registry::TypeRegistry},
     types,
 };
 
-/// The type of a function.
-///
-/// ```
-/// use kinglet::{Engine, FuncType, ValType};
-///
-/// let ty = FuncType::new(&Engine::default(), [ValType::I32, ValType::I64], [ValType::F32]);
-/// assert_eq!(ty.params().len(), 2);
-/// assert_eq!(ty.to_string(), "(func (param i32 i64) (result f32))");
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct FuncType(pub(crate) types::FuncType);
-
-impl FuncType {
-    /// The type of functions with these parameters and results.
-    pub fn new(
-        _engine: &Engine,
-        params: impl IntoIterator<Item = ValType>,
-        results: impl IntoIterator<Item = ValType>,
-    ) -> FuncType {
-        FuncType(types::FuncType::new(params, results))
-    }
-
-    /// Types of the parameters, in order.
-    pub fn params(&self) -> impl ExactSizeIterator<Item = ValType> + '_ {
-        self.0.params().iter().copied()
-    }
-
-    /// The type of parameter `i`.
-    pub fn param(&self, i: usize) -> Option<ValType> {
-        self.0.params().get(i).copied()
-    }
-
-    /// Types of the results, in order.
-    pub fn results(&self) -> impl ExactSizeIterator<Item = ValType> + '_ {
-        self.0.results().iter().copied()
-    }
-
-    /// The type of result `i`.
-    pub fn result(&self, i: usize) -> Option<ValType> {
-        self.0.results().get(i).copied()
-    }
-}
-
-impl fmt::Display for FuncType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(func")?;
-        for (what, types) in [("param", self.0.params()), ("result", self.0.results())] {
-            if !types.is_empty() {
-                write!(f, " ({what}")?;
-                types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
-                f.write_str(")")?;
-            }
-        }
-        f.write_str(")")
-    }
-}
-
-impl fmt::Debug for FuncType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// The type of a global.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct GlobalType(pub(crate) types::GlobalType);
+pub struct GlobalType {
+    content: ValType,
+    mutability: Mutability,
+}
 
 impl GlobalType {
     /// The type of globals with such values.
     pub fn new(content: ValType, mutability: Mutability) -> GlobalType {
-        GlobalType(types::GlobalType { content, mutability })
+        GlobalType { content, mutability }
     }
 
     /// Type of the value.
     pub fn content(&self) -> &ValType {
-        &self.0.content
+        &self.content
     }
 
     /// Whether the value can be assigned.
     pub fn mutability(&self) -> Mutability {
-        self.0.mutability
+        self.mutability
+    }
+
+    pub(crate) fn to_core(&self) -> types::GlobalType {
+        types::GlobalType { content: self.content.to_core(), mutability: self.mutability }
+    }
+
+    pub(crate) fn from_core(registry: &TypeRegistry, ty: types::GlobalType) -> GlobalType {
+        GlobalType::new(ValType::from_core(registry, ty.content), ty.mutability)
     }
 }
 
 impl fmt::Display for GlobalType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.mutability {
-            Mutability::Const => write!(f, "(global {})", self.0.content),
-            Mutability::Var => write!(f, "(global (mut {}))", self.0.content),
+        match self.mutability {
+            Mutability::Const => write!(f, "(global {})", self.content),
+            Mutability::Var => write!(f, "(global (mut {}))", self.content),
         }
     }
 }
 
 /// The type of a table. Sizes are in elements.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TableType(pub(crate) types::TableType);
+pub struct TableType {
+    element: RefType,
+    is_64: bool,
+    minimum: u64,
+    maximum: Option<u64>,
+}
 
 impl TableType {
     /// The type of tables of such elements.
     pub fn new(element: RefType, minimum: u32, maximum: Option<u32>) -> TableType {
         let (minimum, maximum) = (minimum.into(), maximum.map(u64::from));
-        TableType(types::TableType { element, is_64: false, minimum, maximum })
+        TableType { element, is_64: false, minimum, maximum }
     }
 
     /// The type of tables of such elements that are indexed by `i64`.
     pub fn new64(element: RefType, minimum: u64, maximum: Option<u64>) -> TableType {
-        TableType(types::TableType { element, is_64: true, minimum, maximum })
+        TableType { element, is_64: true, minimum, maximum }
     }
 
     /// Type of the elements.
     pub fn element(&self) -> &RefType {
-        &self.0.element
+        &self.element
     }
 
     /// The smallest size.
     pub fn minimum(&self) -> u64 {
-        self.0.minimum
+        self.minimum
     }
 
     /// The largest size, if there is one.
     pub fn maximum(&self) -> Option<u64> {
-        self.0.maximum
+        self.maximum
     }
 
     /// Whether the table is indexed by `i64`.
     pub fn is_64(&self) -> bool {
-        self.0.is_64
+        self.is_64
+    }
+
+    pub(crate) fn to_core(&self) -> types::TableType {
+        let TableType { is_64, minimum, maximum, .. } = *self;
+        types::TableType { element: self.element.to_core(), is_64, minimum, maximum }
+    }
+
+    pub(crate) fn from_core(registry: &TypeRegistry, ty: types::TableType) -> TableType {
+        let types::TableType { element, is_64, minimum, maximum } = ty;
+        TableType { element: RefType::from_core(registry, element), is_64, minimum, maximum }
     }
 }
 
 impl fmt::Display for TableType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let index = if self.0.is_64 { "i64 " } else { "" };
-        write!(f, "(table {index}{}", self.0.minimum)?;
-        if let Some(maximum) = self.0.maximum {
+        let index = if self.is_64 { "i64 " } else { "" };
+        write!(f, "(table {index}{}", self.minimum)?;
+        if let Some(maximum) = self.maximum {
             write!(f, " {maximum}")?;
         }
-        write!(f, " {})", self.0.element)
+        write!(f, " {})", self.element)
     }
 }
 
@@ -405,18 +376,6 @@ extern_types! {
     Tag TagType tag unwrap_tag "tag";
 }
 
-impl From<types::ExternType> for ExternType {
-    fn from(ty: types::ExternType) -> ExternType {
-        match ty {
-            types::ExternType::Func(ty) => ExternType::Func(FuncType(ty)),
-            types::ExternType::Global(ty) => ExternType::Global(GlobalType(ty)),
-            types::ExternType::Table(ty) => ExternType::Table(TableType(ty)),
-            types::ExternType::Memory(ty) => ExternType::Memory(MemoryType(ty)),
-            types::ExternType::Tag(ty) => ExternType::Tag(TagType(FuncType(ty))),
-        }
-    }
-}
-
 /// Something that a module imports: the two names that it is looked up by, and what it has to be.
 #[derive(Clone, Copy)]
 pub struct ImportType<'m> {
@@ -437,7 +396,20 @@ impl<'m> ImportType<'m> {
 
     /// What it has to be.
     pub fn ty(&self) -> ExternType {
-        self.program.import_type(self.import).into()
+        let types = &self.program.types;
+        let id = |i: u32| types[i as usize];
+        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty.at()]);
+        match self.import.ty {
+            module::ImportType::Func(ty) => ExternType::Func(func(ty)),
+            module::ImportType::Table(ty) => {
+                ExternType::Table(TableType::from_core(types.registry(), ty.map(id)))
+            }
+            module::ImportType::Memory(ty) => ExternType::Memory(MemoryType(ty)),
+            module::ImportType::Global(ty) => {
+                ExternType::Global(GlobalType::from_core(types.registry(), ty.map(id)))
+            }
+            module::ImportType::Tag(ty) => ExternType::Tag(TagType(func(ty))),
+        }
     }
 }
 
@@ -466,7 +438,22 @@ impl<'m> ExportType<'m> {
 
     /// What it is.
     pub fn ty(&self) -> ExternType {
-        self.program.export_type(self.export).into()
+        let Program { module, types, .. } = self.program;
+        let id = |i: u32| types[i as usize];
+        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty.at()]);
+        match self.export.item {
+            ExportItem::Func(i) => ExternType::Func(func(module.funcs[i.at()])),
+            ExportItem::Table(i) => {
+                let ty = module.tables[i.at()].map(id);
+                ExternType::Table(TableType::from_core(types.registry(), ty))
+            }
+            ExportItem::Memory(i) => ExternType::Memory(MemoryType(module.memories[i.at()])),
+            ExportItem::Global(i) => {
+                let ty = module.globals[i.at()].map(id);
+                ExternType::Global(GlobalType::from_core(types.registry(), ty))
+            }
+            ExportItem::Tag(i) => ExternType::Tag(TagType(func(module.tags[i.at()]))),
+        }
     }
 }
 
