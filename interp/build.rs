@@ -379,6 +379,15 @@ fn row_forms(list: &mut List, row: &Row) {
 /// The forms of a row on vectors.
 fn vector_forms(list: &mut List, row: &Row) {
     let (name, op) = (row.name, row.variant);
+    match row.class {
+        Class::vtest => {
+            return list.dests(name, &format!("VTest<{op}, $D>"), "s", destinations(row));
+        }
+        Class::extract => {
+            return list.dests(name, &format!("Extract<{op}, $D>"), "sw", destinations(row));
+        }
+        _ => {}
+    }
     let mut form = |name: &str, body: &str, layout: &str| {
         list.push(name.into(), body.replace("$O", op), layout);
     };
@@ -395,8 +404,6 @@ fn vector_forms(list: &mut List, row: &Row) {
                 form(&format!("{name}.s{c}"), &body, &format!("ds{layout}"));
             }
         }
-        Class::vtest => list.dests(name, &format!("VTest<{op}, $D>"), "s", destinations(row)),
-        Class::extract => list.dests(name, &format!("Extract<{op}, $D>"), "sw", destinations(row)),
         Class::splat | Class::replace => {
             for &k in &kinds::KINDS[..kinds::SCALAR] {
                 let (c, k, layout) = kind(k);
@@ -408,32 +415,36 @@ fn vector_forms(list: &mut List, row: &Row) {
                 }
             }
         }
-        Class::vload | Class::vstore => {
+        Class::vload | Class::vwiden | Class::vstore => {
             for &k in &kinds::KINDS[..kinds::ADDRESS] {
                 let (c, k, layout) = kind(k);
-                if row.class == Class::vload {
-                    let body = format!("VLoad<$O, {k}>");
-                    form(&format!("{name}.{c}"), &body, &format!("d{layout}o"));
-                } else {
-                    let body = format!("VStore<{k}>");
-                    form(&format!("{name}.{c}s"), &body, &format!("o{layout}s"));
-                }
-            }
-            if row.class == Class::vload {
-                form(&format!("{name}.wide"), "VLoadWide<$O>", "dsmq");
-            } else {
-                form(&format!("{name}.wide"), "VStoreWide", "smqs");
+                let (c, body, layout) = match row.class {
+                    Class::vload => {
+                        (format!("{c}"), format!("VLoad<$O, {k}>"), format!("d{layout}o"))
+                    }
+                    Class::vwiden => {
+                        (format!("{c}"), format!("VWiden<$O, {k}>"), format!("d{layout}o"))
+                    }
+                    _ => (format!("{c}s"), format!("VStore<{k}>"), format!("o{layout}s")),
+                };
+                form(&format!("{name}.{c}"), &body, &layout);
             }
         }
-        Class::load_lane => {
-            form(&format!("{name}.s"), "LoadLane<$O>", "dsosw");
-            form(&format!("{name}.wide"), "LoadLaneWide<$O>", "dsmqsw");
-        }
-        Class::store_lane => {
-            form(&format!("{name}.s"), "StoreLane<$O>", "ossw");
-            form(&format!("{name}.wide"), "StoreLaneWide<$O>", "smqsw");
-        }
+        Class::load_lane => form(&format!("{name}.s"), "LoadLane<$O>", "dsosw"),
+        Class::store_lane => form(&format!("{name}.s"), "StoreLane<$O>", "ossw"),
         other => unreachable!("{other:?} is no class of ops on vectors"),
+    }
+    let (body, layout) = match row.class {
+        Class::vload => ("VLoadWide<$O, $M>", "dsmq"),
+        Class::vwiden => ("VWidenWide<$O, $M>", "dsmq"),
+        Class::vstore => ("VStoreWide<$M>", "smqs"),
+        Class::load_lane => ("LoadLaneWide<$O, $M>", "dsmqsw"),
+        Class::store_lane => ("StoreLaneWide<$O, $M>", "smqsw"),
+        _ => return,
+    };
+    form(&format!("{name}.wide"), &body.replace("$M", "Unshared"), layout);
+    if shared_memories() {
+        form(&format!("{name}.shared.wide"), &body.replace("$M", "Shared"), layout);
     }
 }
 

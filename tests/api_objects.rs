@@ -244,7 +244,7 @@ fn guests_keep_references_to_host_values() {
     let mut results = [Val::null_extern_ref()];
     get.call(&mut store, &[Val::I32(1)], &mut results).unwrap();
     assert!(results[0].unwrap_extern_ref().is_some());
-    assert!(results[0].matches_ty(&store, &ValType::EXTERNREF).unwrap());
+    assert_eq!(results[0].ty(&store).unwrap(), RefType::new(false, HeapType::Extern).into());
     assert_eq!(dropped.load(Ordering::Relaxed), 0);
     drop(store);
     assert_eq!(dropped.load(Ordering::Relaxed), 3);

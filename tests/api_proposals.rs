@@ -38,6 +38,7 @@ const SWITCHES: &[(&str, &str)] = &[
     ("simd", "(func (param v128))"),
     ("simd", "(func (drop (v128.const i64x2 0 0)))"),
     ("relaxed-simd", "(func (drop (i8x16.relaxed_swizzle (unreachable) (unreachable))))"),
+    ("simd", "(global v128 (v128.const i64x2 0 0))"),
     ("threads", "(memory 1 1 shared)"),
     ("threads", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
     ("custom-page-sizes", "(memory 1 (pagesize 1))"),

@@ -604,3 +604,46 @@ fn many_try_tables_in_a_function() {
     assert_eq!(run(&mut store, instance, "run", 10_000).unwrap(), 10_000);
     assert_eq!(run(&mut store, instance, "run", 5_000).unwrap(), 5_000);
 }
+
+/// A search that looks at many clauses takes its time, so it costs fuel and can be interrupted.
+#[test]
+fn the_search_for_a_handler_is_metered() {
+    let clauses = "(catch $other $h)".repeat(1_000);
+    let wat = format!(
+        r#"(module
+            (tag $e (param i32)) (tag $other)
+            (func $down (param i32) (result i32)
+                (if (i32.eqz (local.get 0)) (then (throw $e (i32.const 7))))
+                (block $h
+                    (try_table {clauses}
+                        (return (call $down (i32.sub (local.get 0) (i32.const 1))))))
+                (i32.const -1))
+            (func (export "run") (param i32) (result i32)
+                (block $h (result i32)
+                    (try_table (result i32) (catch $e $h) (call $down (local.get 0))))))"#
+    );
+    let mut config = Config::new();
+    let (mut store, instance) = with_config(config.consume_fuel(true), &wat);
+    store.set_fuel(1 << 30).unwrap();
+    assert_eq!(run(&mut store, instance, "run", 100).unwrap(), 7);
+    let used = (1 << 30) - store.get_fuel().unwrap();
+    assert!((100_000..300_000).contains(&used), "{used}");
+
+    // Little by little: it says how much it takes to get on.
+    let func = instance.get_func(&mut store, "run").unwrap();
+    let mut execution = func.start(&mut store, &[Val::I32(100)]).unwrap();
+    let mut stops = 0;
+    let results = loop {
+        let fuel = execution.required_fuel().max(5_000);
+        match execution.run(&mut store, Budget::fuel(fuel)).unwrap() {
+            Step::Done(results) => break results,
+            Step::OutOfFuel => stops += 1,
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(results[0].i32(), Some(7));
+    assert!((2..20).contains(&stops), "{stops}");
+    store.set_fuel(50_000).unwrap();
+    let error = run(&mut store, instance, "run", 100).unwrap_err();
+    assert_eq!(error.trap(), Some(Trap::OutOfFuel));
+}

@@ -223,14 +223,30 @@ impl Code {
     }
 
     /// What becomes of an exception that gets to the op at this offset; `fits` says whether a tag is that of the exception.
-    pub(crate) fn unwind(&self, at: u32, fits: impl Fn(TagIdx) -> bool) -> Option<Unwind> {
+    /// Takes one from `steps` for each clause that it looks at; `None` if they do not suffice.
+    pub(crate) fn unwind(
+        &self,
+        at: u32,
+        fits: impl Fn(TagIdx) -> bool,
+        steps: &mut u64,
+    ) -> Option<Unwind> {
         let state = self.state.lock();
         let &Function { start, header, saved_pin, ref handlers, .. } = state.function(at)?;
-        let caught = handlers.as_ref().and_then(|handlers| handlers.find(at - start, &fits));
-        Some(match caught {
-            Some(&clause) => Unwind::Caught(Clause { target: start + clause.target, ..clause }),
-            None => Unwind::Leave { header, saved_pin },
-        })
+        if let Some(handlers) = handlers {
+            for clause in handlers.at(at - start) {
+                *steps = steps.checked_sub(1)?;
+                if clause.tag.is_none_or(&fits) {
+                    let target = start + clause.target;
+                    return Some(Unwind::Caught(Clause { target, ..*clause }));
+                }
+            }
+        }
+        Some(Unwind::Leave { header, saved_pin })
+    }
+
+    /// Whether it takes fuel.
+    pub(crate) fn is_metered(&self) -> bool {
+        self.metered
     }
 
     /// Where the ops of a function that can stop come from. Translates it again: the code is the same every time.

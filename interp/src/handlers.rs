@@ -48,18 +48,16 @@ pub(crate) struct Clause {
 }
 
 impl Handlers {
-    /// The clause that catches what is thrown by the op at `at`, if `fits` says of its tag that it is the right one.
-    pub(crate) fn find(&self, at: u32, fits: &impl Fn(TagIdx) -> bool) -> Option<&Clause> {
+    /// The clauses that may catch what is thrown by the op at `at`: those of the innermost `try_table` first.
+    pub(crate) fn at(&self, at: u32) -> impl Iterator<Item = &Clause> {
         let behind = self.segments.partition_point(|segment| segment.start <= at);
-        let mut innermost = self.segments[behind.checked_sub(1)?].innermost;
-        while let Some(&Try { outer, clauses: (first, end) }) = self.tries.get(innermost as usize) {
-            let clauses = &self.clauses[first as usize..end as usize];
-            if let Some(clause) = clauses.iter().find(|clause| clause.tag.is_none_or(fits)) {
-                return Some(clause);
-            }
-            innermost = outer;
-        }
-        None
+        let segment = behind.checked_sub(1).map(|last| self.segments[last]);
+        let get = |number: u32| self.tries.get(number as usize);
+        let innermost = segment.and_then(|segment| get(segment.innermost));
+        core::iter::successors(innermost, move |inner| get(inner.outer)).flat_map(|table| {
+            let (first, end) = table.clauses;
+            &self.clauses[first as usize..end as usize]
+        })
     }
 }
 
@@ -153,7 +151,9 @@ mod tests {
         recorder.end(30, 1);
         recorder.end(40, 0);
         let handlers = recorder.finish(|label| 100 + label).unwrap();
-        let find = |at, tag| handlers.find(at, &|t| t == TagIdx(tag)).map(|clause| clause.target);
+        let find = |at, tag| {
+            handlers.at(at).find(|clause| clause.tag == Some(TagIdx(tag))).map(|c| c.target)
+        };
         assert_eq!([9, 10, 20, 29, 30, 39, 40].map(|at| find(at, 0)), {
             let a = Some(101);
             [None, a, a, a, a, a, None]
@@ -177,7 +177,7 @@ mod tests {
         recorder.end(30, 0);
         recorder.catch(a, [clause(0, 1)]);
         let handlers = recorder.finish(|label| label).unwrap();
-        let find = |at| handlers.find(at, &|_| true).map(|clause| clause.target);
+        let find = |at| handlers.at(at).next().map(|clause| clause.target);
         assert_eq!([0, 10, 20].map(find), [Some(1), Some(2), Some(1)]);
     }
 }

@@ -83,6 +83,8 @@ pub enum Class {
     swizzle,
     /// Reads a vector from memory.
     vload,
+    /// Reads eight bytes from memory and widens their lanes, a vector.
+    vwiden,
     /// Writes a vector to memory.
     vstore,
     /// Reads a lane from memory: address and vector, a vector.

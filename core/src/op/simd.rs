@@ -1,19 +1,19 @@
 //! The rows of ops on vectors, which the feature `simd` brings.
 
-/// Expands `$consumer!` with the rows of ops on vectors behind those it has. Operators that do the same as another, as most relaxed ones do,
-/// have no row of their own.
+/// Expands `$consumer!` with the rows it has, those of ops on vectors, and those of all other ops. Operators that do the same as
+/// another, as most relaxed ones do, have no row of their own.
 #[cfg(feature = "simd")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_vector_ops {
-    ($consumer:ident! { $($rows:tt)* }) => { $consumer! { $($rows)*
+    ($consumer:ident! { $($rows:tt)* }) => { $crate::with_scalar_ops! { $consumer! { $($rows)*
         v128_load = V128Load, vload(v128 -> v128), [];
-        v128_load8x8_s = V128Load8x8S, vload(u64 -> v128), [];
-        v128_load8x8_u = V128Load8x8U, vload(u64 -> v128), [];
-        v128_load16x4_s = V128Load16x4S, vload(u64 -> v128), [];
-        v128_load16x4_u = V128Load16x4U, vload(u64 -> v128), [];
-        v128_load32x2_s = V128Load32x2S, vload(u64 -> v128), [];
-        v128_load32x2_u = V128Load32x2U, vload(u64 -> v128), [];
+        v128_load8x8_s = V128Load8x8S, vwiden(u64 -> v128), [];
+        v128_load8x8_u = V128Load8x8U, vwiden(u64 -> v128), [];
+        v128_load16x4_s = V128Load16x4S, vwiden(u64 -> v128), [];
+        v128_load16x4_u = V128Load16x4U, vwiden(u64 -> v128), [];
+        v128_load32x2_s = V128Load32x2S, vwiden(u64 -> v128), [];
+        v128_load32x2_u = V128Load32x2U, vwiden(u64 -> v128), [];
         v128_load8_splat = V128Load8Splat, vload(u8 -> v128), [];
         v128_load16_splat = V128Load16Splat, vload(u16 -> v128), [];
         v128_load32_splat = V128Load32Splat, vload(u32 -> v128), [];
@@ -248,13 +248,13 @@ macro_rules! with_vector_ops {
         f64x2_relaxed_nmadd = F64x2RelaxedNmadd, vternary(v128 -> v128), [];
         i16x8_relaxed_dot_i8x16_i7x16_s = I16x8RelaxedDotI8x16I7x16S, vbin(v128 -> v128), [];
         i32x4_relaxed_dot_i8x16_i7x16_add_s = I32x4RelaxedDotI8x16I7x16AddS, vternary(v128 -> v128), [];
-    } };
+    } } };
 }
 
-/// Expands `$consumer!` with the rows it has: there are no ops on vectors without the feature `simd`.
+/// Expands `$consumer!` with the rows it has and those of all other ops: there are none on vectors without the feature `simd`.
 #[cfg(not(feature = "simd"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_vector_ops {
-    ($consumer:ident! { $($rows:tt)* }) => { $consumer! { $($rows)* } };
+    ($consumer:ident! { $($rows:tt)* }) => { $crate::with_scalar_ops! { $consumer! { $($rows)* } } };
 }

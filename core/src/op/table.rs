@@ -15,7 +15,7 @@
 ///   * `vtest(v128 -> u32)`: a vector, an integer; `splat(T -> v128)`: a `T`, a vector of it;
 ///   * `extract(L -> T)`: the lane of type `L` whose number is an immediate, as a `T`; `replace(T -> v128)`: a vector, and a `T` for a lane;
 ///   * `shuffle`, `swizzle`: two vectors, bytes of which are chosen by sixteen immediates or by the second;
-///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `load_lane`, `store_lane`: one lane of a vector;
+///   * `vload(M -> v128)`, `vstore(v128 -> M)`: between a vector and an `M` in memory; `vwiden`: lanes in memory are half as wide; `load_lane`, `store_lane`: one lane of a vector;
 ///   * `multi(N -> M)`: `N` operands in consecutive slots, `M` results in the same slots, all of them `i64`;
 ///   * `atomic_load(M -> T)` and the other classes of that prefix: address and operands in consecutive slots, a result in the same;
 ///     `M` is what lies in memory, `T` the result;
@@ -30,7 +30,16 @@ macro_rules! for_each_op {
     ($consumer:ident) => {
         $crate::for_each_op! { $consumer! {} }
     };
-    ($consumer:ident! { $($prefix:tt)* }) => { $crate::with_vector_ops! { $consumer! { $($prefix)*
+    ($consumer:ident! { $($prefix:tt)* }) => {
+        $crate::with_vector_ops! { $consumer! { $($prefix)* } }
+    };
+}
+
+/// Expands `$consumer!` with the rows of all other ops behind those it has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_scalar_ops {
+    ($consumer:ident! { $($rows:tt)* }) => { $consumer! { $($rows)*
         i32_add = I32Add, bin(u32 -> u32), [commutes];
         i32_sub = I32Sub, bin(u32 -> u32), [];
         i32_mul = I32Mul, bin(u32 -> u32), [commutes];
@@ -315,5 +324,5 @@ macro_rules! for_each_op {
         array_copy = ArrayCopy, slots(3 -> 0), [];
         array_init_data = ArrayInitData, slots(3 -> 0), [];
         array_init_elem = ArrayInitElem, slots(3 -> 0), [];
-    } } };
+    } };
 }

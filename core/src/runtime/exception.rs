@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Shared,
-    error::ThrownException,
+    error::{Error, ThrownException},
     index::{InstanceAddr, TagAddr, TagIdx},
     types::{FuncType, slot_count},
 };
@@ -75,6 +75,11 @@ impl StoreInner {
     /// The exception that is on its way through the host, which is over.
     pub fn take_pending_exception(&mut self) -> Option<u32> {
         self.pending_exception.take()
+    }
+
+    /// The exception that is thrown by returning this error, if one is. It is taken.
+    pub fn thrown(&mut self, error: &Error) -> Option<u32> {
+        if error.is::<ThrownException>() { self.take_pending_exception() } else { None }
     }
 
     /// Whether an exception is on its way through the host.

@@ -96,10 +96,10 @@ impl<S: Sink> Run<'_, S> {
             return;
         }
         let at = self.memarg(arg);
-        let count = if op.class() == Class::vload { 1 } else { 2 };
+        let count = if matches!(op.class(), Class::vload | Class::vwiden) { 1 } else { 2 };
         let operands = self.pop_operands(count);
         self.sink.vector_access(op, &operands[..count], at, lane, operands[0].height);
-        if matches!(op.class(), Class::vload | Class::load_lane) {
+        if !matches!(op.class(), Class::vstore | Class::store_lane) {
             self.push_temp(Num::v128);
         }
     }

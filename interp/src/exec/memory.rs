@@ -28,14 +28,6 @@ macro_rules! stored {
 
 stored! { u8 i8 u16 i16 u32 i32 u64 }
 
-#[cfg(feature = "simd")]
-impl Stored for kinglet_core::num::V128 {
-    #[inline(always)]
-    fn to_le(self) -> Self {
-        self
-    }
-}
-
 impl Stored for f32 {
     #[inline(always)]
     fn to_le(self) -> f32 {

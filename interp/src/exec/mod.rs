@@ -58,6 +58,7 @@ pub(crate) mod exit {
     /// A tail call of a reference to a function.
     pub(crate) const TAIL_CALL_REF: u32 = 0x10d;
     /// A cast or its test, where one look at the object does not suffice.
+    #[cfg(feature = "gc")]
     pub(crate) const CAST: u32 = 0x10e;
     /// A `throw`.
     pub(crate) const THROW: u32 = 0x10a;

@@ -1,14 +1,15 @@
 //! Ops on vectors. These always stand in slots, two each: there is no accumulator for them, and none is pinned.
 
 use super::{
-    Body, Stop,
-    memory::Stored,
+    Body, Stop, TOKEN,
     operand::{Dest, SLOT, Slot, Source, Value},
     regs::Regs,
 };
 use core::marker::PhantomData;
 // As it is called in the rows of the op table.
 use kinglet_core::num::V128 as v128;
+#[cfg(feature = "threads")]
+use kinglet_core::runtime::memory::Racy;
 use kinglet_core::{
     num::{self, V128},
     trap::Trap,
@@ -30,13 +31,20 @@ impl Regs {
     /// Writes the vector whose first slot has the number that stands first behind the opcode.
     #[inline(always)]
     fn set_vector(&mut self, value: V128) {
+        // Volatile, lest it is read earlier: handlers have few registers, and need them for the operands' numbers until then.
+        // SAFETY: CODE; opcodes and operands have an even number of bytes, so that all of them are at even addresses.
+        let number = unsafe { self.ip.add(TOKEN).cast::<u16>().read_volatile() };
         // SAFETY: FRAME.
-        unsafe { write_vector(self.vector_slots(0), value) }
+        unsafe { write_vector(self.first_of_two(u16::from_le(number)), value) }
     }
 
     #[inline(always)]
     fn vector_slots(&self, at: usize) -> *mut u64 {
-        let number: u16 = self.read(at);
+        self.first_of_two(self.read(at))
+    }
+
+    #[inline(always)]
+    fn first_of_two(&self, number: u16) -> *mut u64 {
         #[cfg(feature = "checked")]
         self.slot(number.wrapping_add(1));
         self.slot(number)
@@ -193,20 +201,20 @@ pub(crate) trait ReplaceOp: 'static {
 
 /// A load: what lies in memory, and what it becomes.
 pub(crate) trait VLoadOp: 'static {
-    type Memory: Stored;
-    fn compute(value: Self::Memory) -> V128;
+    type Bytes: Bytes;
+    fn compute(bytes: Self::Bytes) -> V128;
 }
 
 /// A load of a lane.
 pub(crate) trait LoadLaneOp: 'static {
-    type Memory: Stored;
-    fn compute(a: V128, value: Self::Memory, lane: u8) -> V128;
+    type Bytes: Bytes;
+    fn compute(a: V128, bytes: Self::Bytes, lane: u8) -> V128;
 }
 
 /// A store of a lane, from the slot that it is in.
 pub(crate) trait StoreLaneOp: 'static {
-    type Memory: Stored;
-    fn compute(half: u64, lane: u8) -> Self::Memory;
+    type Bytes: Bytes;
+    fn compute(half: u64, lane: u8) -> Self::Bytes;
 }
 
 /// `dst, a`
@@ -329,26 +337,140 @@ impl Body for Swizzle {
     }
 }
 
-#[inline(always)]
-fn load<M: Stored>(from: Option<*mut M>) -> Result<M, Stop> {
-    let from = from.ok_or(Trap::MemoryOutOfBounds)?;
-    // SAFETY: MEMORY: the address has been checked for this width.
-    Ok(unsafe { from.read_unaligned() }.to_le())
+/// The bytes that an access is for.
+pub(crate) trait Bytes: Copy + 'static {
+    /// Reads them from a shared memory, in which nobody accesses them but atomically.
+    ///
+    /// # Safety
+    /// The address has been checked.
+    #[cfg(feature = "threads")]
+    unsafe fn load_shared(from: *const Self) -> Self;
+
+    /// Writes them to a shared memory.
+    ///
+    /// # Safety
+    /// The address has been checked.
+    #[cfg(feature = "threads")]
+    unsafe fn store_shared(self, to: *mut Self);
 }
 
-#[inline(always)]
-fn store<M: Stored>(to: Option<*mut M>, value: M) -> Result<(), Stop> {
-    let to = to.ok_or(Trap::MemoryOutOfBounds)?;
-    // SAFETY: MEMORY: the address has been checked for this width.
-    unsafe { to.write_unaligned(value.to_le()) };
-    Ok(())
+macro_rules! bytes {
+    ($( $number:ident; )*) => { $(
+        impl Bytes for [u8; size_of::<$number>()] {
+            #[cfg(feature = "threads")]
+            #[inline(always)]
+            unsafe fn load_shared(from: *const Self) -> Self {
+                // SAFETY: as promised.
+                unsafe { <$number as Racy>::load(from.cast()) }.to_le_bytes()
+            }
+
+            #[cfg(feature = "threads")]
+            #[inline(always)]
+            unsafe fn store_shared(self, to: *mut Self) {
+                // SAFETY: as promised.
+                unsafe { <$number as Racy>::store(to.cast(), $number::from_le_bytes(self)) }
+            }
+        }
+    )* };
+}
+
+bytes! { u8; u16; u32; u64; }
+
+impl Bytes for [u8; 16] {
+    #[cfg(feature = "threads")]
+    #[inline(always)]
+    unsafe fn load_shared(from: *const Self) -> Self {
+        // SAFETY: as promised.
+        V128::from_slots(unsafe { [u64::load(from.cast()), u64::load(from.cast::<u64>().add(1))] })
+            .0
+    }
+
+    #[cfg(feature = "threads")]
+    #[inline(always)]
+    unsafe fn store_shared(self, to: *mut Self) {
+        let [low, high] = V128(self).to_slots();
+        // SAFETY: as promised.
+        unsafe {
+            u64::store(to.cast(), low);
+            u64::store(to.cast::<u64>().add(1), high);
+        }
+    }
+}
+
+/// How a memory is accessed.
+pub(crate) trait Access: 'static {
+    fn address<B>(r: &Regs, memory: u16, address: u64, offset: u64) -> Option<*mut B>;
+    fn load<B: Bytes>(from: *const B) -> B;
+    fn store<B: Bytes>(to: *mut B, bytes: B);
+
+    /// Where an access goes whose operands, `address, memory, offset`, stand `at` bytes behind the opcode.
+    #[inline(always)]
+    fn wide<B>(r: &Regs, at: usize) -> Result<*mut B, Trap> {
+        let (address, memory, offset) =
+            (Slot::get(r, at), r.read(at + SLOT), r.read(at + SLOT + 2));
+        Self::address(r, memory, address, offset).ok_or(Trap::MemoryOutOfBounds)
+    }
+
+    /// Where an access to the first memory goes.
+    #[inline(always)]
+    fn near<B>(r: &Regs, address: u32, offset: u32) -> Result<*mut B, Trap> {
+        r.address(address, offset).ok_or(Trap::MemoryOutOfBounds)
+    }
+}
+
+/// As one that belongs to one store.
+pub(crate) struct Unshared;
+/// As one that other threads access as well.
+#[cfg(feature = "threads")]
+pub(crate) struct Shared;
+
+impl Access for Unshared {
+    #[inline(always)]
+    fn address<B>(r: &Regs, memory: u16, address: u64, offset: u64) -> Option<*mut B> {
+        r.address_in(memory, address, offset)
+    }
+
+    #[inline(always)]
+    fn load<B: Bytes>(from: *const B) -> B {
+        // SAFETY: MEMORY: the address has been checked for this width.
+        unsafe { from.read_unaligned() }
+    }
+
+    #[inline(always)]
+    fn store<B: Bytes>(to: *mut B, bytes: B) {
+        // SAFETY: MEMORY: the address has been checked for this width.
+        unsafe { to.write_unaligned(bytes) }
+    }
+}
+
+#[cfg(feature = "threads")]
+impl Access for Shared {
+    #[inline(always)]
+    fn address<B>(r: &Regs, memory: u16, address: u64, offset: u64) -> Option<*mut B> {
+        r.address_in_shared(memory, address, offset)
+    }
+
+    #[inline(always)]
+    fn load<B: Bytes>(from: *const B) -> B {
+        // SAFETY: MEMORY: the address has been checked for this width, and the memory is shared.
+        unsafe { B::load_shared(from) }
+    }
+
+    #[inline(always)]
+    fn store<B: Bytes>(to: *mut B, bytes: B) {
+        // SAFETY: MEMORY: the address has been checked for this width, and the memory is shared.
+        unsafe { bytes.store_shared(to) }
+    }
 }
 
 impl Regs {
-    /// Where an access goes whose operands, `address, memory, offset`, stand `at` bytes behind the opcode.
+    /// Gives what `O` makes of a vector with these bytes in its low half.
     #[inline(always)]
-    fn wide_address<M>(&self, at: usize) -> Option<*mut M> {
-        self.address_in(self.read(at + SLOT), Slot::get(self, at), self.read(at + SLOT + 2))
+    fn widen<O: VUnOp>(&mut self, bytes: [u8; 8]) {
+        // By way of the result's slot, and volatile: of eight bytes in a register, LLVM would widen one after the other.
+        // SAFETY: FRAME.
+        unsafe { self.vector_slots(0).write_volatile(u64::from_le_bytes(bytes)) };
+        self.set_vector(O::compute(self.vector(0)));
     }
 }
 
@@ -358,36 +480,60 @@ const WIDE: usize = SLOT + 2 + 8;
 /// `dst, address, offset`: in the first memory, if it has 32-bit addresses.
 pub(crate) struct VLoad<O, A>(PhantomData<(O, A)>);
 /// `dst, address, memory, offset`: in any memory.
-pub(crate) struct VLoadWide<O>(PhantomData<O>);
+pub(crate) struct VLoadWide<O, M>(PhantomData<(O, M)>);
+/// As [`VLoad`], with lanes widened.
+pub(crate) struct VWiden<O, A>(PhantomData<(O, A)>);
+/// As [`VLoadWide`], with lanes widened.
+pub(crate) struct VWidenWide<O, M>(PhantomData<(O, M)>);
 /// `offset, address, value`: in the first memory, if it has 32-bit addresses.
 pub(crate) struct VStore<A>(PhantomData<A>);
 /// `address, memory, offset, value`: in any memory.
-pub(crate) struct VStoreWide;
+pub(crate) struct VStoreWide<M>(PhantomData<M>);
 /// `dst, address, offset, a, lane`: in the first memory, if it has 32-bit addresses.
 pub(crate) struct LoadLane<O>(PhantomData<O>);
 /// `dst, address, memory, offset, a, lane`: in any memory.
-pub(crate) struct LoadLaneWide<O>(PhantomData<O>);
+pub(crate) struct LoadLaneWide<O, M>(PhantomData<(O, M)>);
 /// `offset, address, half, lane`: in the first memory, if it has 32-bit addresses.
 pub(crate) struct StoreLane<O>(PhantomData<O>);
 /// `address, memory, offset, half, lane`: in any memory.
-pub(crate) struct StoreLaneWide<O>(PhantomData<O>);
+pub(crate) struct StoreLaneWide<O, M>(PhantomData<(O, M)>);
 
 impl<O: VLoadOp, A: Source> Body for VLoad<O, A> {
     const LEN: usize = SLOT + A::LEN + 4;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let value = load(r.address(A::get(r, SLOT), r.read(SLOT + A::LEN)))?;
-        r.set_vector(O::compute(value));
+        let from = Unshared::near(r, A::get(r, SLOT), r.read(SLOT + A::LEN))?;
+        r.set_vector(O::compute(Unshared::load(from)));
         Ok(())
     }
 }
 
-impl<O: VLoadOp> Body for VLoadWide<O> {
+impl<O: VLoadOp, M: Access> Body for VLoadWide<O, M> {
     const LEN: usize = SLOT + WIDE;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let value = load(r.wide_address(SLOT))?;
-        r.set_vector(O::compute(value));
+        let from = M::wide(r, SLOT)?;
+        r.set_vector(O::compute(M::load(from)));
+        Ok(())
+    }
+}
+
+impl<O: VUnOp, A: Source> Body for VWiden<O, A> {
+    const LEN: usize = SLOT + A::LEN + 4;
+    #[inline(always)]
+    fn run(r: &mut Regs) -> Result<(), Stop> {
+        let from = Unshared::near(r, A::get(r, SLOT), r.read(SLOT + A::LEN))?;
+        r.widen::<O>(Unshared::load(from));
+        Ok(())
+    }
+}
+
+impl<O: VUnOp, M: Access> Body for VWidenWide<O, M> {
+    const LEN: usize = SLOT + WIDE;
+    #[inline(always)]
+    fn run(r: &mut Regs) -> Result<(), Stop> {
+        let from = M::wide(r, SLOT)?;
+        r.widen::<O>(M::load(from));
         Ok(())
     }
 }
@@ -396,16 +542,19 @@ impl<A: Source> Body for VStore<A> {
     const LEN: usize = 4 + A::LEN + SLOT;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let to = r.address(A::get(r, 4), r.read(0));
-        store(to, num::v128_store(r.vector(4 + A::LEN)))
+        let to = Unshared::near(r, A::get(r, 4), r.read(0))?;
+        Unshared::store(to, num::v128_store(r.vector(4 + A::LEN)));
+        Ok(())
     }
 }
 
-impl Body for VStoreWide {
+impl<M: Access> Body for VStoreWide<M> {
     const LEN: usize = WIDE + SLOT;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        store(r.wide_address(0), num::v128_store(r.vector(WIDE)))
+        let to = M::wide(r, 0)?;
+        M::store(to, num::v128_store(r.vector(WIDE)));
+        Ok(())
     }
 }
 
@@ -413,20 +562,20 @@ impl<O: LoadLaneOp> Body for LoadLane<O> {
     const LEN: usize = 2 * SLOT + 4 + SLOT + 2;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let value = load(r.address(Slot::get(r, SLOT), r.read(2 * SLOT)))?;
+        let from = Unshared::near(r, Slot::get(r, SLOT), r.read(2 * SLOT))?;
         let lane: u16 = r.read(3 * SLOT + 4);
-        r.set_vector(O::compute(r.vector(2 * SLOT + 4), value, lane as u8));
+        r.set_vector(O::compute(r.vector(2 * SLOT + 4), Unshared::load(from), lane as u8));
         Ok(())
     }
 }
 
-impl<O: LoadLaneOp> Body for LoadLaneWide<O> {
+impl<O: LoadLaneOp, M: Access> Body for LoadLaneWide<O, M> {
     const LEN: usize = SLOT + WIDE + SLOT + 2;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let value = load(r.wide_address(SLOT))?;
+        let from = M::wide(r, SLOT)?;
         let lane: u16 = r.read(2 * SLOT + WIDE);
-        r.set_vector(O::compute(r.vector(SLOT + WIDE), value, lane as u8));
+        r.set_vector(O::compute(r.vector(SLOT + WIDE), M::load(from), lane as u8));
         Ok(())
     }
 }
@@ -435,24 +584,30 @@ impl<O: StoreLaneOp> Body for StoreLane<O> {
     const LEN: usize = 4 + 2 * SLOT + 2;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let to = r.address(Slot::get(r, 4), r.read(0));
+        let to = Unshared::near(r, Slot::get(r, 4), r.read(0))?;
         let half = r.get(r.read(4 + SLOT));
-        store(to, O::compute(half, r.read::<u16>(4 + 2 * SLOT) as u8))
+        Unshared::store(to, O::compute(half, r.read::<u16>(4 + 2 * SLOT) as u8));
+        Ok(())
     }
 }
 
-impl<O: StoreLaneOp> Body for StoreLaneWide<O> {
+impl<O: StoreLaneOp, M: Access> Body for StoreLaneWide<O, M> {
     const LEN: usize = WIDE + SLOT + 2;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
+        let to = M::wide(r, 0)?;
         let half = r.get(r.read(WIDE));
-        store(r.wide_address(0), O::compute(half, r.read::<u16>(WIDE + SLOT) as u8))
+        M::store(to, O::compute(half, r.read::<u16>(WIDE + SLOT) as u8));
+        Ok(())
     }
 }
 
 /// The type of an op on vectors, with its semantics.
 macro_rules! op {
     ($name:ident $Name:ident vun $shape:tt) => {
+        op!(@ $name $Name VUnOp {} (a: V128) -> V128);
+    };
+    ($name:ident $Name:ident vwiden $shape:tt) => {
         op!(@ $name $Name VUnOp {} (a: V128) -> V128);
     };
     ($name:ident $Name:ident vbin $shape:tt) => {
@@ -477,13 +632,13 @@ macro_rules! op {
         op!(@ $name $Name ReplaceOp { type From = $from; } (a: V128, value: $from, lane: u8) -> V128);
     };
     ($name:ident $Name:ident vload($from:ident $to:ident)) => {
-        op!(@ $name $Name VLoadOp { type Memory = $from; } (value: $from) -> V128);
+        op!(@ $name $Name VLoadOp { type Bytes = [u8; size_of::<$from>()]; } (bytes: Self::Bytes) -> V128);
     };
     ($name:ident $Name:ident load_lane($from:ident $to:ident)) => {
-        op!(@ $name $Name LoadLaneOp { type Memory = $from; } (a: V128, value: $from, lane: u8) -> V128);
+        op!(@ $name $Name LoadLaneOp { type Bytes = [u8; size_of::<$from>()]; } (a: V128, bytes: Self::Bytes, lane: u8) -> V128);
     };
     ($name:ident $Name:ident store_lane($from:ident $to:ident)) => {
-        op!(@ $name $Name StoreLaneOp { type Memory = $to; } (half: u64, lane: u8) -> $to);
+        op!(@ $name $Name StoreLaneOp { type Bytes = [u8; size_of::<$to>()]; } (half: u64, lane: u8) -> Self::Bytes);
     };
     ($name:ident $Name:ident $class:ident $shape:tt) => {};
     (@ $name:ident $Name:ident $Op:ident { $($item:item)* } ($($arg:ident: $ty:ty),*) -> $to:ty) => {

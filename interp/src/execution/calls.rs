@@ -171,7 +171,7 @@ impl Machine<'_> {
         };
         let caller = Some(InstanceAddr(self.cx.instance));
         if let Err(error) = self.invoke(call, caller, base, host.slots, None) {
-            return self.host_failed(error);
+            return self.host_failed(error, Then::Continue(self.position()));
         }
         // Nothing but the store's functions can have moved.
         self.cx.funcs = self.store.funcs.as_ptr();
@@ -198,9 +198,7 @@ impl Machine<'_> {
         let host = host_func(self.store, func).clone();
         let HostCall::Sync(call) = &host.call else { return Ok(Some(Exit::HostCall)) };
         if let Err(error) = self.invoke(call, caller, base, host.slots, Some(then)) {
-            let position = self.execution.catch_after(self.store, error, then)?;
-            self.execution.state = State::Code(position);
-            return Ok(None);
+            return self.host_failed(error, then).map(|_| None);
         }
         let then = match then {
             Then::Continue(at) => {

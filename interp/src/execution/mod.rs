@@ -386,9 +386,9 @@ impl<'s> Machine<'s> {
                     }
                 }
                 State::Throw { exception, then } => {
-                    let error = self.store.throw(exception).into();
-                    let position = self.execution.catch_after(self.store, error, then)?;
-                    self.execution.state = State::Code(position);
+                    if let Some(exit) = self.throw_from_host(exception, then)? {
+                        return Ok(exit);
+                    }
                 }
                 State::Code(position) => {
                     self.load(position)?;
@@ -569,10 +569,15 @@ impl<'s> Machine<'s> {
 
     /// The slice of fuel does not suffice for the op at hand.
     fn refuel(&mut self) -> Option<Exit> {
+        let at = if self.opcode() == code::FUEL { 0 } else { 4 };
+        self.supply(self.operand::<u32>(at).into())
+    }
+
+    /// Sees to it that the slice suffices for something, or says why not.
+    fn supply(&mut self, cost: u64) -> Option<Exit> {
         if self.store.interrupted() {
             return Some(Exit::Interrupted);
         }
-        let cost = u64::from(self.operand::<u32>(if self.opcode() == code::FUEL { 0 } else { 4 }));
         self.return_fuel();
         if !self.store.consume_fuel {
             self.cx.fuel = FUEL_SLICE.max(cost);

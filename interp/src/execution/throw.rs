@@ -36,6 +36,12 @@ struct Handler {
     crossings: usize,
 }
 
+/// What it costs in fuel to look at a frame. A clause costs one unit.
+const FRAME_COST: u64 = 10;
+
+/// A search that has looked at all that it may.
+struct Exhausted;
+
 impl Machine<'_> {
     /// `tag, base`
     pub(super) fn throw(&mut self) -> Result<Flow, Error> {
@@ -55,25 +61,91 @@ impl Machine<'_> {
     }
 
     fn raise(&mut self, thrown: Thrown) -> Result<Flow, Error> {
-        let from = self.position();
-        match self.execution.catch(self.store, self.data, thrown, from, Doing::Throw)? {
-            Some(position) => self.load(position)?,
-            None => {
-                let object = self.execution.object(self.store, self.data, thrown, from)?;
-                return Err(self.store.throw(object).into());
+        Ok(match self.unwind(thrown, self.position(), Doing::Throw)? {
+            Unwound::To(position) => {
+                self.load(position)?;
+                Flow::Code
             }
-        }
-        Ok(Flow::Code)
+            Unwound::Stopped(exit) => Flow::Exit(exit),
+        })
     }
 
-    /// A host function that was called from where the registers stand has failed. If it throws, the guest may catch that.
+    /// A host function has failed. If it throws an exception, that is thrown on from where it was called.
     #[cold]
-    pub(super) fn host_failed(&mut self, error: Error) -> Result<Flow, Error> {
-        let from = self.position();
-        let position = self.execution.catch_from_host(self.store, error, from, Doing::Call)?;
-        self.load(position)?;
-        Ok(Flow::Code)
+    pub(super) fn host_failed(&mut self, error: Error, then: Then) -> Result<Flow, Error> {
+        match self.store.thrown(&error) {
+            Some(exception) => {
+                self.execution.state = State::Throw { exception, then };
+                Ok(Flow::State)
+            }
+            None => Err(error),
+        }
     }
+
+    /// Throws an exception of a host function on.
+    pub(super) fn throw_from_host(
+        &mut self,
+        exception: u32,
+        then: Then,
+    ) -> Result<Option<Exit>, Error> {
+        let (from, doing) = match then {
+            Then::Continue(from) => (from, Doing::Call),
+            Then::Return { from, header } => (from, Doing::Return(header)),
+            Then::Finish => return Err(self.store.throw(exception).into()),
+        };
+        Ok(match self.unwind(Thrown::Object(exception), from, doing)? {
+            Unwound::To(position) => {
+                self.execution.state = State::Code(position);
+                None
+            }
+            Unwound::Stopped(exit) => Some(exit),
+        })
+    }
+
+    /// Goes where an exception is caught, or fails with it.
+    fn unwind(&mut self, thrown: Thrown, from: Position, doing: Doing) -> Result<Unwound, Error> {
+        let tag = match thrown {
+            Thrown::Values { tag, .. } => tag,
+            Thrown::Object(object) => self.store.exception(object).0,
+        };
+        let metered = code_of(self.store.instance(from.instance)).is_metered();
+        loop {
+            let mut fuel = if metered { self.cx.fuel } else { u64::MAX };
+            match self.execution.handler(self.store, tag, from, doing, &mut fuel) {
+                Ok(handler) => {
+                    if metered {
+                        self.cx.fuel = fuel;
+                    }
+                    return match handler {
+                        Some(handler) => self
+                            .execution
+                            .catch(self.store, self.data, thrown, from, handler)
+                            .map(Unwound::To),
+                        None => {
+                            let object =
+                                self.execution.object(self.store, self.data, thrown, from)?;
+                            Err(self.store.throw(object).into())
+                        }
+                    };
+                }
+                // Once more from the beginning, with at least twice as much, so that it is not for long.
+                Err(Exhausted) => {
+                    let cost = self.cx.fuel.saturating_mul(2).max(FRAME_COST);
+                    if let Some(exit) = self.supply(cost) {
+                        return Ok(Unwound::Stopped(exit));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What has become of an exception that was not the end.
+enum Unwound {
+    /// It has been caught. The execution goes on there.
+    To(Position),
+    /// It has not been caught yet, and nothing has changed.
+    Stopped(Exit),
 }
 
 impl Execution {
@@ -84,68 +156,20 @@ impl Execution {
     /// The error, if it throws none. Or there is no memory to keep alive what the execution refers to.
     pub fn resume_with(&mut self, store: &mut StoreInner, error: Error) -> Result<(), Error> {
         let State::HostCall { then, .. } = self.state else { return Err(error) };
-        if !error.is::<ThrownException>() {
-            return Err(error);
-        }
-        let Some(exception) = store.take_pending_exception() else { return Err(error) };
+        let Some(exception) = store.thrown(&error) else { return Err(error) };
         self.state = State::Throw { exception, then };
         self.hold(store)
     }
 
-    /// Where the guest goes on after the error of a host function, if that throws an exception that the guest catches.
-    pub(super) fn catch_after(
-        &mut self,
-        store: &mut StoreInner,
-        error: Error,
-        then: Then,
-    ) -> Result<Position, Error> {
-        match then {
-            Then::Continue(from) => self.catch_from_host(store, error, from, Doing::Call),
-            Then::Return { from, header } => {
-                self.catch_from_host(store, error, from, Doing::Return(header))
-            }
-            Then::Finish => Err(error),
-        }
-    }
-
-    fn catch_from_host(
-        &mut self,
-        store: &mut StoreInner,
-        error: Error,
-        from: Position,
-        doing: Doing,
-    ) -> Result<Position, Error> {
-        if !error.is::<ThrownException>() {
-            return Err(error);
-        }
-        let Some(object) = store.take_pending_exception() else { return Err(error) };
-        match self.catch(store, &mut (), Thrown::Object(object), from, doing)? {
-            Some(position) => Ok(position),
-            None => {
-                // It goes on being this exception.
-                store.throw(object);
-                Err(error)
-            }
-        }
-    }
-
-    /// If somebody catches an exception: leaves the frames in between, and gives him what it carries.
+    /// Leaves the frames up to a handler, and gives it what the exception carries. Answers where to go on.
     fn catch(
         &mut self,
         store: &mut StoreInner,
         data: &mut dyn Any,
         thrown: Thrown,
         from: Position,
-        doing: Doing,
-    ) -> Result<Option<Position>, Error> {
-        let tag = match thrown {
-            Thrown::Values { tag, .. } => tag,
-            Thrown::Object(object) => store.exception(object).0,
-        };
-        let Some(Handler { clause, position, crossings }) = self.handler(store, tag, from, doing)
-        else {
-            return Ok(None);
-        };
+        Handler { clause, position, crossings }: Handler,
+    ) -> Result<Position, Error> {
         // This may fail, and has to come first for it.
         let reference = match clause.reference {
             Some(slot) if clause.wanted => Some((slot, self.object(store, data, thrown, from)?)),
@@ -155,7 +179,7 @@ impl Execution {
         let to = position.fp + usize::from(clause.slot);
         if clause.tag.is_some() {
             match thrown {
-                Thrown::Values { at, .. } => {
+                Thrown::Values { tag, at } => {
                     self.stack.copy_within(at..at + store.tag(tag).slots(), to);
                 }
                 Thrown::Object(object) => {
@@ -168,7 +192,7 @@ impl Execution {
             self.stack[position.fp + usize::from(slot)] = u64::from(object);
         }
         self.crossings.truncate(crossings);
-        Ok(Some(position))
+        Ok(position)
     }
 
     /// The exception as an object. If it is none yet, it is thrown from the op at `from`.
@@ -189,27 +213,31 @@ impl Execution {
         }
     }
 
-    /// Looks for a handler, frame by frame.
+    /// Looks for a handler, frame by frame, as long as the fuel lasts.
     fn handler(
         &self,
         store: &StoreInner,
         tag: TagAddr,
         mut at: Position,
         mut doing: Doing,
-    ) -> Option<Handler> {
+        fuel: &mut u64,
+    ) -> Result<Option<Handler>, Exhausted> {
         let mut crossings = self.crossings.len();
         let mut instance = store.instance(at.instance);
         loop {
+            let mut left = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
             let fits = |index: TagIdx| instance.tag(index) == tag;
             let header = match doing {
                 Doing::Return(header) => header,
                 Doing::Throw | Doing::Call => {
                     // What a call returns to may be outside already of what it is in.
                     let op = at.ip - u32::from(matches!(doing, Doing::Call));
-                    match code_of(instance).unwind(op, fits)? {
+                    let unwind = code_of(instance).unwind(op, fits, &mut left);
+                    *fuel = left;
+                    match unwind.ok_or(Exhausted)? {
                         Unwind::Caught(clause) => {
                             let position = Position { ip: clause.target, acc: 0, ..at };
-                            return Some(Handler { clause, position, crossings });
+                            return Ok(Some(Handler { clause, position, crossings }));
                         }
                         Unwind::Leave { header, saved_pin } => {
                             if let Some(slot) = saved_pin {
@@ -226,9 +254,9 @@ impl Execution {
             at.pin = self.stack[header + 1];
             at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
             at.ip = match word as u32 {
-                STOP => return None,
+                STOP => return Ok(None),
                 CROSS_RETURN => {
-                    crossings = crossings.checked_sub(1)?;
+                    crossings -= 1;
                     let Crossing { instance: caller, return_to, .. } = self.crossings[crossings];
                     at.instance = caller;
                     instance = store.instance(caller);

@@ -191,21 +191,24 @@ impl Builder {
         let (forms, class) = (row(op), op.class());
         let address = operands[0];
         let vector = operands.get(1).map(|&vector| self.vector_slot(vector));
-        let kinds = if matches!(class, Class::vload | Class::vstore) { ADDRESS } else { 1 };
-        let near = near(at);
+        let lanes = matches!(class, Class::load_lane | Class::store_lane);
+        let kinds = if lanes { 1 } else { ADDRESS };
+        let near = near(at).filter(|_| !at.shared);
         let (kind, address) = match near {
             Some(_) => self.take_kind(Num::u32, address, kinds),
             None => {
                 let ty = if at.is_64 { Num::u64 } else { Num::u32 };
-                (kinds as u16, self.take_slot(ty, address))
+                (kinds as u16 + u16::from(at.shared), self.take_slot(ty, address))
             }
         };
         match class {
-            Class::vload | Class::load_lane => self.op_with_vector(forms.forms + kind, to),
+            Class::vload | Class::vwiden | Class::load_lane => {
+                self.op_with_vector(forms.forms + kind, to)
+            }
             _ => self.op(forms.forms + kind),
         }
         match (near, class) {
-            (Some(offset), Class::vload | Class::load_lane) => {
+            (Some(offset), Class::vload | Class::vwiden | Class::load_lane) => {
                 self.arg(address);
                 self.u32(offset);
             }

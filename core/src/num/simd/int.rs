@@ -56,6 +56,10 @@ lanewise! {
     i64x2_mul: u64 x 2, (a, b) = a.wrapping_mul(b);
 
     i8x16_popcnt: u8 x 16, (a) = a.count_ones() as u8;
+    i32x4_dot_i16x8_s: i32 x 4, (a, b) = {
+        let low = i32::from(a as i16) * i32::from(b as i16);
+        low.wrapping_add((a >> 16) * (b >> 16))
+    };
     i16x8_q15mulr_sat_s: i16 x 8, (a, b) =
         ((i32::from(a) * i32::from(b) + 0x4000) >> 15).min(i32::from(i16::MAX)) as i16;
 }
@@ -166,11 +170,6 @@ across! {
         |lane| i64::from(a[lane + 2]) * i64::from(b[lane + 2]);
     i64x2_extmul_high_i32x4_u: u32 x 4 -> u64 x 2, (a, b) =
         |lane| u64::from(a[lane + 2]) * u64::from(b[lane + 2]);
-
-    i32x4_dot_i16x8_s: i16 x 8 -> i32 x 4, (a, b) = |lane| {
-        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
-        product(2 * lane).wrapping_add(product(2 * lane + 1))
-    };
 }
 
 /// Shifts of every lane. A row is `name: lane type x lanes, method;`. The count is taken modulo the bits of a lane.
@@ -206,9 +205,9 @@ pub fn v128_any_true(a: V128) -> u32 {
     u32::from(low | high != 0)
 }
 
-/// Tests of all lanes. A row is `all_true, bitmask: lane type x lanes;`.
+/// Tests of all lanes. A row is `all_true, bitmask: lane type x lanes, factor;`.
 macro_rules! tests {
-    ($( $all_true:ident, $bitmask:ident: $ty:ident x $count:literal; )*) => { $(
+    ($( $all_true:ident, $bitmask:ident: $ty:ident x $count:literal, $factor:literal; )*) => { $(
         #[doc = concat!("The operator `", stringify!($all_true), "`.")]
         #[inline(always)]
         pub fn $all_true(a: V128) -> u32 {
@@ -218,15 +217,19 @@ macro_rules! tests {
         #[doc = concat!("The operator `", stringify!($bitmask), "`.")]
         #[inline(always)]
         pub fn $bitmask(a: V128) -> u32 {
-            let lanes = a.lanes::<[$ty; $count]>();
-            (0..$count).fold(0, |mask, lane| mask | u32::from(lanes[lane] < 0) << lane)
+            // The sign bits of each slot are moved together by a product, in which they do not meet.
+            let [low, high] = a.to_slots().map(|slot| {
+                let signs = slot >> ($ty::BITS - 1) & (u64::MAX / (u64::MAX >> (64 - $ty::BITS)));
+                signs.wrapping_mul($factor) >> (64 - $count / 2)
+            });
+            (low | high << ($count / 2)) as u32
         }
     )* };
 }
 
 tests! {
-    i8x16_all_true, i8x16_bitmask: i8 x 16;
-    i16x8_all_true, i16x8_bitmask: i16 x 8;
-    i32x4_all_true, i32x4_bitmask: i32 x 4;
-    i64x2_all_true, i64x2_bitmask: i64 x 2;
+    i8x16_all_true, i8x16_bitmask: i8 x 16, 0x0102_0408_1020_4080;
+    i16x8_all_true, i16x8_bitmask: i16 x 8, 0x1000_2000_4000_8000;
+    i32x4_all_true, i32x4_bitmask: i32 x 4, 0x4000_0000_8000_0000;
+    i64x2_all_true, i64x2_bitmask: i64 x 2, 0x8000_0000_0000_0000;
 }

@@ -20,10 +20,6 @@ splats! {
     i64x2_splat: u64 => u64 x 2;
     f32x4_splat: f32 => f32 x 4;
     f64x2_splat: f64 => f64 x 2;
-    v128_load8_splat: u8 => u8 x 16;
-    v128_load16_splat: u16 => u16 x 8;
-    v128_load32_splat: u32 => u32 x 4;
-    v128_load64_splat: u64 => u64 x 2;
 }
 
 /// Lanes out of vectors. A row is `name: bits => result = body;`: `half` is the slot that the lane is in, shifted so that the lane
@@ -48,15 +44,11 @@ extractions! {
     i64x2_extract_lane: u64 => u64 = |half| half;
     f32x4_extract_lane: u32 => f32 = |half| f32::from_bits(half as u32);
     f64x2_extract_lane: u64 => f64 = |half| f64::from_bits(half);
-    v128_store8_lane: u8 => u8 = |half| half as u8;
-    v128_store16_lane: u16 => u16 = |half| half as u16;
-    v128_store32_lane: u32 => u32 = |half| half as u32;
-    v128_store64_lane: u64 => u64 = |half| half;
 }
 
-/// Vectors with one lane changed. A row is `name: operand => lane type x lanes;`.
+/// Vectors with one lane changed. A row is `name: operand => lane type x lanes = |operand| lane;`.
 macro_rules! replacements {
-    ($( $name:ident: $from:ident => $ty:ident x $count:literal = |$value:ident| $to:expr; )*) => { $(
+    ($( $name:ident: $from:ty => $ty:ident x $count:literal = |$value:ident| $to:expr; )*) => { $(
         #[doc = concat!("The operator `", stringify!($name), "`.")]
         #[inline(always)]
         pub fn $name(a: V128, $value: $from, lane: u8) -> V128 {
@@ -72,58 +64,94 @@ replacements! {
     i8x16_replace_lane: u32 => u8 x 16 = |value| value as u8;
     i16x8_replace_lane: u32 => u16 x 8 = |value| value as u16;
     i32x4_replace_lane: u32 => u32 x 4 = |value| value;
-    i64x2_replace_lane: u64 => u64 x 2 = |value| value;
     f32x4_replace_lane: f32 => u32 x 4 = |value| value.to_bits();
-    f64x2_replace_lane: f64 => u64 x 2 = |value| value.to_bits();
-    v128_load8_lane: u8 => u8 x 16 = |value| value;
-    v128_load16_lane: u16 => u16 x 8 = |value| value;
-    v128_load32_lane: u32 => u32 x 4 = |value| value;
-    v128_load64_lane: u64 => u64 x 2 = |value| value;
+    v128_load8_lane: [u8; 1] => u8 x 16 = |value| u8::from_le_bytes(value);
+    v128_load16_lane: [u8; 2] => u16 x 8 = |value| u16::from_le_bytes(value);
+    v128_load32_lane: [u8; 4] => u32 x 4 = |value| u32::from_le_bytes(value);
 }
 
-/// Vectors from eight bytes of memory, lanes widened. A row is `name: lane type x lanes => lane type;`.
-macro_rules! widening_loads {
-    ($( $name:ident: $from:ident x $count:literal => $to:ident; )*) => { $(
+/// The operator `i64x2_replace_lane`.
+#[inline(always)]
+pub fn i64x2_replace_lane(a: V128, value: u64, lane: u8) -> V128 {
+    let [low, high] = a.to_slots();
+    V128::from_slots(if lane == 0 { [value, high] } else { [low, value] })
+}
+
+/// The operator `f64x2_replace_lane`.
+#[inline(always)]
+pub fn f64x2_replace_lane(a: V128, value: f64, lane: u8) -> V128 {
+    i64x2_replace_lane(a, value.to_bits(), lane)
+}
+
+/// The operator `v128_load64_lane`.
+#[inline(always)]
+pub fn v128_load64_lane(a: V128, value: [u8; 8], lane: u8) -> V128 {
+    i64x2_replace_lane(a, u64::from_le_bytes(value), lane)
+}
+
+/// Vectors of what a load gets, as the bytes in memory. A row is `name: bytes => lane type x lanes = |lane| body;`.
+macro_rules! loads {
+    ($( $name:ident: ($bytes:ident: $count:literal) => $ty:ident x $lanes:literal = |$lane:ident| $body:expr; )*) => { $(
         #[doc = concat!("The operator `", stringify!($name), "`.")]
         #[inline(always)]
-        pub fn $name(bytes: u64) -> V128 {
-            let lanes = V128::from_slots([bytes, 0]).lanes::<[$from; 2 * $count]>();
-            core::array::from_fn::<$to, $count, _>(|lane| lanes[lane].into()).vector()
+        pub fn $name($bytes: [u8; $count]) -> V128 {
+            core::array::from_fn::<$ty, $lanes, _>(|$lane| $body).vector()
+        }
+    )* };
+}
+
+loads! {
+    v128_load: (bytes: 16) => u8 x 16 = |lane| bytes[lane];
+    v128_load8_splat: (bytes: 1) => u8 x 16 = |_lane| u8::from_le_bytes(bytes);
+    v128_load16_splat: (bytes: 2) => u16 x 8 = |_lane| u16::from_le_bytes(bytes);
+    v128_load32_splat: (bytes: 4) => u32 x 4 = |_lane| u32::from_le_bytes(bytes);
+    v128_load64_splat: (bytes: 8) => u64 x 2 = |_lane| u64::from_le_bytes(bytes);
+    v128_load32_zero: (bytes: 4) => u32 x 4 = |lane| if lane == 0 { u32::from_le_bytes(bytes) } else { 0 };
+    v128_load64_zero: (bytes: 8) => u64 x 2 = |lane| if lane == 0 { u64::from_le_bytes(bytes) } else { 0 };
+}
+
+/// Vectors of what a load gets that widens lanes, from a vector with the bytes in its low half. A row is `name = operator;`.
+macro_rules! widening_loads {
+    ($( $name:ident = $extend:ident; )*) => { $(
+        #[doc = concat!("The operator `", stringify!($name), "`.")]
+        #[inline(always)]
+        pub fn $name(bytes: V128) -> V128 {
+            super::$extend(bytes)
         }
     )* };
 }
 
 widening_loads! {
-    v128_load8x8_s: i8 x 8 => i16;
-    v128_load8x8_u: u8 x 8 => u16;
-    v128_load16x4_s: i16 x 4 => i32;
-    v128_load16x4_u: u16 x 4 => u32;
-    v128_load32x2_s: i32 x 2 => i64;
-    v128_load32x2_u: u32 x 2 => u64;
-}
-
-/// The operator `v128_load`.
-#[inline(always)]
-pub fn v128_load(bytes: V128) -> V128 {
-    bytes
+    v128_load8x8_s = i16x8_extend_low_i8x16_s;
+    v128_load8x8_u = i16x8_extend_low_i8x16_u;
+    v128_load16x4_s = i32x4_extend_low_i16x8_s;
+    v128_load16x4_u = i32x4_extend_low_i16x8_u;
+    v128_load32x2_s = i64x2_extend_low_i32x4_s;
+    v128_load32x2_u = i64x2_extend_low_i32x4_u;
 }
 
 /// The operator `v128_store`.
 #[inline(always)]
-pub fn v128_store(a: V128) -> V128 {
-    a
+pub fn v128_store(a: V128) -> [u8; 16] {
+    a.0
 }
 
-/// The operator `v128_load32_zero`.
-#[inline(always)]
-pub fn v128_load32_zero(bytes: u32) -> V128 {
-    V128::from_slots([bytes.into(), 0])
+/// The bytes that a store of one lane writes. A row is `name: lane type;`, operands are as for those that take lanes out.
+macro_rules! lane_stores {
+    ($( $name:ident: $ty:ident; )*) => { $(
+        #[doc = concat!("The operator `", stringify!($name), "`, for lane number `lane` of the slot `half`.")]
+        #[inline(always)]
+        pub fn $name(half: u64, lane: u8) -> [u8; size_of::<$ty>()] {
+            (half.wrapping_shr(u32::from(lane) * $ty::BITS) as $ty).to_le_bytes()
+        }
+    )* };
 }
 
-/// The operator `v128_load64_zero`.
-#[inline(always)]
-pub fn v128_load64_zero(bytes: u64) -> V128 {
-    V128::from_slots([bytes, 0])
+lane_stores! {
+    v128_store8_lane: u8;
+    v128_store16_lane: u16;
+    v128_store32_lane: u32;
+    v128_store64_lane: u64;
 }
 
 /// The operator `i8x16_shuffle`: `byte` gives the bytes of both operands by number.
