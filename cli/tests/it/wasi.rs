@@ -204,3 +204,26 @@ fn a_guest_accepts_connections() {
 
     kinglet(&["run", "--listen", "nowhere:x", &path]).complains(1, "cannot listen on `nowhere:x`");
 }
+
+#[test]
+fn threads_are_granted_by_an_option() {
+    let guest = r#"(module
+        (import "env" "memory" (memory 1 1 shared))
+        (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (export "memory" (memory 0))
+        (func (export "wasi_thread_start") (param i32 i32) (call $exit (local.get 1)))
+        (func (export "_start") (drop (call $spawn (i32.const 42))) (loop (br 0))))"#;
+    for option in ["-Sthreads", "-Sthreads=y", "--wasi=threads"] {
+        kinglet_with(&["run", option, "-"], guest).gives(42, "");
+    }
+    kinglet_with(&["run", "-"], guest).complains(1, "env::memory");
+    kinglet_with(&["run", "-Sthreads", "-Sthreads=n", "-"], guest).complains(1, "env::memory");
+    kinglet_with(&["run", "-S", "sockets", "-"], guest).complains(2, "`threads`");
+
+    let trap = guest.replace("(call $exit (local.get 1))", "unreachable");
+    kinglet_with(&["run", "-Sthreads", "-"], trap).complains(134, "unreachable");
+    let endless = guest.replace("(call $exit (local.get 1))", "(loop (br 0))");
+    kinglet_with(&["run", "-Sthreads", "--timeout", "50ms", "-"], endless)
+        .complains(134, "longer than --timeout");
+}

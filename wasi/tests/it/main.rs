@@ -9,3 +9,4 @@ mod process;
 mod readdir;
 mod rights;
 mod sock;
+mod threads;
