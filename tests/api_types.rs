@@ -5,8 +5,8 @@ mod common;
 use common::instance;
 use kinglet::{
     ArrayType, Caller, Engine, Extern, ExternRef, ExternType, FieldType, Finality, Func, FuncType,
-    Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, StorageType,
-    Store, StructType, Table, TableType, Val, ValType,
+    Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, Rooted,
+    StorageType, Store, StructType, Table, TableType, Val, ValType,
 };
 
 /// `(ref null $ty)` or `(ref $ty)`.
@@ -224,7 +224,8 @@ fn typed_functions_take_subtypes_and_give_supertypes() {
     }
     let error = set.call(&mut store, Some(*set.func())).unwrap_err();
     assert!(error.to_string().starts_with("argument type mismatch"), "{error}");
-    let Err(error) = instance.get_typed_func::<Option<ExternRef>, ()>(&mut store, "set") else {
+    let Err(error) = instance.get_typed_func::<Option<Rooted<ExternRef>>, ()>(&mut store, "set")
+    else {
         panic!("a value of the host is taken for a function");
     };
     assert!(

@@ -3,7 +3,7 @@
 use super::{Func, call_slots, call_slots_async};
 use crate::{
     AnyRef, ArrayRef, AsContextMut, Engine, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
-    StoreContextMut, StructRef, V128, Val,
+    StoreContextMut, StructRef, V128,
     store::StoreId,
     values::{check_vals, read_slots},
 };
