@@ -143,17 +143,13 @@ fn func_type(
     Shared::new(engine.types().register_one(types::FuncType::new(params, results).into()))
 }
 
-fn check_engine(engine: &Engine, ty: &FuncType) {
-    assert!(ty.0.is_of(engine), "a type is used with another engine");
-}
-
 /// A host function of a type that is known only at run time.
 pub(crate) fn untyped<T: 'static>(
     engine: &Engine,
     ty: FuncType,
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let types = ty.clone();
     let call = erase(move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
         let store = StoreId::of(caller.store.inner);
@@ -255,7 +251,7 @@ where
         + Sync
         + 'static,
 {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let shared = Shared::new((func, ty.clone()));
     let call: Box<AsyncCall<T>> = Box::new(move |mut caller, slots| {
         let shared = shared.clone();

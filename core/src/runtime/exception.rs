@@ -56,9 +56,8 @@ impl StoreInner {
         self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
-    /// Adds a tag of the host, of a type of functions.
-    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
-        self.keep_type(types);
+    /// Adds a tag of the host, of a type of functions. The caller [keeps](StoreInner::keep_type) it in use.
+    pub fn add_host_tag(&mut self, types: &TypeIds) -> TagAddr {
         self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
     }
 
@@ -102,7 +101,8 @@ impl StoreInner {
 
     /// The exception that is thrown by returning this error, if one is. It is taken.
     pub fn thrown(&mut self, error: &Error) -> Option<u32> {
-        if error.is::<ThrownException>() { self.take_pending_exception() } else { None }
+        let thrown = cfg!(feature = "gc") && error.is::<ThrownException>();
+        if thrown { self.take_pending_exception() } else { None }
     }
 
     /// Whether an exception is on its way through the host.
