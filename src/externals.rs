@@ -296,9 +296,9 @@ impl From<MemoryAccessError> for Error {
 /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 2, None), Ref::Func(None))?;
 /// let func = Func::wrap(&mut store, || 7);
 /// table.set(&mut store, 1, func.into())?;
-/// assert!(table.get(&store, 0).unwrap().is_null());
-/// assert!(table.get(&store, 1).unwrap().unwrap_func().is_some());
-/// assert!(table.get(&store, 2).is_none());
+/// assert!(table.get(&mut store, 0).unwrap().is_null());
+/// assert!(table.get(&mut store, 1).unwrap().unwrap_func().is_some());
+/// assert!(table.get(&mut store, 2).is_none());
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -327,8 +327,8 @@ impl Table {
             ty.keep(inner);
         }
         check_elem(inner, init, ty.to_core().element)?;
-        let id = StoreId::of(inner);
-        Ok(Table { store: id, addr: inner.add_table(data, ty.to_core(), init.handle(id))? })
+        let init = init.handle(inner)?;
+        Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.to_core(), init)? })
     }
 
     /// The type that it was created with.
@@ -343,10 +343,11 @@ impl Table {
     }
 
     /// Element `index`, or `None` if there is no such element.
-    pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
-        let table = self.core(store.as_context().inner);
+    pub fn get(&self, mut store: impl AsContextMut, index: u64) -> Option<Ref> {
+        let inner = store.as_context_mut().inner;
+        let table = self.core(inner);
         let handle = *table.elems().get(usize::try_from(index).ok()?)?;
-        Some(Ref::from_handle(table.ty().element.heap, handle, self.store))
+        Some(Ref::from_handle(table.ty().element.heap, handle, inner))
     }
 
     /// Sets element `index`.
@@ -365,7 +366,8 @@ impl Table {
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64> {
         let StoreContextMut { inner, data } = store.as_context_mut();
         check_elem(inner, init, self.core(inner).ty().element)?;
-        let old = inner.grow_table(data, self.addr, init.handle(self.store), delta)?;
+        let init = init.handle(inner)?;
+        let old = inner.grow_table(data, self.addr, init, delta)?;
         old.ok_or_else(|| Error::limit(alloc::format!("failed to grow table by `{delta}`")))
     }
 
@@ -376,7 +378,8 @@ impl Table {
     pub fn fill(&self, mut store: impl AsContextMut, dst: u64, value: Ref, len: u64) -> Result<()> {
         let inner = store.as_context_mut().inner;
         check_elem(inner, value, self.core(inner).ty().element)?;
-        Ok(inner.fill_table(self.addr, dst, value.handle(self.store), len)?)
+        let value = value.handle(inner)?;
+        Ok(inner.fill_table(self.addr, dst, value, len)?)
     }
 
     /// Copies `len` elements of `src_table`, from `src`, to `dst_table`, from `dst`. They may be the same table.
@@ -405,7 +408,7 @@ impl Table {
 }
 
 fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
-    if Val::from(value).matches(inner, ValType::Ref(element)) {
+    if Val::from(value).matches(inner, ValType::Ref(element))? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!("value does not match the table's element type {element}")))
@@ -422,7 +425,7 @@ fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
 /// let mut store = Store::new(&Engine::default(), ());
 /// let global = Global::new(&mut store, GlobalType::new(ValType::I64, Mutability::Var), Val::I64(1))?;
 /// global.set(&mut store, Val::I64(2))?;
-/// assert_eq!(global.get(&store).i64(), Some(2));
+/// assert_eq!(global.get(&mut store).i64(), Some(2));
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -445,8 +448,8 @@ impl Global {
             ty.keep(inner);
         }
         check_content(inner, value, ty.to_core().content)?;
-        let id = StoreId::of(inner);
-        Ok(Global { store: id, addr: inner.add_global(ty.to_core(), value.to_bits(id)) })
+        let bits = value.to_bits(inner)?;
+        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits) })
     }
 
     /// The type.
@@ -456,9 +459,11 @@ impl Global {
     }
 
     /// The value.
-    pub fn get(&self, store: impl AsContext) -> Val {
-        let global = self.core(store.as_context().inner);
-        Val::from_bits(global.ty().content, global.get(), self.store)
+    pub fn get(&self, mut store: impl AsContextMut) -> Val {
+        let inner = store.as_context_mut().inner;
+        let global = self.core(inner);
+        let (ty, bits) = (global.ty().content, global.get());
+        Val::from_bits(ty, bits, inner)
     }
 
     /// Sets the value.
@@ -472,7 +477,8 @@ impl Global {
             return Err(Error::msg("immutable global cannot be set"));
         }
         check_content(inner, value, ty.content)?;
-        inner.global_mut(self.addr).set(value.to_bits(self.store));
+        let bits = value.to_bits(inner)?;
+        inner.global_mut(self.addr).set(bits);
         Ok(())
     }
 
@@ -483,7 +489,7 @@ impl Global {
 }
 
 fn check_content(inner: &StoreInner, value: Val, ty: ValType) -> Result<()> {
-    if value.matches(inner, ty) {
+    if value.matches(inner, ty)? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!("value does not match the global's type {ty}")))

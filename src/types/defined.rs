@@ -328,6 +328,10 @@ impl StructType {
         self.fields().nth(i)
     }
 
+    pub(crate) fn of(registry: &TypeRegistry, id: u32) -> StructType {
+        StructType(Defined::of(registry, id))
+    }
+
     pub(crate) fn core(&self) -> &types::StructType {
         self.0.ids().structure(0)
     }
@@ -374,6 +378,10 @@ impl ArrayType {
     /// Whether the elements can be assigned.
     pub fn mutability(&self) -> Mutability {
         self.core().element.mutability
+    }
+
+    pub(crate) fn of(registry: &TypeRegistry, id: u32) -> ArrayType {
+        ArrayType(Defined::of(registry, id))
     }
 
     pub(crate) fn core(&self) -> &types::ArrayType {

@@ -16,7 +16,7 @@ impl Machine<'_> {
         let (x, y): (u32, u32) = (self.operand(0), self.operand(4));
         let base = self.fp() + usize::from(self.operand::<u16>(8));
         #[cfg(feature = "gc")]
-        if op >= Op::StructNew && op <= Op::ArrayInitElem {
+        if op >= Op::StructNewDefault && op <= Op::ArrayInitElem {
             self.object_op(op, x, y, base)?;
             self.skip(10);
             return Ok(Flow::Code);
@@ -132,12 +132,7 @@ impl Machine<'_> {
                 core::sync::atomic::fence(Ordering::SeqCst);
                 None
             }
-            Op::RefFunc => {
-                let func = self.store.ref_func(addr, FuncIdx(x));
-                // The list of functions may have moved.
-                self.cx.funcs = self.store.funcs.as_ptr();
-                Some(u64::from(func.0) + 1)
-            }
+            Op::RefFunc => Some(u64::from(self.store.ref_func(addr, FuncIdx(x)).0) + 1),
             other => unreachable!("{other:?} is not of the class `slots`"),
         })
     }
