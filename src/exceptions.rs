@@ -40,9 +40,13 @@ impl Tag {
     ///
     /// # Errors
     /// The type has results.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: &TagType) -> Result<Tag> {
         let store = store.as_context_mut();
         check_no_results(ty)?;
+        ty.ty().0.keep(store.inner);
         let addr = store.inner.add_host_tag(ty.ty().0.ids());
         Ok(Tag { store: StoreId::of(store.inner), addr })
     }

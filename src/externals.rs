@@ -4,7 +4,7 @@
 use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId, types::Defined,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId,
 };
 use core::fmt;
 use kinglet_core::{
@@ -312,6 +312,9 @@ impl Table {
     ///
     /// # Errors
     /// `init` is not of the type of the elements, the store's limiter refuses, or there is no room.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table> {
         let StoreContextMut { inner, data } = store.as_context_mut();
         if let Some(maximum) = ty.maximum().filter(|&maximum| maximum < ty.minimum()) {
@@ -320,8 +323,10 @@ impl Table {
                 ty.minimum()
             );
         }
+        if let Some(ty) = ty.element().defined() {
+            ty.keep(inner);
+        }
         check_elem(inner, init, ty.to_core().element)?;
-        keep(inner, ty.element().defined());
         let init = init.handle(inner)?;
         Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.to_core(), init)? })
     }
@@ -402,13 +407,6 @@ impl Table {
     }
 }
 
-/// Keeps a type in use that objects of the host have.
-fn keep(inner: &mut StoreInner, ty: Option<&Defined>) {
-    if let Some(ty) = ty {
-        inner.keep_type(ty.ids());
-    }
-}
-
 fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
     if Val::from(value).matches(inner, ValType::Ref(element))? {
         Ok(())
@@ -441,10 +439,15 @@ impl Global {
     ///
     /// # Errors
     /// The value is not of the type's.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let inner = store.as_context_mut().inner;
+        if let Some(ty) = ty.content().defined() {
+            ty.keep(inner);
+        }
         check_content(inner, value, ty.to_core().content)?;
-        keep(inner, ty.content().defined());
         let bits = value.to_bits(inner)?;
         Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits) })
     }

@@ -181,7 +181,7 @@ fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
     data.downcast_mut().expect("a limiter gets the data of its store")
 }
 
-fn engine(inner: &StoreInner) -> &Engine {
+pub(crate) fn engine(inner: &StoreInner) -> &Engine {
     inner.engine().downcast_ref().expect("stores are made by `Store::new`")
 }
 

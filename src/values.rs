@@ -196,7 +196,9 @@ impl Val {
     /// # Panics
     /// If it is a reference that belongs to another store.
     pub fn matches_ty(&self, store: impl AsContext, ty: &ValType) -> Result<bool> {
-        self.matches(store.as_context().inner, ty.to_core())
+        let store = store.as_context();
+        Ok(ty.defined().is_none_or(|ty| ty.is_of(store.engine()))
+            && self.matches(store.inner, ty.to_core())?)
     }
 
     /// Whether it is a null reference.

@@ -338,3 +338,26 @@ fn recursive_types_of_several_modules_are_the_same() {
     let sum = sum.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
     assert_eq!(sum.call(&mut store, 100).unwrap(), 5050);
 }
+
+#[test]
+fn types_of_other_engines_are_refused() {
+    let (engine, mut store) = (Engine::default(), Store::<()>::default());
+    let ty = open(&engine, &[], &[]);
+    let content = reference(true, ty.clone());
+    assert!(!Val::null_func_ref().matches_ty(&store, &content).unwrap());
+    let mut refused = |act: &mut dyn FnMut(&mut Store<()>)| {
+        let act = std::panic::AssertUnwindSafe(|| act(&mut store));
+        assert!(std::panic::catch_unwind(act).is_err());
+    };
+    refused(&mut |store| {
+        let ty = GlobalType::new(content.clone(), Mutability::Const);
+        _ = Global::new(store, ty, Val::null_func_ref());
+    });
+    refused(&mut |store| {
+        let ty = TableType::new(content.unwrap_ref().clone(), 0, None);
+        _ = Table::new(store, ty, Ref::Func(None));
+    });
+    refused(&mut |store| _ = Func::new(store, ty.clone(), |_, _, _| Ok(())));
+    refused(&mut |store| _ = FuncType::new(store.engine(), [content.clone()], []));
+    refused(&mut |store| _ = Linker::new(&engine).get(store, "a", "b"));
+}

@@ -138,17 +138,13 @@ fn func_type(
     Shared::new(engine.types().register_one(types::FuncType::new(params, results).into()))
 }
 
-fn check_engine(engine: &Engine, ty: &FuncType) {
-    assert!(ty.0.is_of(engine), "a type is used with another engine");
-}
-
 /// A host function of a type that is known only at run time.
 pub(crate) fn untyped<T: 'static>(
     engine: &Engine,
     ty: FuncType,
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let types = ty.clone();
     let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
         let mut vals = Vals::new(types.core(), slots, store.inner);
@@ -257,7 +253,7 @@ where
         + Sync
         + 'static,
 {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let shared = Shared::new((func, ty.clone()));
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
         let shared = shared.clone();

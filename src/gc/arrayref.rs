@@ -36,10 +36,8 @@ impl ArrayRefPre {
     /// # Panics
     /// If the type is one of another engine than the store's.
     pub fn new(mut store: impl AsContextMut, ty: ArrayType) -> ArrayRefPre {
-        let store = store.as_context_mut();
-        assert!(ty.0.is_of(store.engine()), "a type is used with another engine");
-        let inner = store.inner;
-        inner.keep_type(ty.0.ids());
+        let inner = store.as_context_mut().inner;
+        ty.0.keep(inner);
         inner.heap.define(ty.0.id(), &ty.0.ids().defs()[0].ty().composite);
         ArrayRefPre { store: StoreId::of(inner), ty }
     }

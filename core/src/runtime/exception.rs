@@ -49,9 +49,8 @@ impl StoreInner {
         self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
-    /// Adds a tag of the host, of a type of functions.
-    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
-        self.keep_type(types);
+    /// Adds a tag of the host, of a type of functions. The caller [keeps](StoreInner::keep_type) it in use.
+    pub fn add_host_tag(&mut self, types: &TypeIds) -> TagAddr {
         self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
     }
 
