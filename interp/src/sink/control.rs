@@ -372,9 +372,10 @@ impl Sink for Builder {
     }
 
     fn throw_ref(&mut self, exception: Operand) {
-        self.flush();
+        // Finding who catches it takes fuel, for which the execution may wait.
+        self.settle(u32::MAX);
         let slot = self.take_slot(Num::handle, exception);
-        self.op(code::THROW_REF);
+        self.safepoint(code::THROW_REF);
         self.arg(slot);
         self.last = None;
     }
