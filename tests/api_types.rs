@@ -4,9 +4,9 @@ mod common;
 
 use common::instance;
 use kinglet::{
-    ArrayType, Caller, Engine, Extern, ExternType, FieldType, Finality, Func, FuncType, Global,
-    GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, StorageType, Store,
-    StructType, Table, TableType, Val, ValType,
+    ArrayType, Caller, Engine, Extern, ExternRef, ExternType, FieldType, Finality, Func, FuncType,
+    Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, StorageType,
+    Store, StructType, Table, TableType, Val, ValType,
 };
 
 /// `(ref null $ty)` or `(ref $ty)`.
@@ -217,12 +217,19 @@ fn typed_functions_take_subtypes_and_give_supertypes() {
     let get = instance.get_typed_func::<(), Option<Func>>(&mut store, "get").unwrap();
     let func = get.call(&mut store, ()).unwrap().unwrap();
     assert_eq!(func.typed::<(), i32>(&store).unwrap().call(&mut store, ()).unwrap(), 5);
-    let Err(error) = instance.get_typed_func::<Option<Func>, ()>(&mut store, "set") else {
-        panic!("any function is taken for one of a given type");
+    // Functions are looked at where any is given for one of a given type.
+    let set = instance.get_typed_func::<Option<Func>, ()>(&mut store, "set").unwrap();
+    for func in [Some(func), None] {
+        set.call(&mut store, func).unwrap();
+    }
+    let error = set.call(&mut store, Some(*set.func())).unwrap_err();
+    assert!(error.to_string().starts_with("argument type mismatch"), "{error}");
+    let Err(error) = instance.get_typed_func::<Option<ExternRef>, ()>(&mut store, "set") else {
+        panic!("a value of the host is taken for a function");
     };
     assert!(
         error.to_string().contains(
-            "type mismatch: expected (func (param funcref)), found (func (param (ref null"
+            "type mismatch: expected (func (param externref)), found (func (param (ref null"
         ),
         "{error}"
     );

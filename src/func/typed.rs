@@ -2,11 +2,16 @@
 
 use super::{Func, call_slots, call_slots_async};
 use crate::{
-    AsContextMut, Engine, Error, ExternRef, Result, StoreContextMut, V128, store::StoreId,
+    AsContextMut, Engine, Error, ExternRef, Result, StoreContextMut, V128, Val,
+    store::StoreId,
+    values::{check_vals, read_slots},
 };
 use alloc::vec::Vec;
 use core::{any::Any, fmt, marker::PhantomData};
-use kinglet_core::types::{FuncType, ValType};
+use kinglet_core::{
+    runtime::StoreInner,
+    types::{FuncType, ValType},
+};
 
 /// The most slots that parameters or results of the typed API take: those of 16 vectors.
 const MAX_SLOTS: usize = 32;
@@ -14,7 +19,8 @@ const MAX_SLOTS: usize = 32;
 const SOME_SLOTS: usize = 16;
 const FEW_SLOTS: usize = 4;
 
-/// A function with parameters `P` and results `R`, checked once so that calls need no checks.
+/// A function with parameters `P` and results `R`, checked once so that calls need no checks. Only references of types that are more
+/// general than those of the parameters are looked at in each call.
 ///
 /// ```
 /// use kinglet::{Engine, Func, Store};
@@ -28,17 +34,24 @@ const FEW_SLOTS: usize = 4;
 /// ```
 pub struct TypedFunc<P, R> {
     func: Func,
+    /// Whether not all values of `P` are of the types of the parameters, so that references have to be looked at.
+    narrows: bool,
     _types: PhantomData<fn(P) -> R>,
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub(super) fn new(func: Func, engine: &Engine, ty: &FuncType) -> Result<TypedFunc<P, R>> {
-        // Types of Rust stand for abstract types, which have none but themselves above and below that is defined.
+        // Types of Rust stand for abstract types, above and below which nothing is defined by its supertype.
         let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
+        let may_fit = |a, b| match (a, b) {
+            (ValType::Ref(a), ValType::Ref(b)) => b.heap.matches(a.heap, |_, _| false),
+            _ => false,
+        };
         let (params, results) = (ty.params(), ty.results());
+        let given = || P::valtypes().zip(params);
         if params.len() != P::valtypes().count()
             || results.len() != R::valtypes().count()
-            || !P::valtypes().zip(params).all(|(given, &param)| fits(given, param))
+            || !given().all(|(given, &param)| fits(given, param) || may_fit(given, param))
             || !R::valtypes().zip(results).all(|(wanted, &result)| fits(result, wanted))
         {
             let of = |ty: FuncType| {
@@ -55,7 +68,8 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
                 of(ty.clone())
             )));
         }
-        Ok(TypedFunc { func, _types: PhantomData })
+        let narrows = !given().all(|(given, &param)| fits(given, param));
+        Ok(TypedFunc { func, narrows, _types: PhantomData })
     }
 
     /// Calls it.
@@ -86,6 +100,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         self.func.store.check(inner);
         let slots = &mut slots[..P::LEN.max(R::LEN)];
         params.write(slots, self.func.store);
+        self.check_params(inner, slots)?;
         call_slots(inner, data, self.func.addr, slots)?;
         Ok(R::read(slots, self.func.store))
     }
@@ -105,8 +120,20 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         let mut slots = [0; MAX_SLOTS];
         let slots = &mut slots[..P::LEN.max(R::LEN)];
         params.write(slots, self.func.store);
+        self.check_params(store.inner, slots)?;
         call_slots_async(&mut store, self.func.addr, slots).await?;
         Ok(R::read(slots, self.func.store))
+    }
+
+    /// Fails unless the arguments are of the types of the parameters.
+    #[inline]
+    fn check_params(&self, inner: &StoreInner, slots: &[u64]) -> Result<()> {
+        if self.narrows {
+            let types = inner.func_type(self.func.addr).params();
+            let vals: Vec<Val> = read_slots(types, slots, self.func.store).collect();
+            check_vals(inner, &vals, types, "argument")?;
+        }
+        Ok(())
     }
 
     /// The function without its types.

@@ -68,6 +68,7 @@ fn flags(features: &Features) -> WasmFeatures {
 fn left_out() -> WasmFeatures {
     let mut flags = WasmFeatures::empty();
     flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
+    flags.set(WasmFeatures::GC | WasmFeatures::EXCEPTIONS, cfg!(not(feature = "gc")));
     flags.set(WasmFeatures::LEGACY_EXCEPTIONS, cfg!(not(feature = "legacy-exceptions")));
     flags
 }

@@ -102,7 +102,8 @@ impl StoreInner {
 
     /// The exception that is thrown by returning this error, if one is. It is taken.
     pub fn thrown(&mut self, error: &Error) -> Option<u32> {
-        if error.is::<ThrownException>() { self.take_pending_exception() } else { None }
+        let thrown = cfg!(feature = "gc") && error.is::<ThrownException>();
+        if thrown { self.take_pending_exception() } else { None }
     }
 
     /// Whether an exception is on its way through the host.

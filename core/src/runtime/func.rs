@@ -123,7 +123,7 @@ impl StoreInner {
     pub fn func_type(&self, addr: FuncAddr) -> &FuncType {
         let func = self.funcs[addr.at()];
         if func.instance == VmFunc::HOST {
-            &self.host_funcs[func.index as usize].ty()
+            self.host_funcs[func.index as usize].ty()
         } else {
             let instance = self.instance(InstanceAddr(func.instance));
             instance.types.func(instance.module.funcs[func.index as usize].at())

@@ -302,7 +302,7 @@ impl StoreInner {
     pub fn elem(&mut self, addr: InstanceAddr, segment: ElemIdx, at: usize) -> u32 {
         let entry = &self.instances[addr.at()];
         match &entry.instance.module.elems[segment.at()].items {
-            &ElemItems::Funcs(ref funcs) => {
+            ElemItems::Funcs(funcs) => {
                 let func = funcs[at];
                 self.ref_func(addr, func).0 + 1
             }

@@ -209,7 +209,7 @@ impl StoreInner {
     /// Lets values have these types, which the caller keeps in use as long as the store lives.
     pub fn add_types(&mut self, types: &TypeIds) {
         self.types.add(types);
-        for def in types.defs() {
+        for def in types.notable() {
             self.heap.define(def.id, &def.ty().composite);
         }
     }

@@ -38,6 +38,11 @@ impl TypeDef {
         &self.types[self.place as usize]
     }
 
+    /// Whether it is more than a type of functions without supertypes.
+    pub(super) fn is_notable(&self) -> bool {
+        !self.supers.is_empty() || self.ty().as_func().is_none()
+    }
+
     /// Whether it is `other`, or one of its subtypes.
     pub fn is_subtype_of(&self, other: &TypeDef) -> bool {
         self.id == other.id || self.supers.get(other.supers.len()) == Some(&other.id)
@@ -205,18 +210,27 @@ pub struct TypeIds {
     ids: Box<[u32]>,
     defs: Box<[Shared<TypeDef>]>,
     groups: Vec<u32>,
+    /// Whether there are others than functions without supertypes.
+    notable: bool,
     registry: TypeRegistry,
 }
 
 impl TypeIds {
     fn new(defs: Vec<Shared<TypeDef>>, groups: Vec<u32>, registry: TypeRegistry) -> TypeIds {
         let ids = defs.iter().map(|def| def.id).collect();
-        TypeIds { ids, defs: defs.into(), groups, registry }
+        let notable = defs.iter().any(|def| def.is_notable());
+        TypeIds { ids, defs: defs.into(), groups, notable, registry }
     }
 
     /// The types themselves.
     pub fn defs(&self) -> &[Shared<TypeDef>] {
         &self.defs
+    }
+
+    /// Those that are more than types of functions without supertypes.
+    pub(super) fn notable(&self) -> impl Iterator<Item = &Shared<TypeDef>> {
+        let defs: &[_] = if self.notable { &self.defs } else { &[] };
+        defs.iter().filter(|def| def.is_notable())
     }
 
     /// Where they are registered.
@@ -258,6 +272,7 @@ impl Clone for TypeIds {
             ids: self.ids.clone(),
             defs: self.defs.clone(),
             groups: self.groups.clone(),
+            notable: self.notable,
             registry: self.registry.clone(),
         }
     }
@@ -305,10 +320,7 @@ impl KnownTypes {
 
     /// Adds the types of a list. Whoever has it keeps them in use.
     pub fn add(&mut self, types: &TypeIds) {
-        for def in &types.defs {
-            if def.supers.is_empty() && def.ty().as_func().is_some() {
-                continue;
-            }
+        for def in types.notable() {
             let (page, at) = (def.id as usize / PAGE, def.id as usize % PAGE);
             if page >= self.pages.len() {
                 self.pages.resize_with(page + 1, || None);

@@ -73,9 +73,10 @@ impl<S: Sink> Run<'_, S> {
     /// Whether the topmost reference, which stays, is of a type.
     fn is_of(&mut self, ty: wasmparser::RefType) -> Operand {
         let to = self.ref_type(ty.heap_type(), ty.is_nullable());
-        self.duplicate();
-        self.ref_test(to);
-        self.pop().1
+        let reference = self.peek();
+        let height = self.height();
+        let loc = self.test(to, reference, height);
+        Operand { loc, height }
     }
 
     fn ref_type(&self, ty: wasmparser::HeapType, nullable: bool) -> RefType {
@@ -93,27 +94,27 @@ impl<S: Sink> Run<'_, S> {
     }
 
     fn ref_test(&mut self, to: RefType) {
-        let is_top = to.heap == to.heap.top();
-        let is_bottom = to.heap == to.heap.bottom();
-        match (is_top, is_bottom, to.nullable) {
-            (true, _, false) => {
-                self.push(Loc::Const(0), Num::u64);
-                self.binary(Op::I64Ne, Num::u32);
-            }
-            (_, true, true) => self.equals_zero(Op::I64Eq),
-            (true, ..) | (_, true, _) => {
-                self.visit_drop();
-                self.push(Loc::Const(u64::from(is_top)), Num::u32);
-            }
-            _ if to.heap == HeapType::I31 && !to.nullable => {
-                self.unary(Op::RefTestI31, Num::u32);
-            }
-            _ => {
-                let (_, a) = self.pop();
-                self.sink.ref_test(self.cast_target(to), a, a.height);
-                self.push_temp(Num::u32);
-            }
+        let (ty, a) = self.pop();
+        let loc = self.test(to, a, a.height);
+        if loc != Loc::Temp {
+            self.sink.discard(ty, a);
         }
+        self.push(loc, Num::u32);
+    }
+
+    /// Tests whether a reference is of a type. Answers where the result is, if not at `height` of the operand stack.
+    fn test(&mut self, to: RefType, a: Operand, height: u32) -> Loc {
+        let zero = Operand { loc: Loc::Const(0), height: height + 1 };
+        let (top, bottom) = (to.heap.top(), to.heap.bottom());
+        match (to.heap, to.nullable) {
+            (heap, true) if heap == top => return Loc::Const(1),
+            (heap, false) if heap == bottom => return Loc::Const(0),
+            (heap, false) if heap == top => self.sink.binary(Op::I64Ne, a, zero, height),
+            (heap, true) if heap == bottom => self.sink.binary(Op::I64Eq, a, zero, height),
+            (HeapType::I31, false) => self.sink.unary(Op::RefTestI31, a, height),
+            _ => self.sink.ref_test(self.cast_target(to), a, height),
+        }
+        Loc::Temp
     }
 
     fn ref_cast(&mut self, to: RefType) {

@@ -22,7 +22,8 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_try_table(&mut self, table: wasmparser::TryTable) {
-        if self.dead > 0 || table.catches.is_empty() {
+        // Without a heap that is collected, validation has refused all exceptions.
+        if cfg!(not(feature = "gc")) || self.dead > 0 || table.catches.is_empty() {
             return self.enter(FrameKind::Block, table.ty);
         }
         let mut clauses = core::mem::take(&mut self.t.clauses);

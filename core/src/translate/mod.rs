@@ -351,15 +351,15 @@ impl<S: Sink> Run<'_, S> {
         self.push_temp(to);
     }
 
-    /// Pushes the topmost operand once more, a reference.
-    fn duplicate(&mut self) {
+    /// The topmost operand, for an op that leaves it where it is.
+    fn peek(&mut self) -> Operand {
         let height = self.height() - 1;
-        let Entry { loc, ty, .. } = self.t.stack[height as usize];
+        let loc = self.t.stack[height as usize].loc;
         if loc == Loc::Temp {
             self.place(height, height);
-            self.place(height, height + 1);
+            return Operand { loc, height };
         }
-        self.push(loc, ty.unwrap_or(Num::handle));
+        Operand { loc, height: height + 1 }
     }
 
     /// The type of a slot that holds a value of the validator's type `ty`.

@@ -336,9 +336,11 @@ impl<S: Sink> Run<'_, S> {
 
     /// Whether the topmost reference, which stays, is null.
     fn is_null(&mut self) -> Operand {
-        self.duplicate();
-        self.equals_zero(Op::I64Eq);
-        self.pop().1
+        let reference = self.peek();
+        let height = self.height();
+        let zero = Operand { loc: Loc::Const(0), height: height + 1 };
+        self.sink.binary(Op::I64Eq, reference, zero, height);
+        Operand { loc: Loc::Temp, height }
     }
 
     fn visit_br_on_null(&mut self, depth: u32) {

@@ -435,8 +435,8 @@ impl<'s> Machine<'s> {
                         exit::TAIL_CALL_REF => self.tail_call_ref(),
                         #[cfg(feature = "gc")]
                         exit::CAST => self.cast(),
-                        exit::THROW => self.throw(),
-                        exit::THROW_REF => self.throw_ref(),
+                        exit::THROW if cfg!(feature = "gc") => self.throw(),
+                        exit::THROW_REF if cfg!(feature = "gc") => self.throw_ref(),
                         trap => Err(Trap::from_code(trap as u8)
                             .unwrap_or(Trap::UnreachableCodeReached)
                             .into()),

@@ -18,7 +18,7 @@ impl StoreInner {
     /// # Errors
     /// There is no memory to find out which ones these are. Then nothing is freed.
     pub fn collect(&mut self) -> Result<(), Error> {
-        if !self.heap.is_used() {
+        if cfg!(not(feature = "gc")) || !self.heap.is_used() {
             return Ok(());
         }
         let mut roots = Vec::new();
