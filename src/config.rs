@@ -1,6 +1,7 @@
 //! Configuration of an engine.
 
 use alloc::string::String;
+use core::num::NonZeroU32;
 use kinglet_core::{
     for_each_feature,
     module::features::{Features, Limits},
@@ -23,6 +24,7 @@ pub struct Config {
     pub(crate) consume_fuel: bool,
     pub(crate) epoch_interruption: bool,
     pub(crate) max_wasm_stack: usize,
+    pub(crate) gc_zeal: Option<NonZeroU32>,
 }
 
 /// When functions are translated to the form in which they run.
@@ -44,6 +46,7 @@ impl Default for Config {
             consume_fuel: false,
             epoch_interruption: false,
             max_wasm_stack: 1 << 20,
+            gc_zeal: None,
         }
     }
 }
@@ -73,6 +76,13 @@ impl Config {
     /// guest that called the host function. 1 MiB by default.
     pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
         self.max_wasm_stack = bytes;
+        self
+    }
+
+    /// Collects garbage after so many allocations in the managed heap, whether there is need or not: for tests of what holds
+    /// references. Off by default.
+    pub fn gc_zeal_alloc_counter(&mut self, counter: Option<NonZeroU32>) -> &mut Config {
+        self.gc_zeal = counter;
         self
     }
 

@@ -54,6 +54,7 @@ impl Engine {
             max_stack: config.max_wasm_stack / size_of::<u64>(),
             max_table_elements: config.features.limits.max_table_elements,
             max_memory_bytes: config.features.limits.max_memory_bytes,
+            collect_every: config.gc_zeal,
             max_heap_bytes: usize::try_from(config.features.limits.max_heap_bytes)
                 .unwrap_or(usize::MAX),
             epoch: Shared::new(Epoch::default()),

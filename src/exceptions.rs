@@ -1,16 +1,16 @@
 //! Tags and exceptions.
 
 use crate::{
-    AsContext, AsContextMut, Engine, Error, FuncType, Result, Store, StoreContext, StoreContextMut,
-    TagType, ThrownException, Val, ValType,
+    AsContext, AsContextMut, Engine, Error, FuncType, Result, Rooted, Store, StoreContext,
+    StoreContextMut, TagType, ThrownException, Val, ValType,
+    gc::{gc_ref, sealed::Sealed as _},
     store::StoreId,
     values::{check_vals, read_slots, write_slots},
 };
-use alloc::vec;
+use alloc::{vec, vec::Vec};
 use kinglet_core::{
     index::TagAddr,
     runtime::{StoreInner, exception},
-    types,
     types::slot_count,
 };
 
@@ -40,9 +40,13 @@ impl Tag {
     ///
     /// # Errors
     /// The type has results.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: &TagType) -> Result<Tag> {
         let store = store.as_context_mut();
         check_no_results(ty)?;
+        ty.ty().0.keep(store.inner);
         let addr = store.inner.add_host_tag(ty.ty().0.ids());
         Ok(Tag { store: StoreId::of(store.inner), addr })
     }
@@ -115,7 +119,7 @@ impl ExnType {
         self.0.ty().params()
     }
 
-    fn core(&self) -> &[types::ValType] {
+    fn core(&self) -> &[kinglet_core::types::ValType] {
         self.0.ty().core().params()
     }
 }
@@ -134,13 +138,11 @@ impl ExnRefPre {
     }
 }
 
-/// A reference to an exception. It belongs to a store.
-///
-/// Methods panic if they are given another store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ExnRef {
-    store: StoreId,
-    handle: u32,
+gc_ref! {
+    /// A reference to an exception.
+    ///
+    /// Methods panic if they are given another store.
+    ExnRef
 }
 
 impl ExnRef {
@@ -154,8 +156,8 @@ impl ExnRef {
         pre: &ExnRefPre,
         tag: &Tag,
         fields: &[Val],
-    ) -> Result<ExnRef> {
-        let StoreContextMut { inner, .. } = store.as_context_mut();
+    ) -> Result<Rooted<ExnRef>> {
+        let StoreContextMut { inner, data } = store.as_context_mut();
         pre.store.check(inner);
         let types = tag.core(inner).ty().params();
         if types != pre.ty.core() {
@@ -163,33 +165,35 @@ impl ExnRef {
         }
         check_vals(inner, fields, types, "field")?;
         let mut slots = vec![0; slot_count(types) as usize];
-        write_slots(fields, &mut slots, tag.store);
-        let handle = inner.new_exception(tag.addr, &slots)?;
-        Ok(ExnRef { store: tag.store, handle })
+        write_slots(fields, &mut slots, inner)?;
+        let handle = inner.new_exception(data, tag.addr, &slots)?;
+        Ok(Rooted::add(handle, inner))
     }
 
     /// The tag.
     ///
     /// # Errors
-    /// None today.
+    /// The scope of the reference has ended.
     pub fn tag(&self, mut store: impl AsContextMut) -> Result<Tag> {
-        let (addr, _) = self.core(store.as_context_mut().inner);
-        Ok(Tag { store: self.store, addr })
+        let inner = store.as_context_mut().inner;
+        let (addr, _) = self.core(inner)?;
+        Ok(Tag { store: StoreId::of(inner), addr })
     }
 
     /// The type.
     ///
     /// # Errors
-    /// None today.
+    /// The scope of the reference has ended.
     pub fn ty(&self, store: impl AsContext) -> Result<ExnType> {
-        let (addr, _) = self.core(store.as_context().inner);
-        Ok(ExnType(Tag { store: self.store, addr }.ty(store)))
+        let inner = store.as_context().inner;
+        let (addr, _) = self.core(inner)?;
+        Ok(ExnType(Tag { store: StoreId::of(inner), addr }.ty(&store)))
     }
 
     /// The value at `index` of those that it carries.
     ///
     /// # Errors
-    /// It has no such value.
+    /// It has no such value, or the scope of the reference has ended.
     pub fn field(&self, store: impl AsContextMut, index: usize) -> Result<Val> {
         self.fields(store)?
             .nth(index)
@@ -199,32 +203,21 @@ impl ExnRef {
     /// The values that it carries.
     ///
     /// # Errors
-    /// None today.
+    /// The scope of the reference has ended.
     pub fn fields(
         &self,
         mut store: impl AsContextMut,
     ) -> Result<impl ExactSizeIterator<Item = Val>> {
         let inner = store.as_context_mut().inner;
-        let (tag, slots) = self.core(inner);
-        let types: &[types::ValType] = inner.tag(tag).ty().params();
-        let vals: vec::Vec<Val> = read_slots(types, slots, self.store).collect();
+        let (tag, slots) = self.core(inner)?;
+        let (slots, types) = (slots.to_vec(), inner.tag(tag).ty().params().to_vec());
+        let mut vals = Vec::with_capacity(types.len());
+        read_slots(&types, &slots, inner, |val| vals.push(val));
         Ok(vals.into_iter())
     }
 
-    fn core<'a>(&self, inner: &'a StoreInner) -> (TagAddr, &'a [u64]) {
-        self.store.check(inner);
-        inner.exception(self.handle)
-    }
-
-    pub(crate) fn handle(exception: Option<ExnRef>, store: StoreId) -> u32 {
-        exception.map_or(0, |exception| {
-            exception.store.check_same(store);
-            exception.handle
-        })
-    }
-
-    pub(crate) fn from_handle(handle: u32, store: StoreId) -> Option<ExnRef> {
-        (handle != 0).then_some(ExnRef { store, handle })
+    fn core<'a>(&self, inner: &'a StoreInner) -> Result<(TagAddr, &'a [u64])> {
+        Ok(inner.exception(self.reference().get(inner)?))
     }
 }
 
@@ -275,14 +268,14 @@ impl<T: 'static> Store<T> {
     /// Always.
     ///
     /// # Panics
-    /// If the exception belongs to another store.
-    pub fn throw<R>(&mut self, exception: ExnRef) -> Result<R, ThrownException> {
+    /// If the exception belongs to another store, or its scope has ended.
+    pub fn throw<R>(&mut self, exception: Rooted<ExnRef>) -> Result<R, ThrownException> {
         self.as_context_mut().throw(exception)
     }
 
     /// Takes the exception that is on its way through the host, which is over with that. There is one where a
     /// [`ThrownException`] is the error.
-    pub fn take_pending_exception(&mut self) -> Option<ExnRef> {
+    pub fn take_pending_exception(&mut self) -> Option<Rooted<ExnRef>> {
         self.as_context_mut().take_pending_exception()
     }
 
@@ -300,15 +293,16 @@ impl<T: 'static> StoreContextMut<'_, T> {
     ///
     /// # Panics
     /// As there.
-    pub fn throw<R>(&mut self, exception: ExnRef) -> Result<R, ThrownException> {
-        let handle = ExnRef::handle(Some(exception), StoreId::of(self.inner));
+    pub fn throw<R>(&mut self, exception: Rooted<ExnRef>) -> Result<R, ThrownException> {
+        let handle =
+            Rooted::handle(Some(exception), self.inner).expect("an exception that is held");
         Err(self.inner.throw(handle))
     }
 
     /// As [`Store::take_pending_exception`].
-    pub fn take_pending_exception(&mut self) -> Option<ExnRef> {
+    pub fn take_pending_exception(&mut self) -> Option<Rooted<ExnRef>> {
         let handle = self.inner.take_pending_exception()?;
-        ExnRef::from_handle(handle, StoreId::of(self.inner))
+        Rooted::from_handle(handle, self.inner)
     }
 
     /// As [`Store::has_pending_exception`].

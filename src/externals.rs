@@ -4,7 +4,7 @@
 use crate::SharedMemory;
 use crate::{
     AsContext, AsContextMut, Error, ExternType, Func, GlobalType, MemoryType, Mutability, Ref,
-    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId, types::Defined,
+    Result, StoreContext, StoreContextMut, TableType, Tag, Val, store::StoreId,
 };
 use core::fmt;
 use kinglet_core::{
@@ -296,9 +296,9 @@ impl From<MemoryAccessError> for Error {
 /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 2, None), Ref::Func(None))?;
 /// let func = Func::wrap(&mut store, || 7);
 /// table.set(&mut store, 1, func.into())?;
-/// assert!(table.get(&store, 0).unwrap().is_null());
-/// assert!(table.get(&store, 1).unwrap().unwrap_func().is_some());
-/// assert!(table.get(&store, 2).is_none());
+/// assert!(table.get(&mut store, 0).unwrap().is_null());
+/// assert!(table.get(&mut store, 1).unwrap().unwrap_func().is_some());
+/// assert!(table.get(&mut store, 2).is_none());
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -312,6 +312,9 @@ impl Table {
     ///
     /// # Errors
     /// `init` is not of the type of the elements, the store's limiter refuses, or there is no room.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table> {
         let StoreContextMut { inner, data } = store.as_context_mut();
         if let Some(maximum) = ty.maximum().filter(|&maximum| maximum < ty.minimum()) {
@@ -320,10 +323,12 @@ impl Table {
                 ty.minimum()
             );
         }
+        if let Some(ty) = ty.element().defined() {
+            ty.keep(inner);
+        }
         check_elem(inner, init, ty.to_core().element)?;
-        keep(inner, ty.element().defined());
-        let id = StoreId::of(inner);
-        Ok(Table { store: id, addr: inner.add_table(data, ty.to_core(), init.handle(id))? })
+        let init = init.handle(inner)?;
+        Ok(Table { store: StoreId::of(inner), addr: inner.add_table(data, ty.to_core(), init)? })
     }
 
     /// The type that it was created with.
@@ -338,10 +343,11 @@ impl Table {
     }
 
     /// Element `index`, or `None` if there is no such element.
-    pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
-        let table = self.core(store.as_context().inner);
+    pub fn get(&self, mut store: impl AsContextMut, index: u64) -> Option<Ref> {
+        let inner = store.as_context_mut().inner;
+        let table = self.core(inner);
         let handle = *table.elems().get(usize::try_from(index).ok()?)?;
-        Some(Ref::from_handle(table.ty().element.heap, handle, self.store))
+        Some(Ref::from_handle(table.ty().element.heap, handle, inner))
     }
 
     /// Sets element `index`.
@@ -360,7 +366,8 @@ impl Table {
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64> {
         let StoreContextMut { inner, data } = store.as_context_mut();
         check_elem(inner, init, self.core(inner).ty().element)?;
-        let old = inner.grow_table(data, self.addr, init.handle(self.store), delta)?;
+        let init = init.handle(inner)?;
+        let old = inner.grow_table(data, self.addr, init, delta)?;
         old.ok_or_else(|| Error::limit(alloc::format!("failed to grow table by `{delta}`")))
     }
 
@@ -371,7 +378,8 @@ impl Table {
     pub fn fill(&self, mut store: impl AsContextMut, dst: u64, value: Ref, len: u64) -> Result<()> {
         let inner = store.as_context_mut().inner;
         check_elem(inner, value, self.core(inner).ty().element)?;
-        Ok(inner.fill_table(self.addr, dst, value.handle(self.store), len)?)
+        let value = value.handle(inner)?;
+        Ok(inner.fill_table(self.addr, dst, value, len)?)
     }
 
     /// Copies `len` elements of `src_table`, from `src`, to `dst_table`, from `dst`. They may be the same table.
@@ -399,15 +407,8 @@ impl Table {
     }
 }
 
-/// Keeps a type in use that objects of the host have.
-fn keep(inner: &mut StoreInner, ty: Option<&Defined>) {
-    if let Some(ty) = ty {
-        inner.keep_type(ty.ids());
-    }
-}
-
 fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
-    if Val::from(value).matches(inner, ValType::Ref(element)) {
+    if Val::from(value).matches(inner, ValType::Ref(element))? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!("value does not match the table's element type {element}")))
@@ -424,7 +425,7 @@ fn check_elem(inner: &StoreInner, value: Ref, element: RefType) -> Result<()> {
 /// let mut store = Store::new(&Engine::default(), ());
 /// let global = Global::new(&mut store, GlobalType::new(ValType::I64, Mutability::Var), Val::I64(1))?;
 /// global.set(&mut store, Val::I64(2))?;
-/// assert_eq!(global.get(&store).i64(), Some(2));
+/// assert_eq!(global.get(&mut store).i64(), Some(2));
 /// # Ok::<(), kinglet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -438,12 +439,17 @@ impl Global {
     ///
     /// # Errors
     /// The value is not of the type's.
+    ///
+    /// # Panics
+    /// If the type is one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let inner = store.as_context_mut().inner;
+        if let Some(ty) = ty.content().defined() {
+            ty.keep(inner);
+        }
         check_content(inner, value, ty.to_core().content)?;
-        keep(inner, ty.content().defined());
-        let id = StoreId::of(inner);
-        Ok(Global { store: id, addr: inner.add_global(ty.to_core(), value.to_bits(id)) })
+        let bits = value.to_bits(inner)?;
+        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits) })
     }
 
     /// The type.
@@ -453,9 +459,11 @@ impl Global {
     }
 
     /// The value.
-    pub fn get(&self, store: impl AsContext) -> Val {
-        let global = self.core(store.as_context().inner);
-        Val::from_bits(global.ty().content, global.get(), self.store)
+    pub fn get(&self, mut store: impl AsContextMut) -> Val {
+        let inner = store.as_context_mut().inner;
+        let global = self.core(inner);
+        let (ty, bits) = (global.ty().content, global.get());
+        Val::from_bits(ty, bits, inner)
     }
 
     /// Sets the value.
@@ -469,7 +477,8 @@ impl Global {
             return Err(Error::msg("immutable global cannot be set"));
         }
         check_content(inner, value, ty.content)?;
-        inner.global_mut(self.addr).set(value.to_bits(self.store));
+        let bits = value.to_bits(inner)?;
+        inner.global_mut(self.addr).set(bits);
         Ok(())
     }
 
@@ -480,7 +489,7 @@ impl Global {
 }
 
 fn check_content(inner: &StoreInner, value: Val, ty: ValType) -> Result<()> {
-    if value.matches(inner, ty) {
+    if value.matches(inner, ty)? {
         Ok(())
     } else {
         Err(Error::msg(alloc::format!("value does not match the global's type {ty}")))

@@ -83,6 +83,7 @@ mod engine;
 mod exceptions;
 mod externals;
 mod func;
+mod gc;
 pub mod inspect;
 mod instance;
 mod linker;
@@ -103,6 +104,10 @@ pub use func::{
     Budget, Caller, Execution, Func, HostCall, IntoFunc, ResumableCall, ResumableCallOutOfFuel,
     Step, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList,
 };
+pub use gc::{
+    AnyRef, ArrayRef, ArrayRefPre, EqRef, ExternRef, GcRef, I31, OwnedRooted, RootScope, Rooted,
+    RootedGcRef, StructRef, StructRefPre,
+};
 pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
 pub use module::Module;
@@ -114,11 +119,12 @@ pub use types::{
     ImportType, MemoryType, MemoryTypeBuilder, RefType, StorageType, StructType, TableType,
     TagType, ValType,
 };
-pub use values::{ExternRef, Ref, V128, Val};
+pub use values::{Ref, V128, Val};
 
 pub use kinglet_core::{
     error::{Error, ErrorKind, FrameInfo, I32Exit, ThrownException, WasmBacktrace},
     module::features::Limits,
+    runtime::gc::GcHeapOutOfMemory,
     runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
     trap::Trap,
     types::Mutability,

@@ -253,7 +253,7 @@ impl<T: 'static> Linker<T> {
     /// The names are taken.
     ///
     /// # Panics
-    /// If `item` belongs to another store.
+    /// If `item` belongs to another store, or the store is of another engine than the linker.
     pub fn define(
         &mut self,
         store: impl AsContext<Data = T>,
@@ -261,7 +261,9 @@ impl<T: 'static> Linker<T> {
         name: &str,
         item: impl Into<Extern>,
     ) -> Result<&mut Linker<T>> {
-        let item = Definition::of(store.as_context().inner, &self.engine, item.into());
+        let store = store.as_context();
+        self.check_store(store.engine());
+        let item = Definition::of(store.inner, &self.engine, item.into());
         self.insert(module, name, item)
     }
 
@@ -269,6 +271,9 @@ impl<T: 'static> Linker<T> {
     ///
     /// # Errors
     /// Names are taken.
+    ///
+    /// # Panics
+    /// If the store is of another engine than the linker.
     pub fn instance(
         &mut self,
         store: impl AsContext<Data = T>,
@@ -276,6 +281,7 @@ impl<T: 'static> Linker<T> {
         instance: Instance,
     ) -> Result<&mut Linker<T>> {
         let store = store.as_context();
+        self.check_store(store.engine());
         for export in instance.exports(&store) {
             let name = export.name();
             let item = Definition::of(store.inner, &self.engine, export.into_extern());
@@ -385,14 +391,16 @@ impl<T: 'static> Linker<T> {
     /// What is defined under these names.
     ///
     /// # Panics
-    /// If it belongs to another store.
+    /// If it belongs to another store, or the store is of another engine than the linker.
     pub fn get(
         &self,
         mut store: impl AsContextMut<Data = T>,
         module: &str,
         name: &str,
     ) -> Option<Extern> {
-        let inner = store.as_context_mut().inner;
+        let store = store.as_context_mut();
+        self.check_store(store.engine());
+        let inner = store.inner;
         let item = self.find(module, name)?.to_core(inner);
         Some(Extern::from_core(item, inner))
     }
@@ -400,7 +408,7 @@ impl<T: 'static> Linker<T> {
     /// What is defined for an import.
     ///
     /// # Panics
-    /// If it belongs to another store.
+    /// If it belongs to another store, or the store is of another engine than the linker.
     pub fn get_by_import(
         &self,
         store: impl AsContextMut<Data = T>,
@@ -432,11 +440,12 @@ impl<T: 'static> Linker<T> {
     /// All definitions: module, name, and what they stand for.
     ///
     /// # Panics
-    /// If one belongs to another store.
+    /// If one belongs to another store, or the store is of another engine than the linker.
     pub fn iter<'a>(
         &'a self,
         mut store: impl AsContextMut<Data = T> + 'a,
     ) -> impl Iterator<Item = (&'a str, &'a str, Extern)> + 'a {
+        self.check_store(store.as_context().engine());
         self.map.iter().map(move |(&(module, name), item)| {
             let inner = store.as_context_mut().inner;
             let item = Extern::from_core(item.to_core(inner), inner);
@@ -505,6 +514,12 @@ impl<T: 'static> Linker<T> {
             Ok(item.clone())
         });
         Ok(InstancePre::new(module.clone(), imports.collect::<Result<_>>()?))
+    }
+
+    /// # Panics
+    /// If it is not the engine of the linker.
+    fn check_store(&self, engine: &Engine) {
+        assert!(Engine::same(&self.engine, engine), "linker and store are of different engines");
     }
 
     fn check_engine(&self, module: &Module) -> Result<()> {

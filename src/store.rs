@@ -1,6 +1,6 @@
 //! Stores, and what stands for them in calls.
 
-use crate::{Engine, ResourceLimiter, Result};
+use crate::{Engine, GcHeapOutOfMemory, ResourceLimiter, Result};
 use alloc::boxed::Box;
 use core::{
     any::Any,
@@ -137,6 +137,20 @@ impl<T: 'static> Store<T> {
         interrupt_handle(&self.inner)
     }
 
+    /// Collects garbage now: frees what no guest and no root refers to. It happens by itself when there is need; `why` is the
+    /// error of an allocation that has failed, for whom that is the reason.
+    ///
+    /// # Errors
+    /// There is no memory to find out what is in use.
+    pub fn gc(&mut self, why: Option<&GcHeapOutOfMemory<()>>) -> Result<()> {
+        self.as_context_mut().gc(why)
+    }
+
+    /// How many bytes the managed heap has, in use or not.
+    pub fn gc_heap_size(&self) -> usize {
+        self.inner.heap.size()
+    }
+
     /// Sets what decides how much memory and how many objects the guests of this store may use. The limiter is part
     /// of the embedder's data.
     ///
@@ -167,7 +181,7 @@ fn downcast<T: 'static>(data: &mut dyn Any) -> &mut T {
     data.downcast_mut().expect("a limiter gets the data of its store")
 }
 
-fn engine(inner: &StoreInner) -> &Engine {
+pub(crate) fn engine(inner: &StoreInner) -> &Engine {
     inner.engine().downcast_ref().expect("stores are made by `Store::new`")
 }
 
@@ -237,6 +251,16 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
         check_fuel(self.inner)?;
         self.inner.fuel = fuel;
         Ok(())
+    }
+}
+
+impl<T: 'static> StoreContextMut<'_, T> {
+    /// As [`Store::gc`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gc(&mut self, _why: Option<&GcHeapOutOfMemory<()>>) -> Result<()> {
+        self.inner.collect()
     }
 }
 
@@ -381,7 +405,7 @@ impl InterruptHandle {
 
 /// Which store a handle belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StoreId(usize);
+pub(crate) struct StoreId(usize);
 
 impl StoreId {
     #[inline]

@@ -4,15 +4,13 @@
 //! plus one, 0 for null). A `v128` takes two, the low half first.
 
 use crate::{
-    AsContext, AsContextMut, Error, Func, HeapType, Result, ValType,
-    store::{StoreContext, StoreContextMut, StoreId},
+    AnyRef, ArrayRef, AsContext, EqRef, Error, ExnRef, ExternRef, Func, HeapType, RefType, Result,
+    Rooted, StructRef, ValType, store::StoreId,
 };
-use alloc::boxed::Box;
-use core::any::Any;
 use kinglet_core::{
-    index::{ExternAddr, FuncAddr},
+    index::FuncAddr,
     runtime::StoreInner,
-    types::{self, ConcreteType, RefType, TypeKind},
+    types::{self, ConcreteType, TypeKind},
 };
 
 /// A value of WebAssembly.
@@ -40,7 +38,11 @@ pub enum Val {
     /// Reference to a function, or null.
     FuncRef(Option<Func>),
     /// Reference to a value of the host, or null.
-    ExternRef(Option<ExternRef>),
+    ExternRef(Option<Rooted<ExternRef>>),
+    /// Reference to whatever a guest makes, or null.
+    AnyRef(Option<Rooted<AnyRef>>),
+    /// Reference to an exception, or null.
+    ExnRef(Option<Rooted<ExnRef>>),
 }
 
 /// The bits of a 128-bit vector, lane 0 lowest.
@@ -54,57 +56,11 @@ pub enum Ref {
     /// To a function, or null.
     Func(Option<Func>),
     /// To a value of the host, or null.
-    Extern(Option<ExternRef>),
-}
-
-/// A reference to a value of the host, which guests can hold and pass on but not look into. It belongs to a store,
-/// which keeps the value until it ends.
-///
-/// ```
-/// use kinglet::{Engine, ExternRef, Store};
-///
-/// let mut store = Store::new(&Engine::default(), ());
-/// let reference = ExternRef::new(&mut store, "text");
-/// assert_eq!(reference.data(&store).unwrap().downcast_ref(), Some(&"text"));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ExternRef {
-    store: StoreId,
-    addr: ExternAddr,
-}
-
-impl ExternRef {
-    /// Gives a value to the store and makes a reference to it.
-    pub fn new<V: Any + Send + Sync>(mut store: impl AsContextMut, value: V) -> ExternRef {
-        let StoreContextMut { inner, .. } = store.as_context_mut();
-        ExternRef { store: StoreId::of(inner), addr: inner.add_extern(Box::new(value)) }
-    }
-
-    /// The value. `None` if the reference was made by a guest; there is no way yet to do that.
-    ///
-    /// # Panics
-    /// If `store` is not the store that it belongs to.
-    pub fn data<'a, T: 'static>(
-        &self,
-        store: impl Into<StoreContext<'a, T>>,
-    ) -> Option<&'a (dyn Any + Send + Sync)> {
-        let store = store.into();
-        self.store.check(store.inner);
-        Some(store.inner.extern_value(self.addr))
-    }
-
-    #[inline]
-    pub(crate) fn handle(reference: Option<ExternRef>, store: StoreId) -> u32 {
-        reference.map_or(0, |reference| {
-            reference.store.check_same(store);
-            reference.addr.0 + 1
-        })
-    }
-
-    #[inline]
-    pub(crate) fn from_handle(handle: u32, store: StoreId) -> Option<ExternRef> {
-        handle.checked_sub(1).map(|addr| ExternRef { store, addr: ExternAddr(addr) })
-    }
+    Extern(Option<Rooted<ExternRef>>),
+    /// To whatever a guest makes, or null.
+    Any(Option<Rooted<AnyRef>>),
+    /// To an exception, or null.
+    Exn(Option<Rooted<ExnRef>>),
 }
 
 impl Func {
@@ -171,15 +127,41 @@ macro_rules! accessors {
     )* };
 }
 
+/// Accessors of references: the value, if it is one or null, and the same for those who know that it is.
+macro_rules! reference_accessors {
+    ($( $variant:ident $as:ident $unwrap:ident $ty:ty, $what:literal; )*) => { $(
+        #[doc = concat!("The value, if it is ", $what, " or null.")]
+        pub fn $as(&self) -> Option<Option<&$ty>> {
+            match self { Self::$variant(reference) => Some(reference.as_ref()), _ => None }
+        }
+
+        #[doc = concat!("The value, which is ", $what, ", or `None` for null.\n\n# Panics\nIf it is something else.")]
+        #[track_caller]
+        pub fn $unwrap(&self) -> Option<&$ty> {
+            self.$as().expect(concat!("expected ", $what))
+        }
+    )* };
+}
+
 impl Val {
     /// The null reference to a function.
     pub const fn null_func_ref() -> Val {
         Val::FuncRef(None)
     }
 
-    /// The null reference to a value of the host.
+    /// The null external reference.
     pub const fn null_extern_ref() -> Val {
         Val::ExternRef(None)
+    }
+
+    /// The null reference of the type `anyref`.
+    pub const fn null_any_ref() -> Val {
+        Val::AnyRef(None)
+    }
+
+    /// The null reference to an exception.
+    pub const fn null_exn_ref() -> Val {
+        Val::ExnRef(None)
     }
 
     /// The zero or null of a type.
@@ -194,26 +176,34 @@ impl Val {
         }
     }
 
-    /// The type of the value, the smallest that it belongs to.
+    /// The most specific type of the value.
+    ///
+    /// # Errors
+    /// It is a reference whose scope has ended.
     ///
     /// # Panics
     /// If it is a reference that belongs to another store.
-    pub fn ty(&self, store: impl AsContext) -> ValType {
+    pub fn ty(&self, store: impl AsContext) -> Result<ValType> {
         let store = store.as_context();
-        ValType::from_core(store.engine().types(), self.core_type(store.inner))
+        Ok(ValType::from_core(store.engine().types(), self.core_type(store.inner)?))
     }
 
-    /// Whether the value belongs to a type.
+    /// Whether the value is of a type.
+    ///
+    /// # Errors
+    /// It is a reference whose scope has ended.
     ///
     /// # Panics
     /// If it is a reference that belongs to another store.
-    pub fn matches_ty(&self, store: impl AsContext, ty: &ValType) -> bool {
-        self.matches(store.as_context().inner, ty.to_core())
+    pub fn matches_ty(&self, store: impl AsContext, ty: &ValType) -> Result<bool> {
+        let store = store.as_context();
+        Ok(ty.defined().is_none_or(|ty| ty.is_of(store.engine()))
+            && self.matches(store.inner, ty.to_core())?)
     }
 
     /// Whether it is a null reference.
     pub fn is_null(&self) -> bool {
-        matches!(self, Val::FuncRef(None) | Val::ExternRef(None))
+        Ref::of(self).is_some_and(|reference| reference.is_null())
     }
 
     accessors! {
@@ -222,106 +212,88 @@ impl Val {
         f32 unwrap_f32 f32, "an f32", Val::F32(v) => f32::from_bits(v);
         f64 unwrap_f64 f64, "an f64", Val::F64(v) => f64::from_bits(v);
         v128 unwrap_v128 V128, "a v128", Val::V128(v) => v;
-        ref_ unwrap_ref Ref, "a reference", ref v @ (Val::FuncRef(_) | Val::ExternRef(_)) => Ref::of(v);
     }
 
-    /// The function, if it is a reference to one or null.
-    pub fn func_ref(&self) -> Option<Option<&Func>> {
-        match self {
-            Val::FuncRef(func) => Some(func.as_ref()),
-            _ => None,
-        }
+    /// The reference, if it is one.
+    pub fn ref_(&self) -> Option<Ref> {
+        Ref::of(self)
     }
 
-    /// The function that it refers to, or `None` for null.
+    /// The reference.
     ///
     /// # Panics
-    /// If it is something else.
+    /// If it is none.
     #[track_caller]
-    pub fn unwrap_func_ref(&self) -> Option<&Func> {
-        self.func_ref().expect("expected a reference to a function")
+    pub fn unwrap_ref(&self) -> Ref {
+        self.ref_().expect("expected a reference")
     }
 
-    /// The value of the host, if it is a reference to one or null.
-    pub fn extern_ref(&self) -> Option<Option<&ExternRef>> {
-        match self {
-            Val::ExternRef(reference) => Some(reference.as_ref()),
-            _ => None,
-        }
+    reference_accessors! {
+        FuncRef func_ref unwrap_func_ref Func, "a reference to a function";
+        ExternRef extern_ref unwrap_extern_ref Rooted<ExternRef>, "an external reference";
+        AnyRef any_ref unwrap_any_ref Rooted<AnyRef>, "a reference of the type anyref";
+        ExnRef exn_ref unwrap_exn_ref Rooted<ExnRef>, "a reference to an exception";
     }
 
-    /// The value of the host that it refers to, or `None` for null.
-    ///
-    /// # Panics
-    /// If it is something else.
-    #[track_caller]
-    pub fn unwrap_extern_ref(&self) -> Option<&ExternRef> {
-        self.extern_ref().expect("expected a reference to a value of the host")
-    }
-
-    /// The largest type that such values have.
-    fn kind(&self) -> types::ValType {
-        match self {
+    fn core_type(&self, store: &StoreInner) -> Result<types::ValType> {
+        Ok(match self {
             Val::I32(_) => types::ValType::I32,
             Val::I64(_) => types::ValType::I64,
             Val::F32(_) => types::ValType::F32,
             Val::F64(_) => types::ValType::F64,
             Val::V128(_) => types::ValType::V128,
-            Val::FuncRef(_) => types::ValType::FUNCREF,
-            Val::ExternRef(_) => types::ValType::EXTERNREF,
-        }
+            Val::FuncRef(func) => Ref::Func(*func).core_type(store)?,
+            Val::ExternRef(reference) => Ref::Extern(*reference).core_type(store)?,
+            Val::AnyRef(reference) => Ref::Any(*reference).core_type(store)?,
+            Val::ExnRef(reference) => Ref::Exn(*reference).core_type(store)?,
+        })
     }
 
-    /// The smallest type that it belongs to, with ids of the engine.
-    fn core_type(&self, store: &StoreInner) -> types::ValType {
-        let id = StoreId::of(store);
-        let heap = match self {
-            Val::FuncRef(Some(func)) => {
-                func.store.check_same(id);
-                let index = store.funcs[func.addr.at()].ty;
-                types::HeapType::Concrete(ConcreteType { kind: TypeKind::Func, index })
-            }
-            Val::ExternRef(Some(reference)) => {
-                reference.store.check_same(id);
-                types::HeapType::Extern
-            }
-            Val::FuncRef(None) => types::HeapType::NoFunc,
-            Val::ExternRef(None) => types::HeapType::NoExtern,
-            _ => return self.kind(),
-        };
-        types::ValType::Ref(RefType { nullable: self.is_null(), heap })
+    /// Whether it belongs to a type.
+    pub(crate) fn matches(&self, store: &StoreInner, ty: types::ValType) -> Result<bool> {
+        Ok(self.core_type(store)?.matches(ty, |a, b| store.types.is_subtype(a, b)))
     }
 
-    /// Whether it belongs to a type with ids of the engine.
-    pub(crate) fn matches(&self, store: &StoreInner, ty: types::ValType) -> bool {
-        match ty {
-            types::ValType::Ref(_) => {
-                let is_subtype = |a, b| store.types.is_subtype(a, b);
-                self.core_type(store).matches(ty, is_subtype)
-            }
-            ty => self.kind() == ty,
+    /// The bits of its slots, if it belongs to a type.
+    pub(crate) fn for_type(
+        self,
+        store: &StoreInner,
+        ty: types::ValType,
+        what: &str,
+    ) -> Result<[u64; 2]> {
+        let actual = self.core_type(store)?;
+        if actual.matches(ty, |a, b| store.types.is_subtype(a, b)) {
+            return self.to_bits(store);
         }
+        Err(Error::msg(alloc::format!(
+            "{what} type mismatch: the value is of type {actual}, expected {ty}"
+        )))
     }
 
     /// The bits of its slots.
     ///
+    /// # Errors
+    /// It is a reference whose scope has ended.
+    ///
     /// # Panics
     /// If it is a reference that belongs to another store.
-    pub(crate) fn to_bits(self, store: StoreId) -> [u64; 2] {
+    pub(crate) fn to_bits(self, store: &StoreInner) -> Result<[u64; 2]> {
         let low = match self {
             Val::I32(v) => u64::from(v as u32),
             Val::I64(v) => v as u64,
             Val::F32(v) => v.into(),
             Val::F64(v) => v,
-            Val::V128(v) => return v.to_bits(),
-            Val::FuncRef(func) => Func::handle(func, store).into(),
-            Val::ExternRef(reference) => ExternRef::handle(reference, store).into(),
+            Val::V128(v) => return Ok(v.to_bits()),
+            Val::FuncRef(func) => Ref::Func(func).handle(store)?.into(),
+            Val::ExternRef(reference) => Ref::Extern(reference).handle(store)?.into(),
+            Val::AnyRef(reference) => Ref::Any(reference).handle(store)?.into(),
+            Val::ExnRef(reference) => Ref::Exn(reference).handle(store)?.into(),
         };
-        [low, 0]
+        Ok([low, 0])
     }
 
-    /// The value of a type with these bits.
-    pub(crate) fn from_bits(ty: types::ValType, bits: [u64; 2], store: StoreId) -> Val {
+    /// The value of a type with these bits. A reference becomes a root of the scope that is open.
+    pub(crate) fn from_bits(ty: types::ValType, bits: [u64; 2], store: &mut StoreInner) -> Val {
         let low = bits[0];
         match ty {
             types::ValType::I32 => Val::I32(low as i32),
@@ -333,38 +305,42 @@ impl Val {
         }
     }
 
-    fn width(ty: types::ValType) -> usize {
-        if ty == types::ValType::V128 { 2 } else { 1 }
+    fn width(&self) -> usize {
+        if matches!(self, Val::V128(_)) { 2 } else { 1 }
     }
 }
 
 /// Writes values to slots. They have the right types.
 ///
+/// # Errors
+/// One is a reference whose scope has ended.
+///
 /// # Panics
 /// If one is a reference that belongs to another store.
-pub(crate) fn write_slots(vals: &[Val], slots: &mut [u64], store: StoreId) {
+pub(crate) fn write_slots(vals: &[Val], slots: &mut [u64], store: &StoreInner) -> Result<()> {
     let mut at = 0;
     for val in vals {
-        let bits = val.to_bits(store);
-        let width = Val::width(val.kind());
-        slots[at..at + width].copy_from_slice(&bits[..width]);
-        at += width;
+        let bits = val.to_bits(store)?;
+        slots[at..at + val.width()].copy_from_slice(&bits[..val.width()]);
+        at += val.width();
     }
+    Ok(())
 }
 
-/// Reads values of these types from slots.
-pub(crate) fn read_slots<'a>(
-    types: &'a [types::ValType],
-    slots: &'a [u64],
-    store: StoreId,
-) -> impl Iterator<Item = Val> + 'a {
+/// Reads values of these types from slots, and gives each to `read`.
+pub(crate) fn read_slots(
+    types: &[types::ValType],
+    slots: &[u64],
+    store: &mut StoreInner,
+    mut read: impl FnMut(Val),
+) {
     let mut at = 0;
-    types.iter().map(move |&ty| {
+    for &ty in types {
         let high = slots.get(at + 1).copied().unwrap_or(0);
         let val = Val::from_bits(ty, [slots[at], high], store);
-        at += Val::width(ty);
-        val
-    })
+        at += val.width();
+        read(val);
+    }
 }
 
 /// Fails unless the values have these types.
@@ -381,14 +357,15 @@ pub(crate) fn check_vals(
             vals.len()
         )));
     }
-    match vals.iter().zip(types).position(|(val, &ty)| !val.matches(store, ty)) {
-        None => Ok(()),
-        Some(i) => Err(Error::msg(alloc::format!(
-            "{what} type mismatch: {what} {i} is of type {}, expected {}",
-            vals[i].kind(),
-            types[i]
-        ))),
+    for (i, (val, &ty)) in vals.iter().zip(types).enumerate() {
+        let actual = val.core_type(store)?;
+        if !actual.matches(ty, |a, b| store.types.is_subtype(a, b)) {
+            return Err(Error::msg(alloc::format!(
+                "{what} type mismatch: {what} {i} is of type {actual}, expected {ty}"
+            )));
+        }
     }
+    Ok(())
 }
 
 impl Ref {
@@ -396,59 +373,86 @@ impl Ref {
     pub fn null(heap: &HeapType) -> Ref {
         match heap.top() {
             HeapType::Extern => Ref::Extern(None),
+            HeapType::Any => Ref::Any(None),
+            HeapType::Exn => Ref::Exn(None),
             _ => Ref::Func(None),
         }
     }
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Ref::Func(None) | Ref::Extern(None))
+        matches!(self, Ref::Func(None) | Ref::Extern(None) | Ref::Any(None) | Ref::Exn(None))
     }
 
-    /// The function, if it is a reference to one or null.
-    pub fn as_func(&self) -> Option<Option<&Func>> {
-        match self {
-            Ref::Func(func) => Some(func.as_ref()),
-            _ => None,
-        }
+    reference_accessors! {
+        Func as_func unwrap_func Func, "a reference to a function";
+        Extern as_extern unwrap_extern Rooted<ExternRef>, "an external reference";
+        Any as_any unwrap_any Rooted<AnyRef>, "a reference of the type anyref";
+        Exn as_exn unwrap_exn Rooted<ExnRef>, "a reference to an exception";
     }
 
-    /// The value of the host, if it is a reference to one or null.
-    pub fn as_extern(&self) -> Option<Option<&ExternRef>> {
-        match self {
-            Ref::Extern(reference) => Some(reference.as_ref()),
-            _ => None,
-        }
-    }
-
-    /// The function that it refers to, or `None` for null.
+    /// The most specific type of the reference.
+    ///
+    /// # Errors
+    /// Its scope has ended.
     ///
     /// # Panics
-    /// If it is something else.
-    #[track_caller]
-    pub fn unwrap_func(&self) -> Option<&Func> {
-        self.as_func().expect("expected a reference to a function")
+    /// If it belongs to another store.
+    pub fn ty(&self, store: impl AsContext) -> Result<RefType> {
+        let store = store.as_context();
+        Ok(RefType::from_core(store.engine().types(), self.ref_type(store.inner)?))
     }
 
-    fn of(val: &Val) -> Ref {
+    fn of(val: &Val) -> Option<Ref> {
         match *val {
-            Val::FuncRef(func) => Ref::Func(func),
-            Val::ExternRef(reference) => Ref::Extern(reference),
-            _ => Ref::Func(None),
+            Val::FuncRef(func) => Some(Ref::Func(func)),
+            Val::ExternRef(reference) => Some(Ref::Extern(reference)),
+            Val::AnyRef(reference) => Some(Ref::Any(reference)),
+            Val::ExnRef(reference) => Some(Ref::Exn(reference)),
+            _ => None,
         }
     }
 
-    pub(crate) fn handle(self, store: StoreId) -> u32 {
+    fn core_type(self, store: &StoreInner) -> Result<types::ValType> {
+        self.ref_type(store).map(types::ValType::Ref)
+    }
+
+    fn ref_type(self, store: &StoreInner) -> Result<types::RefType> {
+        let handle = self.handle(store)?;
+        let top = match self {
+            Ref::Func(_) => types::HeapType::Func,
+            Ref::Extern(_) => types::HeapType::Extern,
+            Ref::Any(_) => types::HeapType::Any,
+            Ref::Exn(_) => types::HeapType::Exn,
+        };
+        let heap = match (handle, top) {
+            (0, top) => top.bottom(),
+            (func, types::HeapType::Func) => types::HeapType::Concrete(ConcreteType {
+                kind: TypeKind::Func,
+                index: store.funcs[func as usize - 1].ty,
+            }),
+            (handle, types::HeapType::Any) => store.heap.type_of(handle),
+            (_, top) => top,
+        };
+        Ok(types::RefType { nullable: handle == 0, heap })
+    }
+
+    /// What stands for it in a slot.
+    pub(crate) fn handle(self, store: &StoreInner) -> Result<u32> {
         match self {
-            Ref::Func(func) => Func::handle(func, store),
-            Ref::Extern(reference) => ExternRef::handle(reference, store),
+            Ref::Func(func) => Ok(Func::handle(func, StoreId::of(store))),
+            Ref::Extern(reference) => Rooted::handle(reference, store),
+            Ref::Any(reference) => Rooted::handle(reference, store),
+            Ref::Exn(reference) => Rooted::handle(reference, store),
         }
     }
 
-    pub(crate) fn from_handle(heap: types::HeapType, handle: u32, store: StoreId) -> Ref {
+    pub(crate) fn from_handle(heap: types::HeapType, handle: u32, store: &mut StoreInner) -> Ref {
         match heap.top() {
-            types::HeapType::Extern => Ref::Extern(ExternRef::from_handle(handle, store)),
-            _ => Ref::Func(Func::from_handle(handle, store)),
+            types::HeapType::Extern => Ref::Extern(Rooted::from_handle(handle, store)),
+            types::HeapType::Any => Ref::Any(Rooted::from_handle(handle, store)),
+            types::HeapType::Exn => Ref::Exn(Rooted::from_handle(handle, store)),
+            _ => Ref::Func(Func::from_handle(handle, StoreId::of(store))),
         }
     }
 }
@@ -458,6 +462,8 @@ impl From<Ref> for Val {
         match reference {
             Ref::Func(func) => Val::FuncRef(func),
             Ref::Extern(reference) => Val::ExternRef(reference),
+            Ref::Any(reference) => Val::AnyRef(reference),
+            Ref::Exn(reference) => Val::ExnRef(reference),
         }
     }
 }
@@ -480,12 +486,26 @@ conversions! {
     Val: f32, v => Val::F32(v.to_bits());
     Val: f64, v => Val::F64(v.to_bits());
     Val: V128, v => Val::V128(v);
-    Val: Func, v => Val::FuncRef(Some(v));
-    Val: Option<Func>, v => Val::FuncRef(v);
-    Val: ExternRef, v => Val::ExternRef(Some(v));
-    Val: Option<ExternRef>, v => Val::ExternRef(v);
-    Ref: Func, v => Ref::Func(Some(v));
-    Ref: Option<Func>, v => Ref::Func(v);
-    Ref: ExternRef, v => Ref::Extern(Some(v));
-    Ref: Option<ExternRef>, v => Ref::Extern(v);
+}
+
+/// References, null or not, as values.
+macro_rules! reference_conversions {
+    ($( $ref_:ident $val:ident: $ty:ty, $value:ident => $reference:expr; )*) => { $(
+        conversions! {
+            Val: $ty, $value => Val::$val(Some($reference));
+            Val: Option<$ty>, v => Val::$val(v.map(|$value| $reference));
+            Ref: $ty, $value => Ref::$ref_(Some($reference));
+            Ref: Option<$ty>, v => Ref::$ref_(v.map(|$value| $reference));
+        }
+    )* };
+}
+
+reference_conversions! {
+    Func FuncRef: Func, v => v;
+    Extern ExternRef: Rooted<ExternRef>, v => v;
+    Any AnyRef: Rooted<AnyRef>, v => v;
+    Any AnyRef: Rooted<EqRef>, v => v.to_anyref();
+    Any AnyRef: Rooted<StructRef>, v => v.to_anyref();
+    Any AnyRef: Rooted<ArrayRef>, v => v.to_anyref();
+    Exn ExnRef: Rooted<ExnRef>, v => v;
 }

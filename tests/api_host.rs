@@ -5,7 +5,7 @@ mod common;
 use common::{call, link};
 use kinglet::{
     Caller, Config, Engine, Error, ErrorKind, Extern, ExternRef, Func, FuncType, Linker, Module,
-    Store, Trap, Val, ValType, format_err,
+    OwnedRooted, Rooted, RootedGcRef, Store, Trap, Val, ValType, format_err,
 };
 use std::{
     fmt, io,
@@ -257,14 +257,17 @@ fn panics_pass_through_and_leave_the_store_usable() {
 
 #[test]
 fn references_travel() {
-    let mut linker = Linker::<Vec<Option<ExternRef>>>::new(&Engine::default());
+    type Reference = Option<Rooted<ExternRef>>;
+    type Kept = Vec<Option<OwnedRooted<ExternRef>>>;
+    let mut linker = Linker::<Kept>::new(&Engine::default());
     linker
         .func_wrap(
             "h",
             "keep",
-            |mut caller: Caller<'_, Vec<Option<ExternRef>>>, reference: Option<ExternRef>| {
-                caller.data_mut().push(reference);
-                reference
+            |mut caller: Caller<'_, Kept>, reference: Reference| -> kinglet::Result<Reference> {
+                let kept = reference.map(|r| r.to_owned_rooted(&mut caller)).transpose()?;
+                caller.data_mut().push(kept);
+                Ok(reference)
             },
         )
         .unwrap();
@@ -286,13 +289,14 @@ fn references_travel() {
             (call $apply (ref.func $double) (local.get 0)))
         (func (export "double") (result funcref) (ref.func $double)))"#;
     let (mut store, instance) = link(&linker, vec![], wat);
-    let reference = ExternRef::new(&mut store, String::from("precious"));
-    let keep =
-        instance.get_typed_func::<Option<ExternRef>, Option<ExternRef>>(&store, "keep").unwrap();
+    let reference = ExternRef::new(&mut store, String::from("precious")).unwrap();
+    let keep = instance.get_typed_func::<Reference, Reference>(&store, "keep").unwrap();
     let back = keep.call(&mut store, Some(reference)).unwrap().unwrap();
-    assert_eq!(back, reference);
-    assert_eq!(back.data(&store).unwrap().downcast_ref::<String>().unwrap(), "precious");
-    assert_eq!(*store.data(), [None, Some(reference)]);
+    assert!(Rooted::ref_eq(&store, &back, &reference).unwrap());
+    let data = back.data(&store).unwrap().unwrap();
+    assert_eq!(data.downcast_ref::<String>().unwrap(), "precious");
+    let [None, Some(kept)] = &store.data()[..] else { panic!("{:?}", store.data()) };
+    assert!(Rooted::ref_eq(&store, kept, &reference).unwrap());
     assert_eq!(call::<_, i32, i32>(&mut store, instance, "apply", 21).unwrap(), 42);
     let double = instance.get_typed_func::<(), Option<Func>>(&store, "double").unwrap();
     let double = double.call(&mut store, ()).unwrap().unwrap();

@@ -201,7 +201,7 @@ fn recursion_overflows_a_stack_of_the_configured_size() {
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         let error = call::<_, (i64, i64), i64>(&mut store, instance, "f", (1, 2)).unwrap_err();
         assert_eq!(error.trap(), Some(Trap::StackOverflow));
-        instance.get_global(&store, "n").unwrap().get(&store).unwrap_i32()
+        instance.get_global(&store, "n").unwrap().get(&mut store).unwrap_i32()
     };
     let (small, large) = (depth(64 << 10), depth(1 << 20));
     assert!(small > 500 && large > 10 * small && large < 1 << 20, "{small} {large}");

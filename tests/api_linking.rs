@@ -58,7 +58,7 @@ fn instances_share_memories_tables_globals_and_functions() {
     let error = call::<_, (), i32>(&mut store, user, "null", ()).unwrap_err();
     assert_eq!(error.trap(), Some(Trap::IndirectCallToNull));
     let counter = library.get_global(&store, "counter").unwrap();
-    assert_eq!(counter.get(&store).i32(), Some(11));
+    assert_eq!(counter.get(&mut store).i32(), Some(11));
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn segments_that_do_not_fit_leave_what_was_written() {
 
 #[test]
 fn exports_are_listed_in_order_and_found_by_name() {
-    let (store, instance) = instance(
+    let (mut store, instance) = instance(
         r#"(module
             (func (export "z") (param i32))
             (memory (export "a") 1)
@@ -317,7 +317,7 @@ fn exports_are_listed_in_order_and_found_by_name() {
     let func = instance.get_func(&store, "z").unwrap();
     assert_eq!(func, instance.get_func(&store, "again").unwrap());
     assert_eq!(func.ty(&store).to_string(), "(func (param i32))");
-    assert_eq!(instance.get_global(&store, "").unwrap().get(&store).i64(), Some(7));
+    assert_eq!(instance.get_global(&store, "").unwrap().get(&mut store).i64(), Some(7));
     let table = instance.get_table(&store, "t").unwrap();
     assert!(matches!(Extern::Table(table).ty(&store), ExternType::Table(_)));
 }

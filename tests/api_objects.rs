@@ -5,8 +5,8 @@ mod common;
 use common::{call, instance, link};
 use kinglet::{
     Caller, Engine, Extern, ExternRef, ExternType, Func, Global, GlobalType, HeapType, Instance,
-    Linker, Memory, MemoryType, Module, Mutability, Ref, RefType, Store, Table, TableType, Trap,
-    V128, Val, ValType,
+    Linker, Memory, MemoryType, Module, Mutability, Ref, RefType, Rooted, Store, Table, TableType,
+    Trap, V128, Val, ValType,
 };
 use std::sync::{
     Arc,
@@ -128,11 +128,11 @@ fn tables_are_read_written_grown_filled_and_copied() {
     );
     let table = instance.get_table(&store, "t").unwrap();
     assert_eq!(table.ty(&store), TableType::new(RefType::FUNCREF, 3, Some(10)));
-    assert!(table.get(&store, 0).unwrap().is_null());
-    let two = *table.get(&store, 2).unwrap().unwrap_func().unwrap();
+    assert!(table.get(&mut store, 0).unwrap().is_null());
+    let two = *table.get(&mut store, 2).unwrap().unwrap_func().unwrap();
     assert_eq!(two.typed::<(), i32>(&store).unwrap().call(&mut store, ()).unwrap(), 2);
     let one = instance.get_func(&store, "one").unwrap();
-    assert_eq!(table.get(&store, 1).unwrap().unwrap_func(), Some(&one));
+    assert_eq!(table.get(&mut store, 1).unwrap().unwrap_func(), Some(&one));
 
     table.set(&mut store, 0, two.into()).unwrap();
     assert_eq!(call::<_, i32, i32>(&mut store, instance, "call", 0).unwrap(), 2);
@@ -158,7 +158,7 @@ fn tables_are_read_written_grown_filled_and_copied() {
     );
     assert!(table.fill(&mut store, 4, one.into(), 2).is_err());
     assert!(Table::copy(&mut store, &table, 4, &table, 0, 2).is_err());
-    assert!(table.get(&store, u64::MAX).is_none());
+    assert!(table.get(&mut store, u64::MAX).is_none());
     let error = table.set(&mut store, 0, Ref::Extern(None)).unwrap_err();
     assert_eq!(error.to_string(), "value does not match the table's element type funcref");
     let error = table.grow(&mut store, 6, one.into()).unwrap_err();
@@ -181,11 +181,11 @@ fn globals_are_read_and_written() {
     );
     let global = |name| instance.get_global(&store, name).unwrap();
     let (i, c, f) = (global("i"), global("c"), global("f"));
-    assert_eq!(global("sum").get(&store).i32(), Some(42));
+    assert_eq!(global("sum").get(&mut store).i32(), Some(42));
     assert_eq!(i.ty(&store), GlobalType::new(ValType::I64, Mutability::Var));
     i.set(&mut store, Val::I64(i64::MIN)).unwrap();
     assert_eq!(call::<_, (), i64>(&mut store, instance, "get", ()).unwrap(), i64::MIN);
-    assert_eq!(c.get(&store).f32(), Some(1.5));
+    assert_eq!(c.get(&mut store).f32(), Some(1.5));
     assert_eq!(
         c.set(&mut store, Val::from(2f32)).unwrap_err().to_string(),
         "immutable global cannot be set"
@@ -194,15 +194,15 @@ fn globals_are_read_and_written() {
         i.set(&mut store, Val::I32(1)).unwrap_err().to_string(),
         "value does not match the global's type i64"
     );
-    let seven = *f.get(&store).unwrap_func_ref().unwrap();
+    let seven = *f.get(&mut store).unwrap_func_ref().unwrap();
     assert_eq!(Some(seven), instance.get_func(&store, "seven"));
     f.set(&mut store, Val::null_func_ref()).unwrap();
-    assert!(f.get(&store).is_null());
+    assert!(f.get(&mut store).is_null());
 
     let v128 = GlobalType::new(ValType::V128, Mutability::Var);
     let bits = V128::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let global = Global::new(&mut store, v128, bits.into()).unwrap();
-    assert_eq!(global.get(&store).v128(), Some(bits));
+    assert_eq!(global.get(&mut store).v128(), Some(bits));
     let ty = GlobalType::new(ValType::I32, Mutability::Const);
     assert!(Global::new(&mut store, ty, Val::I64(0)).is_err());
 }
@@ -225,26 +225,26 @@ fn guests_keep_references_to_host_values() {
             (func (export "get") (param i32) (result externref) (table.get $t (local.get 0)))
             (func (export "null") (param externref) (result i32) (ref.is_null (local.get 0))))"#,
     );
-    type Reference = Option<ExternRef>;
+    type Reference = Option<Rooted<ExternRef>>;
     for i in 0..3 {
         let value = (i, Counted(dropped.clone()));
-        let reference = ExternRef::new(&mut store, value);
+        let reference = ExternRef::new(&mut store, value).unwrap();
         let params = (i, Some(reference));
         call::<_, (i32, Reference), ()>(&mut store, instance, "set", params).unwrap();
     }
     for i in 0..3 {
         let reference = call::<_, i32, Reference>(&mut store, instance, "get", i).unwrap().unwrap();
-        let value = reference.data(&store).unwrap().downcast_ref::<(i32, Counted)>().unwrap();
-        assert_eq!(value.0, i);
-        assert!(reference.data(&store).unwrap().downcast_ref::<String>().is_none());
+        let data = reference.data(&store).unwrap().unwrap();
+        assert_eq!(data.downcast_ref::<(i32, Counted)>().unwrap().0, i);
+        assert!(data.downcast_ref::<String>().is_none());
     }
-    assert_eq!(call::<_, i32, Reference>(&mut store, instance, "get", 3).unwrap(), None);
+    assert!(call::<_, i32, Reference>(&mut store, instance, "get", 3).unwrap().is_none());
     assert_eq!(call::<_, Reference, i32>(&mut store, instance, "null", None).unwrap(), 1);
     let get = instance.get_func(&store, "get").unwrap();
     let mut results = [Val::null_extern_ref()];
     get.call(&mut store, &[Val::I32(1)], &mut results).unwrap();
     assert!(results[0].unwrap_extern_ref().is_some());
-    assert_eq!(results[0].ty(&store), RefType::new(false, HeapType::Extern).into());
+    assert_eq!(results[0].ty(&store).unwrap(), RefType::new(false, HeapType::Extern).into());
     assert_eq!(dropped.load(Ordering::Relaxed), 0);
     drop(store);
     assert_eq!(dropped.load(Ordering::Relaxed), 3);

@@ -163,11 +163,11 @@ fn globals_hold_vectors() {
     let module = Module::new(linker.engine(), wat).unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
     assert_eq!(call::<_, _, V128>(&mut store, instance, "exchange", B).unwrap(), A);
-    assert_eq!(global.get(&store).v128(), Some(B));
+    assert_eq!(global.get(&mut store).v128(), Some(B));
     global.set(&mut store, A.into()).unwrap();
     assert_eq!(call::<_, _, V128>(&mut store, instance, "exchange", B).unwrap(), A);
     let copy = instance.get_global(&mut store, "copy").unwrap();
-    assert_eq!(copy.get(&store).v128(), Some(V128::from(u128::from(u64::MAX) << 64 | 1)));
+    assert_eq!(copy.get(&mut store).v128(), Some(V128::from(u128::from(u64::MAX) << 64 | 1)));
 }
 
 #[test]

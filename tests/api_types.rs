@@ -5,8 +5,8 @@ mod common;
 use common::instance;
 use kinglet::{
     ArrayType, Caller, Engine, Extern, ExternRef, ExternType, FieldType, Finality, Func, FuncType,
-    Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, StorageType,
-    Store, StructType, Table, TableType, Val, ValType,
+    Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, Rooted,
+    StorageType, Store, StructType, Table, TableType, Val, ValType,
 };
 
 /// `(ref null $ty)` or `(ref $ty)`.
@@ -186,10 +186,10 @@ fn functions_have_the_types_that_they_were_defined_with() {
     });
     let closed = Func::wrap(&mut store, || 4);
     assert_eq!(host.ty(&store), leaf);
-    assert_eq!(Val::from(leaf_func).ty(&store), reference(false, leaf.clone()));
-    assert_eq!(Val::null_func_ref().ty(&store), ValType::NULLFUNCREF);
-    assert!(Val::from(host).matches_ty(&store, &reference(true, root.clone())));
-    assert!(!Val::from(root_func).matches_ty(&store, &reference(true, leaf)));
+    assert_eq!(Val::from(leaf_func).ty(&store).unwrap(), reference(false, leaf.clone()));
+    assert_eq!(Val::null_func_ref().ty(&store).unwrap(), ValType::NULLFUNCREF);
+    assert!(Val::from(host).matches_ty(&store, &reference(true, root.clone())).unwrap());
+    assert!(!Val::from(root_func).matches_ty(&store, &reference(true, leaf)).unwrap());
 
     let call = instance.get_func(&mut store, "call").unwrap();
     let test = instance.get_typed_func::<Option<Func>, i32>(&mut store, "test").unwrap();
@@ -224,7 +224,8 @@ fn typed_functions_take_subtypes_and_give_supertypes() {
     }
     let error = set.call(&mut store, Some(*set.func())).unwrap_err();
     assert!(error.to_string().starts_with("argument type mismatch"), "{error}");
-    let Err(error) = instance.get_typed_func::<Option<ExternRef>, ()>(&mut store, "set") else {
+    let Err(error) = instance.get_typed_func::<Option<Rooted<ExternRef>>, ()>(&mut store, "set")
+    else {
         panic!("a value of the host is taken for a function");
     };
     assert!(
@@ -336,4 +337,27 @@ fn recursive_types_of_several_modules_are_the_same() {
     let sum = Instance::new(&mut store, &Module::new(&engine, sum).unwrap(), &[import]).unwrap();
     let sum = sum.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
     assert_eq!(sum.call(&mut store, 100).unwrap(), 5050);
+}
+
+#[test]
+fn types_of_other_engines_are_refused() {
+    let (engine, mut store) = (Engine::default(), Store::<()>::default());
+    let ty = open(&engine, &[], &[]);
+    let content = reference(true, ty.clone());
+    assert!(!Val::null_func_ref().matches_ty(&store, &content).unwrap());
+    let mut refused = |act: &mut dyn FnMut(&mut Store<()>)| {
+        let act = std::panic::AssertUnwindSafe(|| act(&mut store));
+        assert!(std::panic::catch_unwind(act).is_err());
+    };
+    refused(&mut |store| {
+        let ty = GlobalType::new(content.clone(), Mutability::Const);
+        _ = Global::new(store, ty, Val::null_func_ref());
+    });
+    refused(&mut |store| {
+        let ty = TableType::new(content.unwrap_ref().clone(), 0, None);
+        _ = Table::new(store, ty, Ref::Func(None));
+    });
+    refused(&mut |store| _ = Func::new(store, ty.clone(), |_, _, _| Ok(())));
+    refused(&mut |store| _ = FuncType::new(store.engine(), [content.clone()], []));
+    refused(&mut |store| _ = Linker::new(&engine).get(store, "a", "b"));
 }

@@ -2,8 +2,8 @@
 
 use kinglet::{
     AsContextMut, Budget, Caller, CompilationMode, Config, Engine, ExnRef, ExnRefPre, ExnType,
-    Extern, Func, FuncType, Instance, Linker, Module, Result, Step, Store, Tag, TagType,
-    ThrownException, Trap, Val, ValType,
+    Extern, Func, FuncType, Instance, Linker, Module, OwnedRooted, Result, Rooted, RootedGcRef,
+    Step, Store, Tag, TagType, ThrownException, Trap, Val, ValType,
 };
 
 /// An instance of a module that imports nothing.
@@ -336,8 +336,9 @@ fn host_functions_pass_exceptions_on_or_do_not() {
 
 #[test]
 fn identity_survives_the_host() {
+    type Kept = Option<OwnedRooted<ExnRef>>;
     let engine = Engine::default();
-    let mut store = Store::new(&engine, None::<ExnRef>);
+    let mut store = Store::new(&engine, Kept::None);
     let module = Module::new(
         &engine,
         r#"(module
@@ -352,11 +353,11 @@ fn identity_survives_the_host() {
                 (throw_ref)))"#,
     )
     .unwrap();
-    let host = Func::wrap(&mut store, |mut caller: Caller<'_, Option<ExnRef>>| -> Result<()> {
+    let host = Func::wrap(&mut store, |mut caller: Caller<'_, Kept>| -> Result<()> {
         let throw = caller.get_export("throw").and_then(Extern::into_func).unwrap();
         let error = throw.call(&mut caller, &[], &mut []).unwrap_err();
         let exception = caller.as_context_mut().take_pending_exception().unwrap();
-        *caller.data_mut() = Some(exception);
+        *caller.data_mut() = Some(exception.to_owned_rooted(&mut caller)?);
         caller.as_context_mut().throw::<()>(exception).unwrap_err();
         Err(error)
     });
@@ -369,7 +370,8 @@ fn identity_survives_the_host() {
     assert!(error.is::<ThrownException>());
     assert!(error.to_string().starts_with("thrown Wasm exception"));
     let exception = store.take_pending_exception().unwrap();
-    assert_eq!(Some(exception), *store.data());
+    let kept = store.data().clone().unwrap();
+    assert!(Rooted::ref_eq(&store, &exception, &kept).unwrap());
     let tag = instance.get_tag(&mut store, "e").unwrap();
     assert!(Tag::eq(&exception.tag(&mut store).unwrap(), &tag, &store));
     assert_eq!(exception.field(&mut store, 0).unwrap().i64(), Some(9));

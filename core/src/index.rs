@@ -49,6 +49,4 @@ newtypes! {
     TagAddr;
     /// An instance of a store.
     InstanceAddr;
-    /// A host value of a store that an `externref` names.
-    ExternAddr;
 }

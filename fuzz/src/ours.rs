@@ -337,7 +337,9 @@ fn from_value(store: &mut impl AsContextMut<Data = Data>, value: &Value) -> Val 
         Value::V128(bits) => Val::V128(V128::from(bits)),
         Value::Null(Reference::Func) => Val::FuncRef(None),
         Value::Null(Reference::Extern) => Val::ExternRef(None),
-        Value::Host(x) => Val::ExternRef(Some(ExternRef::new(store, x))),
+        Value::Host(x) => {
+            Val::ExternRef(Some(ExternRef::new(store, x).expect("there is room for it")))
+        }
         _ => panic!("{value:?} is not made here"),
     }
 }
@@ -353,7 +355,8 @@ fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, _depth: u32
         Val::ExternRef(None) => Value::Null(Reference::Extern),
         Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
         Val::ExternRef(Some(reference)) => {
-            match reference.data(store.as_context()).and_then(|data| data.downcast_ref()) {
+            let data = reference.data(store.as_context()).expect("it is held by the store");
+            match data.and_then(|data| data.downcast_ref()) {
                 Some(&number) => Value::Host(number),
                 None => Value::NonNull(Reference::Extern),
             }

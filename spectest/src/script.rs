@@ -393,14 +393,14 @@ impl<'scope, 'script> World<'scope, 'script> {
         let got = outcome.map_err(|error| {
             format!("expected {}, got: {error:#}", value::show_expected(expected))
         })?;
-        let fits = |(expected, got)| value::fits(&self.store, expected, got);
-        if got.len() == expected.len() && expected.iter().zip(&got).all(fits) {
+        let mut fits = |(expected, got)| value::fits(&mut self.store, expected, got);
+        if got.len() == expected.len() && expected.iter().zip(&got).all(&mut fits) {
             return Ok(());
         }
         Err(format!(
             "expected {}, got {}",
             value::show_expected(expected),
-            value::show(&self.store, &got, expected)
+            value::show(&mut self.store, &got, expected)
         ))
     }
 

@@ -1,6 +1,6 @@
 //! Arguments and results: how scripts write them, what the engine takes and gives.
 
-use kinglet::{ExternRef, Store, Val};
+use kinglet::{AnyRef, ExternRef, Rooted, Store, Val};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 use wast::{WastArg, WastRet};
@@ -17,19 +17,24 @@ pub(crate) fn argument(store: &mut Store<()>, arg: &WastArg<'_>) -> Result<Val, 
         WastArgCore::RefNull(heap) => match hierarchy(heap) {
             Some(Hierarchy::Func) => Val::null_func_ref(),
             Some(Hierarchy::Extern) => Val::null_extern_ref(),
+            Some(Hierarchy::Any) => Val::null_any_ref(),
+            Some(Hierarchy::Exn) => Val::null_exn_ref(),
             None => return Err("this kind of reference is not supported".to_owned()),
         },
-        WastArgCore::RefExtern(value) => Val::ExternRef(Some(ExternRef::new(store, *value))),
-        WastArgCore::RefHost(_) => return Err("this kind of reference is not supported".to_owned()),
+        WastArgCore::RefExtern(value) => host_reference(store, *value)?.into(),
+        WastArgCore::RefHost(value) => {
+            let reference = host_reference(store, *value)?;
+            AnyRef::convert_extern(store, reference).map_err(|error| error.to_string())?.into()
+        }
     })
 }
 
 /// Whether `got` is what a script expects.
-pub(crate) fn fits(store: &Store<()>, expected: &WastRet<'_>, got: &Val) -> bool {
+pub(crate) fn fits(store: &mut Store<()>, expected: &WastRet<'_>, got: &Val) -> bool {
     matches!(expected, WastRet::Core(expected) if core_fits(store, expected, got))
 }
 
-fn core_fits(store: &Store<()>, expected: &WastRetCore<'_>, got: &Val) -> bool {
+fn core_fits(store: &mut Store<()>, expected: &WastRetCore<'_>, got: &Val) -> bool {
     match (expected, got) {
         (WastRetCore::Either(options), _) => {
             options.iter().any(|option| core_fits(store, option, got))
@@ -41,14 +46,28 @@ fn core_fits(store: &Store<()>, expected: &WastRetCore<'_>, got: &Val) -> bool {
         (WastRetCore::V128(expected), Val::V128(got)) => {
             v128_fits(expected, got.as_u128().to_le_bytes())
         }
-        (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
+        (WastRetCore::RefNull(None), got) => got.is_null(),
         (WastRetCore::RefNull(Some(heap)), Val::FuncRef(None)) => {
             hierarchy(heap) == Some(Hierarchy::Func)
         }
         (WastRetCore::RefNull(Some(heap)), Val::ExternRef(None)) => {
             hierarchy(heap) == Some(Hierarchy::Extern)
         }
+        (WastRetCore::RefNull(Some(heap)), Val::AnyRef(None)) => {
+            hierarchy(heap) == Some(Hierarchy::Any)
+        }
+        (WastRetCore::RefNull(Some(heap)), Val::ExnRef(None)) => {
+            hierarchy(heap) == Some(Hierarchy::Exn)
+        }
         (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::RefAny, Val::AnyRef(Some(_))) => true,
+        (WastRetCore::RefEq, Val::AnyRef(Some(got))) => got.is_eqref(&*store).unwrap_or(false),
+        (WastRetCore::RefI31, Val::AnyRef(Some(got))) => got.is_i31(&*store).unwrap_or(false),
+        (WastRetCore::RefStruct, Val::AnyRef(Some(got))) => got.is_struct(&*store).unwrap_or(false),
+        (WastRetCore::RefArray, Val::AnyRef(Some(got))) => got.is_array(&*store).unwrap_or(false),
+        (WastRetCore::RefHost(expected), Val::AnyRef(Some(got))) => {
+            guest_host_value(store, *got) == Some(*expected)
+        }
         (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
         (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(got))) => {
             host_value(store, got) == Some(*expected)
@@ -57,28 +76,40 @@ fn core_fits(store: &Store<()>, expected: &WastRetCore<'_>, got: &Val) -> bool {
     }
 }
 
-/// The reference types that have values today.
+/// What a null reference is one of.
 #[derive(PartialEq)]
 enum Hierarchy {
     Func,
     Extern,
+    Any,
+    Exn,
 }
 
 fn hierarchy(heap: &HeapType<'_>) -> Option<Hierarchy> {
-    match heap {
-        HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::NoFunc, .. } => {
-            Some(Hierarchy::Func)
-        }
-        HeapType::Abstract {
-            ty: AbstractHeapType::Extern | AbstractHeapType::NoExtern, ..
-        } => Some(Hierarchy::Extern),
-        _ => None,
-    }
+    use AbstractHeapType::*;
+    let HeapType::Abstract { ty, .. } = heap else { return Option::None };
+    Some(match ty {
+        Func | NoFunc => Hierarchy::Func,
+        Extern | NoExtern => Hierarchy::Extern,
+        Any | Eq | Struct | Array | I31 | None => Hierarchy::Any,
+        Exn | NoExn => Hierarchy::Exn,
+        Cont | NoCont => return Option::None,
+    })
+}
+
+fn host_reference(store: &mut Store<()>, value: u32) -> Result<Rooted<ExternRef>, String> {
+    ExternRef::new(store, value).map_err(|error| error.to_string())
 }
 
 /// The number that [`argument`] put into a host reference.
 fn host_value(store: &Store<()>, reference: &ExternRef) -> Option<u32> {
-    reference.data(store)?.downcast_ref::<u32>().copied()
+    reference.data(store).ok()??.downcast_ref::<u32>().copied()
+}
+
+/// The same, of one that the guest holds as one of its own.
+fn guest_host_value(store: &mut Store<()>, reference: Rooted<AnyRef>) -> Option<u32> {
+    let reference = ExternRef::convert_any(&mut *store, reference).ok()?;
+    host_value(store, &reference)
 }
 
 fn f32_fits(expected: &NanPattern<F32>, got: u32) -> bool {
@@ -139,7 +170,7 @@ pub(crate) fn show_expected(expected: &[WastRet<'_>]) -> String {
 }
 
 /// What came, for a message: vectors in the shape that `expected` has at their place.
-pub(crate) fn show(store: &Store<()>, got: &[Val], expected: &[WastRet<'_>]) -> String {
+pub(crate) fn show(store: &mut Store<()>, got: &[Val], expected: &[WastRet<'_>]) -> String {
     listed(got.iter().enumerate().map(|(index, value)| match (value, expected.get(index)) {
         (Val::V128(got), Some(WastRet::Core(WastRetCore::V128(expected)))) => {
             let (shape, lanes) = shape(expected);
@@ -157,7 +188,7 @@ fn listed(values: impl Iterator<Item = String>) -> String {
     if values.is_empty() { "no results".to_owned() } else { values }
 }
 
-fn show_value(store: &Store<()>, value: &Val) -> String {
+fn show_value(store: &mut Store<()>, value: &Val) -> String {
     match value {
         Val::I32(value) => format!("(i32.const {value})"),
         Val::I64(value) => format!("(i64.const {value})"),
@@ -174,6 +205,16 @@ fn show_value(store: &Store<()>, value: &Val) -> String {
             Some(number) => format!("(ref.extern {number})"),
             None => "(ref.extern)".to_owned(),
         },
+        Val::AnyRef(None) => "(ref.null any)".to_owned(),
+        Val::AnyRef(Some(reference)) => match guest_host_value(store, *reference) {
+            Some(number) => format!("(ref.host {number})"),
+            None => match reference.ty(&*store) {
+                Ok(ty) => format!("(ref {ty})"),
+                Err(error) => error.to_string(),
+            },
+        },
+        Val::ExnRef(None) => "(ref.null exn)".to_owned(),
+        Val::ExnRef(Some(_)) => "(ref.exn)".to_owned(),
         other => format!("{other:?}"),
     }
 }

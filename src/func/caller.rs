@@ -45,10 +45,6 @@ impl<'a, T: 'static> Caller<'a, T> {
         Caller { store, instance }
     }
 
-    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
-        Caller { store: self.store.as_context_mut(), instance: self.instance }
-    }
-
     /// What the calling instance exports under `name`. `None` if it has no such export, or if no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         let item = self.store.inner.export(self.instance?, name)?;

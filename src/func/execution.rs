@@ -2,7 +2,7 @@
 
 use super::{Caller, Func, host::AsyncFunc};
 use crate::{
-    AsContextMut, Error, Result, StoreContextMut, Trap, Val,
+    AsContextMut, Error, Result, RootScope, StoreContextMut, Trap, Val,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{vec, vec::Vec};
@@ -144,10 +144,11 @@ impl Execution {
         self.state = State::Ended;
         let step = match self.inner.run(store.inner, store.data)? {
             Exit::Done => {
-                let types = store.inner.func_type(self.func.addr).results();
-                return Ok(Step::Done(
-                    read_slots(types, self.inner.results(), self.func.store).collect(),
-                ));
+                let types = store.inner.func_type(self.func.addr).results().to_vec();
+                let mut results = Vec::with_capacity(types.len());
+                let slots = self.inner.results();
+                read_slots(&types, slots, store.inner, |val| results.push(val));
+                return Ok(Step::Done(results));
             }
             Exit::OutOfFuel => Step::OutOfFuel,
             Exit::Interrupted => Step::Interrupted,
@@ -184,7 +185,7 @@ impl Execution {
         let types = inner.func_type(self.waits_for().0).results();
         check_vals(inner, results, types, "result")?;
         let mut slots = vec![0; slot_count(types) as usize];
-        write_slots(results, &mut slots, self.func.store);
+        write_slots(results, &mut slots, inner)?;
         self.inner.resume(inner, &slots)?;
         self.state = State::Ready;
         Ok(())
@@ -206,10 +207,11 @@ impl Execution {
         Ok(())
     }
 
-    fn host_call(&self, store: &StoreInner) -> HostCall {
+    fn host_call(&self, store: &mut StoreInner) -> HostCall {
         let (func, slots) = self.waits_for();
-        let types = store.func_type(func).params();
-        let params = read_slots(types, slots, self.func.store).collect();
+        let types = store.func_type(func).params().to_vec();
+        let mut params = Vec::with_capacity(types.len());
+        read_slots(&types, slots, store, |val| params.push(val));
         HostCall { func: Func { store: self.func.store, addr: func }, params }
     }
 
@@ -275,10 +277,13 @@ async fn finish_host_call<T: 'static>(
     let call: &AsyncFunc<T> = call.downcast_ref().expect("host functions belong to their store");
     let mut slots = params.to_vec();
     slots.resize(host.slots as usize, 0);
-    let caller = Caller::new(store.as_context_mut(), instance);
-    match (call.0)(caller, &mut slots).await {
-        Ok(()) => execution.resume(store.inner, &slots[..host.results as usize]),
+    let mut scope = RootScope::new(store);
+    let caller = Caller::new(scope.as_context_mut(), instance);
+    let written = (call.0)(caller, &mut slots).await;
+    let inner = scope.as_context_mut().inner;
+    match written.and_then(|write| write(&mut slots, inner)) {
+        Ok(()) => execution.resume(inner, &slots[..host.results as usize]),
         // The guest may catch it.
-        Err(error) => execution.resume_with(store.inner, error),
+        Err(error) => execution.resume_with(inner, error),
     }
 }

@@ -2,8 +2,7 @@
 
 use super::{Caller, WasmTy, WasmTyList, typed::data_of};
 use crate::{
-    AsContext, Engine, Error, FuncType, Result, StoreContextMut, Val,
-    store::StoreId,
+    AsContextMut, Engine, Error, FuncType, Result, StoreContextMut, Val,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -33,7 +32,7 @@ pub trait WasmRet {
     fn valtypes() -> impl Iterator<Item = ValType>;
 
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()>;
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()>;
 }
 
 impl<R: WasmTyList> WasmRet for R {
@@ -42,9 +41,8 @@ impl<R: WasmTyList> WasmRet for R {
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
-        WasmTyList::write(self, slots, store);
-        Ok(())
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
+        WasmTyList::write(self, slots, store)
     }
 }
 
@@ -58,12 +56,9 @@ where
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64], store: StoreId) -> Result<()> {
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
         match self {
-            Ok(results) => {
-                WasmTyList::write(results, slots, store);
-                Ok(())
-            }
+            Ok(results) => WasmTyList::write(results, slots, store),
             Err(error) => Err(Error::new(error)),
         }
     }
@@ -126,10 +121,10 @@ fn typed<T: 'static, P: WasmTyList, R: WasmRet>(
     func: impl Fn(Caller<'_, T>, P) -> R + Send + Sync + 'static,
 ) -> HostFunc {
     let ty = func_type(engine, P::valtypes(), R::valtypes());
-    let call = erase(move |caller: Caller<'_, T>, slots: &mut [u64]| {
-        let store = StoreId::of(caller.store.inner);
-        let params = P::read(slots, store);
-        func(caller, params).write(slots, store)
+    let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
+        let params = P::read(slots, store.inner);
+        let results = func(Caller::new(store.as_context_mut(), instance), params);
+        results.write(slots, store.inner)
     });
     HostFunc::new(ty, HostCall::Sync(call))
 }
@@ -143,39 +138,37 @@ fn func_type(
     Shared::new(engine.types().register_one(types::FuncType::new(params, results).into()))
 }
 
-fn check_engine(engine: &Engine, ty: &FuncType) {
-    assert!(ty.0.is_of(engine), "a type is used with another engine");
-}
-
 /// A host function of a type that is known only at run time.
 pub(crate) fn untyped<T: 'static>(
     engine: &Engine,
     ty: FuncType,
     func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 ) -> HostFunc {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let types = ty.clone();
-    let call = erase(move |mut caller: Caller<'_, T>, slots: &mut [u64]| {
-        let store = StoreId::of(caller.store.inner);
-        let mut vals = Vals::new(types.core(), slots, store);
+    let call = erase(move |store: &mut StoreContextMut<'_, T>, instance, slots: &mut [u64]| {
+        let mut vals = Vals::new(types.core(), slots, store.inner);
         let (params, results) = vals.split();
-        func(caller.reborrow(), params, results)?;
-        vals.finish(caller.store.inner, types.core(), slots)
+        func(Caller::new(store.as_context_mut(), instance), params, results)?;
+        vals.finish(store.inner, types.core(), slots)
     });
     HostFunc::new(ty.0.ids().clone(), HostCall::Sync(call))
 }
 
 /// The form in which the runtime calls: with the embedder's data as something that has any type.
 fn erase<T: 'static>(
-    func: impl Fn(Caller<'_, T>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
+    func: impl Fn(&mut StoreContextMut<'_, T>, Option<InstanceAddr>, &mut [u64]) -> Result<()>
+    + Send
+    + Sync
+    + 'static,
 ) -> SyncHostCall {
     Box::new(
         move |inner: &mut StoreInner,
               data: &mut dyn Any,
               instance: Option<InstanceAddr>,
               slots: &mut [u64]| {
-            let store = StoreContextMut { inner, data: data_of(data) };
-            func(Caller::new(store, instance), slots)
+            let mut store = StoreContextMut { inner, data: data_of(data) };
+            func(&mut store, instance, slots)
         },
     )
 }
@@ -187,9 +180,9 @@ struct Vals {
 }
 
 impl Vals {
-    fn new(ty: &types::FuncType, slots: &[u64], store: StoreId) -> Vals {
+    fn new(ty: &types::FuncType, slots: &[u64], store: &mut StoreInner) -> Vals {
         let mut vals = Vec::with_capacity(ty.params().len() + ty.results().len());
-        vals.extend(read_slots(ty.params(), slots, store));
+        read_slots(ty.params(), slots, store, |val| vals.push(val));
         vals.extend(ty.results().iter().map(|&ty| Val::from_bits(ty, [0; 2], store)));
         Vals { vals, params: ty.params().len() }
     }
@@ -203,21 +196,22 @@ impl Vals {
         let results = &self.vals[self.params..];
         check_vals(store, results, ty.results(), "result")
             .map_err(|error| error.context("host function returned a wrong value"))?;
-        write_slots(results, slots, StoreId::of(store));
-        Ok(())
+        write_slots(results, slots, store)
     }
 }
 
-/// A host function that gives a future: what [`HostCall::Async`] holds. The future finds the arguments in the slots
-/// and leaves the results there.
+/// A host function that gives a future: what [`HostCall::Async`] holds. It finds the arguments in the slots; what the future
+/// gives writes the results there.
 pub(super) struct AsyncFunc<T: 'static>(pub(super) Box<AsyncCall<T>>);
 
 type AsyncCall<T> = dyn for<'a> Fn(
         Caller<'a, T>,
-        &'a mut [u64],
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>
+        &'a [u64],
+    ) -> Pin<Box<dyn Future<Output = Result<WriteResults>> + Send + 'a>>
     + Send
     + Sync;
+
+type WriteResults = Box<dyn FnOnce(&mut [u64], &StoreInner) -> Result<()>>;
 
 /// A host function by a closure that takes a tuple and gives a future.
 pub(crate) fn typed_async<T: 'static, F, P: WasmTyList, R: WasmRet + 'static>(
@@ -232,9 +226,13 @@ where
 {
     let ty = func_type(engine, P::valtypes(), R::valtypes());
     let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
-        let store = StoreId::of(caller.as_context().inner);
-        let future = Box::into_pin(func(caller, P::read(slots, store)));
-        Box::pin(async move { future.await.write(slots, store) })
+        let params = P::read(slots, caller.store.inner);
+        let future = Box::into_pin(func(caller, params));
+        Box::pin(async move {
+            let results = future.await;
+            Ok(Box::new(move |slots: &mut [u64], store: &StoreInner| results.write(slots, store))
+                as WriteResults)
+        })
     });
     HostFunc::new(ty, HostCall::Async(Shared::new(AsyncFunc(call))))
 }
@@ -255,17 +253,19 @@ where
         + Sync
         + 'static,
 {
-    check_engine(engine, &ty);
+    ty.0.check_engine(engine);
     let shared = Shared::new((func, ty.clone()));
-    let call: Box<AsyncCall<T>> = Box::new(move |mut caller, slots| {
+    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
         let shared = shared.clone();
         Box::pin(async move {
             let (func, types) = &*shared;
-            let store = StoreId::of(caller.as_context().inner);
-            let mut vals = Vals::new(types.core(), slots, store);
+            let mut vals = Vals::new(types.core(), slots, caller.store.inner);
             let (params, results) = vals.split();
-            Box::into_pin(func(caller.reborrow(), params, results)).await?;
-            vals.finish(caller.store.inner, types.core(), slots)
+            Box::into_pin(func(caller, params, results)).await?;
+            let shared = shared.clone();
+            Ok(Box::new(move |slots: &mut [u64], store: &StoreInner| {
+                vals.finish(store, shared.1.core(), slots)
+            }) as WriteResults)
         })
     });
     HostFunc::new(ty.0.ids().clone(), HostCall::Async(Shared::new(AsyncFunc(call))))

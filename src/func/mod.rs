@@ -158,7 +158,7 @@ impl Func {
         let StoreContextMut { inner, data } = store.as_context_mut();
         let len = self.check_call(inner, params, results)?;
         with_slots(len, |slots| {
-            write_slots(params, slots, self.store);
+            write_slots(params, slots, inner)?;
             call_slots(inner, data, self.addr, slots)?;
             self.take_results(inner, slots, results);
             Ok(())
@@ -177,7 +177,7 @@ impl Func {
     ) -> Result<()> {
         let mut store = store.as_context_mut();
         let mut slots = vec![0; self.check_call(store.inner, params, results)?];
-        write_slots(params, &mut slots, self.store);
+        write_slots(params, &mut slots, store.inner)?;
         call_slots_async(&mut store, self.addr, &mut slots).await?;
         self.take_results(store.inner, &slots, results);
         Ok(())
@@ -192,7 +192,7 @@ impl Func {
         let ty = self.core_type(inner);
         check_vals(inner, params, ty.params(), "argument")?;
         let mut slots = vec![0; slot_count(ty.params()) as usize];
-        write_slots(params, &mut slots, self.store);
+        write_slots(params, &mut slots, inner)?;
         Execution::new(inner, *self, &slots)
     }
 
@@ -224,10 +224,12 @@ impl Func {
         Ok(())
     }
 
-    fn take_results(&self, inner: &StoreInner, slots: &[u64], results: &mut [Val]) {
-        let types = inner.func_type(self.addr).results();
-        for (result, val) in results.iter_mut().zip(read_slots(types, slots, self.store)) {
-            *result = val;
+    fn take_results(&self, inner: &mut StoreInner, slots: &[u64], results: &mut [Val]) {
+        let mut at = 0;
+        for (i, result) in results.iter_mut().enumerate() {
+            let ty = inner.func_type(self.addr).results()[i];
+            read_slots(&[ty], &slots[at..], inner, |val| *result = val);
+            at += slot_count(&[ty]) as usize;
         }
     }
 }

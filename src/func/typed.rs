@@ -2,7 +2,8 @@
 
 use super::{Func, call_slots, call_slots_async};
 use crate::{
-    AsContextMut, Engine, Error, ExternRef, Result, StoreContextMut, V128, Val,
+    AnyRef, ArrayRef, AsContextMut, Engine, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
+    StoreContextMut, StructRef, V128,
     store::StoreId,
     values::{check_vals, read_slots},
 };
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 use core::{any::Any, fmt, marker::PhantomData};
 use kinglet_core::{
     runtime::StoreInner,
-    types::{FuncType, ValType},
+    types::{FuncType, HeapType, RefType, ValType},
 };
 
 /// The most slots that parameters or results of the typed API take: those of 16 vectors.
@@ -99,10 +100,10 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     ) -> Result<R> {
         self.func.store.check(inner);
         let slots = &mut slots[..P::LEN.max(R::LEN)];
-        params.write(slots, self.func.store);
+        params.write(slots, inner)?;
         self.check_params(inner, slots)?;
         call_slots(inner, data, self.func.addr, slots)?;
-        Ok(R::read(slots, self.func.store))
+        Ok(R::read(slots, inner))
     }
 
     /// As [`TypedFunc::call`], where the function may call asynchronous host functions.
@@ -119,19 +120,23 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         self.func.store.check(store.inner);
         let mut slots = [0; MAX_SLOTS];
         let slots = &mut slots[..P::LEN.max(R::LEN)];
-        params.write(slots, self.func.store);
+        params.write(slots, store.inner)?;
         self.check_params(store.inner, slots)?;
         call_slots_async(&mut store, self.func.addr, slots).await?;
-        Ok(R::read(slots, self.func.store))
+        Ok(R::read(slots, store.inner))
     }
 
     /// Fails unless the arguments are of the types of the parameters.
     #[inline]
-    fn check_params(&self, inner: &StoreInner, slots: &[u64]) -> Result<()> {
+    fn check_params(&self, inner: &mut StoreInner, slots: &[u64]) -> Result<()> {
         if self.narrows {
-            let types = inner.func_type(self.func.addr).params();
-            let vals: Vec<Val> = read_slots(types, slots, self.func.store).collect();
-            check_vals(inner, &vals, types, "argument")?;
+            let types = inner.func_type(self.func.addr).params().to_vec();
+            let scope = inner.heap.roots.enter();
+            let mut vals = Vec::with_capacity(types.len());
+            read_slots(&types, slots, inner, |val| vals.push(val));
+            let checked = check_vals(inner, &vals, &types, "argument");
+            inner.heap.roots.leave(scope);
+            checked?;
         }
         Ok(())
     }
@@ -169,8 +174,8 @@ pub(super) fn data_of<T: 'static>(data: &mut dyn Any) -> &mut T {
     unsafe { &mut *core::ptr::from_mut(data).cast::<T>() }
 }
 
-/// A type of Rust that stands for one of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, [`V128`], `Option<Func>` and
-/// `Option<ExternRef>`.
+/// A type of Rust that stands for one of WebAssembly: `i32`, `u32`, `i64`, `u64`, `f32`, `f64`, [`V128`], `Option<Func>`,
+/// and [`Rooted`] references, which can be optional.
 pub trait WasmTy: Sized + Send + sealed::Sealed {
     #[doc(hidden)]
     const TYPE: ValType;
@@ -180,10 +185,10 @@ pub trait WasmTy: Sized + Send + sealed::Sealed {
     const SLOTS: usize = 1;
 
     #[doc(hidden)]
-    fn to_slots(self, slots: &mut [u64], store: StoreId);
+    fn to_slots(self, slots: &mut [u64], store: &StoreInner) -> Result<()>;
 
     #[doc(hidden)]
-    fn from_slots(slots: &[u64], store: StoreId) -> Self;
+    fn from_slots(slots: &[u64], store: &mut StoreInner) -> Self;
 }
 
 mod sealed {
@@ -199,14 +204,16 @@ macro_rules! wasm_types {
             const TYPE: ValType = $val;
 
             #[inline]
-            fn to_slots(self, slots: &mut [u64], $store: StoreId) {
+            fn to_slots(self, slots: &mut [u64], $store: &StoreInner) -> Result<()> {
                 let ($value, _) = (self, $store);
                 slots[0] = $to;
+                Ok(())
             }
 
             #[inline]
-            fn from_slots(slots: &[u64], $store: StoreId) -> $ty {
-                let ($slot, _) = (slots[0], $store);
+            fn from_slots(slots: &[u64], $store: &mut StoreInner) -> $ty {
+                let $slot = slots[0];
+                let _ = &$store;
                 $from
             }
         }
@@ -220,10 +227,32 @@ wasm_types! {
     u64 = ValType::I64, (v, store) => v, slot => slot;
     f32 = ValType::F32, (v, store) => u64::from(v.to_bits()), slot => f32::from_bits(slot as u32);
     f64 = ValType::F64, (v, store) => v.to_bits(), slot => f64::from_bits(slot);
-    Option<Func> = ValType::FUNCREF, (v, store) => u64::from(Func::handle(v, store)),
-        slot => Func::from_handle(slot as u32, store);
-    Option<ExternRef> = ValType::EXTERNREF, (v, store) => u64::from(ExternRef::handle(v, store)),
-        slot => ExternRef::from_handle(slot as u32, store);
+    Option<Func> = ValType::FUNCREF,
+        (v, store) => u64::from(Func::handle(v, StoreId::of(store))),
+        slot => Func::from_handle(slot as u32, StoreId::of(store));
+}
+
+/// References that are roots of a scope on the side of the host, null or not.
+macro_rules! rooted_types {
+    ($( $ty:ident = $heap:expr; )*) => { $(
+        wasm_types! {
+            Option<Rooted<$ty>> = ValType::Ref(RefType { nullable: true, heap: $heap }),
+                (v, store) => u64::from(Rooted::handle(v, store)?),
+                slot => Rooted::from_handle(slot as u32, store);
+            Rooted<$ty> = ValType::Ref(RefType { nullable: false, heap: $heap }),
+                (v, store) => u64::from(Rooted::handle(Some(v), store)?),
+                slot => Rooted::add(slot as u32, store);
+        }
+    )* };
+}
+
+rooted_types! {
+    ExternRef = HeapType::Extern;
+    AnyRef = HeapType::Any;
+    EqRef = HeapType::Eq;
+    StructRef = HeapType::Struct;
+    ArrayRef = HeapType::Array;
+    ExnRef = HeapType::Exn;
 }
 
 impl sealed::Sealed for V128 {}
@@ -233,12 +262,13 @@ impl WasmTy for V128 {
     const SLOTS: usize = 2;
 
     #[inline]
-    fn to_slots(self, slots: &mut [u64], _: StoreId) {
+    fn to_slots(self, slots: &mut [u64], _: &StoreInner) -> Result<()> {
         slots[..2].copy_from_slice(&self.to_bits());
+        Ok(())
     }
 
     #[inline]
-    fn from_slots(slots: &[u64], _: StoreId) -> V128 {
+    fn from_slots(slots: &[u64], _: &mut StoreInner) -> V128 {
         V128::from_bits([slots[0], slots[1]])
     }
 }
@@ -253,10 +283,10 @@ pub trait WasmTyList: Sized + Send {
     fn valtypes() -> impl Iterator<Item = ValType>;
 
     #[doc(hidden)]
-    fn write(self, slots: &mut [u64], store: StoreId);
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()>;
 
     #[doc(hidden)]
-    fn read(slots: &[u64], store: StoreId) -> Self;
+    fn read(slots: &[u64], store: &mut StoreInner) -> Self;
 }
 
 /// Parameters of a [`TypedFunc`].
@@ -276,12 +306,12 @@ impl<A: WasmTy> WasmTyList for A {
     }
 
     #[inline]
-    fn write(self, slots: &mut [u64], store: StoreId) {
-        self.to_slots(slots, store);
+    fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
+        self.to_slots(slots, store)
     }
 
     #[inline]
-    fn read(slots: &[u64], store: StoreId) -> A {
+    fn read(slots: &[u64], store: &mut StoreInner) -> A {
         A::from_slots(slots, store)
     }
 }
@@ -296,25 +326,26 @@ macro_rules! tuples {
             }
 
             #[inline]
-            fn write(self, slots: &mut [u64], store: StoreId) {
+            fn write(self, slots: &mut [u64], store: &StoreInner) -> Result<()> {
                 let slots = &mut slots[..Self::LEN];
                 $(
                     let (own, slots) = slots.split_at_mut($ty::SLOTS);
-                    self.$at.to_slots(own, store);
+                    self.$at.to_slots(own, store)?;
                 )*
                 let _ = (slots, store);
+                Ok(())
             }
 
             #[inline]
             #[allow(clippy::unused_unit, reason = "the empty tuple is one of them")]
             #[allow(non_snake_case, reason = "values are named as their types")]
-            fn read(slots: &[u64], store: StoreId) -> ($($ty,)*) {
+            fn read(slots: &[u64], store: &mut StoreInner) -> ($($ty,)*) {
                 let slots = &slots[..Self::LEN];
                 $(
                     let (own, slots) = slots.split_at($ty::SLOTS);
                     let $ty = $ty::from_slots(own, store);
                 )*
-                let _ = (slots, store);
+                let _ = (slots, &store);
                 ($( $ty, )*)
             }
         }

@@ -1,7 +1,7 @@
 //! Types that modules and embedders define: of functions, structures and arrays.
 
 use super::ValType;
-use crate::{Engine, Error, Mutability, Result};
+use crate::{Engine, Error, Mutability, Result, store::engine};
 use alloc::vec::Vec;
 use core::{
     fmt,
@@ -9,7 +9,10 @@ use core::{
 };
 use kinglet_core::{
     Shared,
-    runtime::registry::{TypeDef, TypeIds, TypeRegistry},
+    runtime::{
+        StoreInner,
+        registry::{TypeDef, TypeIds, TypeRegistry},
+    },
     types::{self, CompositeType, SubType},
 };
 
@@ -67,6 +70,21 @@ impl Defined {
     /// Whether it is a type of this engine.
     pub(crate) fn is_of(&self, engine: &Engine) -> bool {
         TypeRegistry::same(self.registry(), engine.types())
+    }
+
+    /// Keeps it in use as long as the store lives, whose objects have it from now on.
+    ///
+    /// # Panics
+    /// If it is a type of another engine.
+    pub(crate) fn keep(&self, store: &mut StoreInner) {
+        self.check_engine(engine(store));
+        store.keep_type(&self.0);
+    }
+
+    /// # Panics
+    /// If it is a type of another engine.
+    pub(crate) fn check_engine(&self, engine: &Engine) {
+        assert!(self.is_of(engine), "a type is used with another engine");
     }
 
     pub(crate) fn registry(&self) -> &TypeRegistry {
@@ -310,6 +328,10 @@ impl StructType {
         self.fields().nth(i)
     }
 
+    pub(crate) fn of(registry: &TypeRegistry, id: u32) -> StructType {
+        StructType(Defined::of(registry, id))
+    }
+
     pub(crate) fn core(&self) -> &types::StructType {
         self.0.ids().structure(0)
     }
@@ -356,6 +378,10 @@ impl ArrayType {
     /// Whether the elements can be assigned.
     pub fn mutability(&self) -> Mutability {
         self.core().element.mutability
+    }
+
+    pub(crate) fn of(registry: &TypeRegistry, id: u32) -> ArrayType {
+        ArrayType(Defined::of(registry, id))
     }
 
     pub(crate) fn core(&self) -> &types::ArrayType {
@@ -483,7 +509,7 @@ impl From<ValType> for StorageType {
 
 fn check_engine(engine: &Engine, ty: &ValType) {
     if let Some(ty) = ty.defined() {
-        assert!(ty.is_of(engine), "a type is used with another engine");
+        ty.check_engine(engine);
     }
 }
 

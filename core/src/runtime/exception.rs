@@ -10,7 +10,6 @@ use crate::{
     index::{InstanceAddr, TagAddr, TagIdx},
     types::{FuncType, slot_count},
 };
-use alloc::{boxed::Box, vec::Vec};
 
 /// A tag (spec, 4.2.11): what tells exceptions apart, and says what they carry.
 pub struct Tag {
@@ -39,12 +38,6 @@ impl Tag {
     }
 }
 
-/// An exception (spec, 4.2.16).
-pub(super) struct Exception {
-    tag: TagAddr,
-    args: Box<[u64]>,
-}
-
 impl StoreInner {
     /// Adds a tag that an instance defines, which keeps its type in use.
     pub(super) fn add_tag(
@@ -56,9 +49,8 @@ impl StoreInner {
         self.push_tag(Tag { def, origin: Some((instance, tag)) })
     }
 
-    /// Adds a tag of the host, of a type of functions.
-    pub fn add_host_tag(&mut self, types: &Shared<TypeIds>) -> TagAddr {
-        self.keep_type(types);
+    /// Adds a tag of the host, of a type of functions. The caller [keeps](StoreInner::keep_type) it in use.
+    pub fn add_host_tag(&mut self, types: &TypeIds) -> TagAddr {
         self.push_tag(Tag { def: types.defs()[0].clone(), origin: None })
     }
 
@@ -70,22 +62,6 @@ impl StoreInner {
     /// A tag.
     pub fn tag(&self, addr: TagAddr) -> &Tag {
         &self.tags[addr.at()]
-    }
-
-    /// Makes an exception that carries the values in these slots. Answers its handle.
-    ///
-    /// # Errors
-    /// There is no room for it.
-    pub fn new_exception(&mut self, tag: TagAddr, args: &[u64]) -> Result<u32, Error> {
-        debug_assert_eq!(args.len(), self.tag(tag).slots());
-        self.exceptions.push(Exception { tag, args: Vec::from(args).into() });
-        Ok(2 * self.exceptions.len() as u32)
-    }
-
-    /// The tag of an exception, and the slots of what it carries.
-    pub fn exception(&self, handle: u32) -> (TagAddr, &[u64]) {
-        let exception = &self.exceptions[handle as usize / 2 - 1];
-        (exception.tag, &exception.args)
     }
 
     /// Begins to throw an exception to the host, or on behalf of it: whoever gets the error finds the exception by

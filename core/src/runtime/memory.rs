@@ -266,7 +266,7 @@ fn updated(op: Class, old: u64, a: u64, b: u64) -> Option<u64> {
 
 /// Where an atomic access of `size` bytes at `address` goes in a memory of `len` bytes.
 fn aligned(address: u64, size: usize, len: usize) -> Result<usize, Trap> {
-    if address % size as u64 != 0 {
+    if !address.is_multiple_of(size as u64) {
         return Err(Trap::HeapMisaligned);
     }
     let at = usize::try_from(address).map_err(|_| Trap::MemoryOutOfBounds)?;

@@ -26,9 +26,10 @@ use crate::{Shared, error::Error, index::*};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     any::Any,
+    num::NonZeroU32,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use exception::{Exception, Tag};
+use exception::Tag;
 use func::HostFunc;
 use gc::Heap;
 use instance::{Instance, InstanceEntry};
@@ -79,6 +80,8 @@ pub struct StoreOptions {
     pub max_memory_bytes: u64,
     /// The most bytes that the managed heap may have.
     pub max_heap_bytes: usize,
+    /// After how many allocations garbage is collected even if there is no need, for tests.
+    pub collect_every: Option<NonZeroU32>,
     /// The counter of its engine.
     pub epoch: Shared<Epoch>,
 }
@@ -107,10 +110,8 @@ pub struct StoreInner {
     memories: Vec<Memory>,
     globals: Vec<Global>,
     tags: Vec<Tag>,
-    exceptions: Vec<Exception>,
     pending_exception: Option<u32>,
     instances: Vec<InstanceEntry>,
-    externs: Vec<Box<dyn Any + Send + Sync>>,
     limiter: Option<Limiter>,
     max_table_elements: u64,
     max_memory_bytes: u64,
@@ -134,7 +135,7 @@ impl StoreInner {
             interruptible: options.interruptible,
             max_stack: options.max_stack,
             stack_in_use: 0,
-            heap: Heap::new(options.max_heap_bytes),
+            heap: Heap::new(options.max_heap_bytes, options.collect_every),
             types: KnownTypes::default(),
             id: next_store_id(),
             host_funcs: Vec::new(),
@@ -142,10 +143,8 @@ impl StoreInner {
             memories: Vec::new(),
             globals: Vec::new(),
             tags: Vec::new(),
-            exceptions: Vec::new(),
             pending_exception: None,
             instances: Vec::new(),
-            externs: Vec::new(),
             limiter: None,
             max_table_elements: options.max_table_elements,
             max_memory_bytes: options.max_memory_bytes,
@@ -224,17 +223,6 @@ impl StoreInner {
     #[inline]
     pub fn instance(&self, addr: InstanceAddr) -> &Instance {
         &self.instances[addr.at()].instance
-    }
-
-    /// Adds a value of the host that guests may hold references to, until the store ends.
-    pub fn add_extern(&mut self, value: Box<dyn Any + Send + Sync>) -> ExternAddr {
-        self.externs.push(value);
-        ExternAddr(self.externs.len() as u32 - 1)
-    }
-
-    /// A value of the host.
-    pub fn extern_value(&self, addr: ExternAddr) -> &(dyn Any + Send + Sync) {
-        &*self.externs[addr.at()]
     }
 
     /// Sets what decides about growth and numbers of objects.

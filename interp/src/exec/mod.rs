@@ -45,6 +45,9 @@ pub(crate) mod exit {
     pub(crate) const SLOTS: u32 = 0x105;
     /// An op of one of the atomic classes.
     pub(crate) const ATOMIC: u32 = 0x120;
+    /// A new struct.
+    #[cfg(feature = "gc")]
+    pub(crate) const STRUCT_NEW: u32 = 0x121;
     /// A call of an imported function.
     pub(crate) const CALL_IMPORT: u32 = 0x106;
     /// A call through a table that is not to this instance, or traps.

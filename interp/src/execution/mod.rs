@@ -422,6 +422,8 @@ impl<'s> Machine<'s> {
                 }
                 stop => {
                     let stopped = match stop {
+                        #[cfg(feature = "gc")]
+                        exit::STRUCT_NEW => self.struct_new(),
                         exit::SLOTS => self.slots(),
                         exit::ATOMIC => self.atomic(),
                         exit::STACK => self.grow_stack(),

@@ -15,7 +15,6 @@ impl Machine<'_> {
         let instance = InstanceAddr(self.cx.instance);
         let [a, b, c] = [0, 1, 2].map(|at| self.execution.stack[base + at] as u32);
         let object = match op {
-            Op::StructNew => self.struct_new(x, base)?,
             Op::StructNewDefault => {
                 let ty = self.defined(x);
                 self.collecting(|store, data| store.new_struct_default(data, ty))?
@@ -124,15 +123,26 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// The hottest of them: mostly there is room at hand, and the store knows the type.
+    /// `type, _, base`: the hottest of them. Mostly there is room at hand, and the store knows the type.
     #[inline]
-    fn struct_new(&mut self, ty: u32, base: usize) -> Result<u32, Error> {
+    pub(super) fn struct_new(&mut self) -> Result<Flow, Error> {
+        let ty: u32 = self.operand(0);
+        let base = self.fp() + usize::from(self.operand::<u16>(8));
         // SAFETY: INSTANCE.
         let id = unsafe { *self.cx.types.add(ty as usize) };
-        if let Some(object) = self.store.heap.try_new_struct(id, &self.execution.stack[base..]) {
-            return Ok(object);
-        }
-        self.defined(ty);
+        let slots = &self.execution.stack[base..];
+        let object = match self.store.heap.try_new_struct(id, slots) {
+            Some(object) => object,
+            None => self.struct_new_with_room(ty, base)?,
+        };
+        self.execution.stack[base] = object.into();
+        self.skip(10);
+        Ok(Flow::Code)
+    }
+
+    #[cold]
+    fn struct_new_with_room(&mut self, ty: u32, base: usize) -> Result<u32, Error> {
+        let id = self.defined(ty);
         let standing = self.execution.standing(At::Op(self.position()));
         let slots = &self.execution.stack[base..];
         self.store.during(&standing, |store| store.new_struct(self.data, id, slots))

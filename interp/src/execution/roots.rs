@@ -130,6 +130,15 @@ impl Frames for Standing<'_> {
         let mut innermost = true;
         let mut crossings = self.crossings.iter().rev();
         loop {
+            at.ip = match at.ip {
+                STOP => return Ok(()),
+                CROSS_RETURN => {
+                    let Some(crossing) = crossings.next() else { return Ok(()) };
+                    at.instance = crossing.instance;
+                    crossing.return_to
+                }
+                offset => offset,
+            };
             let instance = store.instance(at.instance);
             let (code, module) = (code_of(instance), &*instance.module);
             let Some((func, start)) = code.find(at.ip) else {
@@ -144,15 +153,7 @@ impl Frames for Standing<'_> {
             let header = at.fp + slot_count(module.func_type(func).params()) as usize;
             let word = self.word(header);
             at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
-            at.ip = match word as u32 {
-                STOP => return Ok(()),
-                CROSS_RETURN => {
-                    let Some(crossing) = crossings.next() else { return Ok(()) };
-                    at.instance = crossing.instance;
-                    crossing.return_to
-                }
-                offset => offset,
-            };
+            at.ip = word as u32;
         }
     }
 }

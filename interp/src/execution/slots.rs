@@ -16,7 +16,7 @@ impl Machine<'_> {
         let (x, y): (u32, u32) = (self.operand(0), self.operand(4));
         let base = self.fp() + usize::from(self.operand::<u16>(8));
         #[cfg(feature = "gc")]
-        if op >= Op::StructNew && op <= Op::ArrayInitElem {
+        if op >= Op::StructNewDefault && op <= Op::ArrayInitElem {
             self.object_op(op, x, y, base)?;
             self.skip(10);
             return Ok(Flow::Code);

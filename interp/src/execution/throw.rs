@@ -3,7 +3,7 @@
 //! The search changes nothing. Until it has found a handler, all frames are still there, and where none catches, they are
 //! what the backtrace shows.
 
-use super::*;
+use super::{roots::At, *};
 use crate::{code::Unwind, handlers::Clause};
 use kinglet_core::index::{TagAddr, TagIdx};
 
@@ -117,11 +117,13 @@ impl Machine<'_> {
                         self.cx.fuel = fuel;
                     }
                     return match handler {
-                        Some(handler) => {
-                            self.execution.catch(self.store, thrown, handler).map(Unwound::To)
-                        }
+                        Some(handler) => self
+                            .execution
+                            .catch(self.store, self.data, thrown, from, handler)
+                            .map(Unwound::To),
                         None => {
-                            let object = self.execution.object(self.store, thrown)?;
+                            let object =
+                                self.execution.object(self.store, self.data, thrown, from)?;
                             Err(self.store.throw(object).into())
                         }
                     };
@@ -163,12 +165,14 @@ impl Execution {
     fn catch(
         &mut self,
         store: &mut StoreInner,
+        data: &mut dyn Any,
         thrown: Thrown,
+        from: Position,
         Handler { clause, position, crossings }: Handler,
     ) -> Result<Position, Error> {
         // This may fail, and has to come first for it.
         let reference = match clause.reference {
-            Some(slot) if clause.wanted => Some((slot, self.object(store, thrown)?)),
+            Some(slot) if clause.wanted => Some((slot, self.object(store, data, thrown, from)?)),
             Some(slot) => Some((slot, 0)),
             None => None,
         };
@@ -191,12 +195,19 @@ impl Execution {
         Ok(position)
     }
 
-    /// The exception as an object.
-    fn object(&self, store: &mut StoreInner, thrown: Thrown) -> Result<u32, Error> {
+    /// The exception as an object. If it is none yet, it is thrown from the op at `from`.
+    fn object(
+        &self,
+        store: &mut StoreInner,
+        data: &mut dyn Any,
+        thrown: Thrown,
+        from: Position,
+    ) -> Result<u32, Error> {
         match thrown {
             Thrown::Values { tag, at } => {
-                let slots = store.tag(tag).slots();
-                store.new_exception(tag, &self.stack[at..at + slots])
+                let values = &self.stack[at..at + store.tag(tag).slots()];
+                let standing = self.standing(At::Op(from));
+                store.during(&standing, |store| store.new_exception(data, tag, values))
             }
             Thrown::Object(object) => Ok(object),
         }

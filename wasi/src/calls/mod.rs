@@ -63,7 +63,7 @@ impl Waiting {
             }
             self.check()?;
             if self.shared {
-                return Err(Wait::new(&[(handle, interest)], self.remaining())?);
+                return Err(Wait::on(&[(handle, interest)], self.remaining())?);
             }
         }
     }
@@ -73,7 +73,7 @@ impl Waiting {
         self.check()?;
         let duration = self.remaining().map_or(duration, |remaining| remaining.min(duration));
         if self.shared {
-            return Err(Wait::new(&[], Some(duration))?);
+            return Err(Wait::on(&[], Some(duration))?);
         }
         host::sleep(duration);
         self.check()
@@ -101,7 +101,7 @@ impl Wait {
     /// How long it waits without looking whether the guest was interrupted.
     const SLICE: Duration = Duration::from_millis(10);
 
-    fn new(handles: &[(PollHandle<'_>, Interest)], timeout: Option<Duration>) -> Result<Failure> {
+    fn on(handles: &[(PollHandle<'_>, Interest)], timeout: Option<Duration>) -> Result<Failure> {
         let own =
             |(handle, interest): &(PollHandle<'_>, Interest)| Ok((handle.owned()?, *interest));
         let handles = handles.iter().map(own).collect::<Result<_, Errno>>()?;

@@ -130,7 +130,7 @@ impl State {
                     collect(&mut happened, &handles, &owners, Some(Duration::ZERO))?;
                     if happened.is_empty() {
                         waiting.check()?;
-                        return Err(Wait::new(&handles, timeout)?);
+                        return Err(Wait::on(&handles, timeout)?);
                     }
                     return Ok(happened);
                 }

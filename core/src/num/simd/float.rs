@@ -96,3 +96,99 @@ across! {
     f32x4_demote_f64x2_zero: f64 x 2 -> f32 x 4, (a) = |lane| if lane < 2 { a[lane] as f32 } else { 0.0 };
     f64x2_promote_low_f32x4: f32 x 4 -> f64 x 2, (a) = |lane| a[lane].into();
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use core::hint::black_box;
+
+    /// Interesting numbers of both widths, by their bits, and others in between.
+    fn values() -> impl Iterator<Item = u64> {
+        let interesting = [
+            0,
+            1,
+            0x3fe0_0000_0000_0000,
+            0x3fdf_ffff_ffff_ffff,
+            0x3ff8_0000_0000_0000,
+            0x4004_0000_0000_0000,
+            0x4330_0000_0000_0000,
+            0x432f_ffff_ffff_ffff,
+            0x7fef_ffff_ffff_ffff,
+            0x7ff0_0000_0000_0000,
+            0x7ff4_0000_0000_0001,
+            0x7ff8_0000_0000_0000,
+            0x3f00_0000_3eff_ffff,
+            0x4b00_0000_4aff_ffff,
+            0x7f80_0000_7fa0_0001,
+            0x4f00_0000_4f80_0000,
+        ];
+        let mut state = 1u64;
+        let random = core::iter::repeat_with(move || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state ^ state >> 29
+        });
+        let both = interesting.into_iter().flat_map(|bits| [bits, bits ^ 1 << 63 ^ 1 << 31]);
+        both.chain(random.take(20_000))
+    }
+
+    /// That both give the same, or a quiet NaN.
+    macro_rules! agree {
+        ($float:ident, $quiet:expr, $name:expr, $vector:expr, $scalar:expr) => {
+            let (vector, scalar): ($float, $float) = ($vector, $scalar);
+            if scalar.is_nan() {
+                assert!(vector.is_nan() && vector.to_bits() & $quiet != 0, "{}", $name);
+            } else {
+                assert_eq!(vector.to_bits(), scalar.to_bits(), "{}: {vector}, not {scalar}", $name);
+            }
+        };
+    }
+
+    macro_rules! unary {
+        ($( $float:ident x $count:literal, $quiet:expr => $($vector:ident $scalar:ident)*; )*) => { $( $(
+            for bits in values() {
+                let a = V128::from_slots(black_box([bits, bits.rotate_left(32)]));
+                let results: [$float; $count] = $vector(a).lanes();
+                for (a, result) in a.lanes::<[$float; $count]>().into_iter().zip(results) {
+                    agree!($float, $quiet, stringify!($vector), result, num::$scalar(a));
+                }
+            }
+        )* )* };
+    }
+
+    macro_rules! binary {
+        ($( $float:ident x $count:literal, $quiet:expr => $($vector:ident $scalar:ident)*; )*) => { $( $(
+            for (x, y) in values().zip(values().skip(3)).chain(values().zip(values())) {
+                let [a, b] = [x, y].map(|bits| V128::from_slots(black_box([bits, bits.rotate_left(32)])));
+                let results: [$float; $count] = $vector(a, b).lanes();
+                let operands = a.lanes::<[$float; $count]>().into_iter().zip(b.lanes::<[$float; $count]>());
+                for ((a, b), result) in operands.zip(results) {
+                    agree!($float, $quiet, stringify!($vector), result, num::$scalar(a, b));
+                }
+            }
+        )* )* };
+    }
+
+    #[test]
+    fn lanes_are_what_scalars_are() {
+        unary! {
+            f32 x 4, 1 << 22 => f32x4_ceil f32_ceil f32x4_floor f32_floor f32x4_trunc f32_trunc
+                f32x4_nearest f32_nearest f32x4_sqrt f32_sqrt;
+            f64 x 2, 1 << 51 => f64x2_ceil f64_ceil f64x2_floor f64_floor f64x2_trunc f64_trunc
+                f64x2_nearest f64_nearest f64x2_sqrt f64_sqrt;
+        }
+        binary! {
+            f32 x 4, 1 << 22 => f32x4_min f32_min f32x4_max f32_max f32x4_add f32_add f32x4_div f32_div;
+            f64 x 2, 1 << 51 => f64x2_min f64_min f64x2_max f64_max f64x2_mul f64_mul f64x2_sub f64_sub;
+        }
+    }
+
+    #[test]
+    fn signs_leave_payloads_alone() {
+        let signalling =
+            V128::from_slots(black_box([0x7ff4_0000_0000_0001, 0x7fa0_0001_ffa0_0001]));
+        let flipped = V128::from_slots([0xfff4_0000_0000_0001, 0xffa0_0001_ffa0_0001]);
+        assert_eq!(f64x2_neg(signalling), flipped);
+        assert_eq!(f64x2_abs(flipped), signalling);
+        assert_eq!(f32x4_abs(f32x4_neg(signalling)), f32x4_abs(signalling));
+    }
+}

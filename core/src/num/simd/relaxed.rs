@@ -24,3 +24,31 @@ across! {
 pub fn i32x4_relaxed_dot_i8x16_i7x16_add_s(a: V128, b: V128, c: V128) -> V128 {
     i32x4_add(i32x4_extadd_pairwise_i16x8_s(i16x8_relaxed_dot_i8x16_i7x16_s(a, b)), c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::hint::black_box;
+
+    #[test]
+    fn products_are_rounded_before_they_are_added() {
+        // Unfused, this is zero.
+        let a = black_box([1.0 + f64::EPSILON, 3.0].vector());
+        let c = [-(1.0 + 2.0 * f64::EPSILON), 4.0].vector();
+        assert_eq!(f64x2_relaxed_madd(a, a, c).lanes::<[f64; 2]>(), [0.0, 13.0]);
+        assert_eq!(f64x2_relaxed_nmadd(a, a, c).lanes::<[f64; 2]>()[1], -5.0);
+        let a = black_box([1.0 + f32::EPSILON, 3.0, 0.0, -2.0].vector());
+        let c = [-(1.0 + 2.0 * f32::EPSILON), 4.0, 1.0, 1.0].vector();
+        assert_eq!(f32x4_relaxed_madd(a, a, c).lanes::<[f32; 4]>(), [0.0, 13.0, 1.0, 5.0]);
+        assert_eq!(f32x4_relaxed_nmadd(a, a, c).lanes::<[f32; 4]>()[3], -3.0);
+    }
+
+    #[test]
+    fn dot_products_are_signed_and_saturate() {
+        let lowest = black_box([i8::MIN; 16].vector());
+        let dot = i16x8_relaxed_dot_i8x16_i7x16_s(lowest, lowest);
+        assert_eq!(dot.lanes::<[i16; 8]>(), [i16::MAX; 8]);
+        let sum = i32x4_relaxed_dot_i8x16_i7x16_add_s(lowest, lowest, [1i32; 4].vector());
+        assert_eq!(sum.lanes::<[i32; 4]>(), [2 * i32::from(i16::MAX) + 1; 4]);
+    }
+}

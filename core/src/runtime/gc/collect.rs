@@ -47,6 +47,7 @@ impl StoreInner {
 impl StoreInner {
     /// Calls `root` with the references that globals, tables and segments hold.
     fn object_roots(&self, root: &mut dyn FnMut(u32)) {
+        self.pending_exception.into_iter().for_each(&mut *root);
         for global in &self.globals {
             if global.ty().content.is_managed() {
                 root(global.get()[0] as u32);

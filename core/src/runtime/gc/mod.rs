@@ -29,6 +29,7 @@ mod tests;
 
 use super::vmctx::region::Region;
 use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU32;
 use externs::Externs;
 use free::FreeRuns;
 use layout::{Layout, MIN_UNITS, array_units};
@@ -53,6 +54,9 @@ pub struct Heap {
     limit: usize,
     /// How many handles may wait to be marked.
     max_marks: usize,
+    /// After how many allocations garbage is collected, for tests: every time, and this time. Then no allocation is a quick one.
+    collect_every: Option<NonZeroU32>,
+    collect_in: u32,
 }
 
 // Kinds of objects that have no type of a module. Types' ids are less.
@@ -117,7 +121,7 @@ pub enum ObjectKind {
 
 impl Heap {
     /// An empty heap that may have `limit` bytes at most.
-    pub(super) fn new(limit: usize) -> Heap {
+    pub(super) fn new(limit: usize, collect_every: Option<NonZeroU32>) -> Heap {
         Heap {
             region: Region::new(),
             free: FreeRuns::default(),
@@ -128,6 +132,8 @@ impl Heap {
             live: 0,
             limit,
             max_marks: usize::MAX,
+            collect_every,
+            collect_in: 0,
         }
     }
 

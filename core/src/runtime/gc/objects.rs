@@ -4,12 +4,18 @@
 //! checked that. A handle that is none panics at worst.
 
 use super::{
-    HOST, Heap, ObjectKind, header, is_object,
+    EXCEPTION, HOST, Heap, ObjectKind, as_i31, header, is_object,
     layout::{Field, HEADER, Layout, MIN_UNITS, Storage, array_units},
     split, unit,
 };
-use crate::{error::Error, runtime::StoreInner, trap::Trap, types::CompositeType};
-use alloc::boxed::Box;
+use crate::{
+    error::Error,
+    index::TagAddr,
+    runtime::StoreInner,
+    trap::Trap,
+    types::{CompositeType, ConcreteType, HeapType, TypeKind, slot_count},
+};
+use alloc::{boxed::Box, vec::Vec};
 use core::{any::Any, ops::Range};
 
 impl StoreInner {
@@ -22,7 +28,9 @@ impl StoreInner {
             return Ok(at);
         }
         self.make_room(data, units)?;
-        self.heap.free.take(units as u32).ok_or_else(|| Trap::AllocationTooLarge.into())
+        let at = self.heap.free.take(units as u32).ok_or(Trap::AllocationTooLarge)?;
+        self.heap.end_quick_allocation();
+        Ok(at)
     }
 
     /// A new struct of a type that is [defined](Heap::define), with the slots of its fields. Collects what nothing refers to:
@@ -78,6 +86,47 @@ impl StoreInner {
             }
             Err(value) => Err((value, Error::limit("no memory for a value of the host"))),
         }
+    }
+}
+
+impl StoreInner {
+    /// A new exception that carries the values in these slots; references among them must be roots.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn new_exception(
+        &mut self,
+        data: &mut dyn Any,
+        tag: TagAddr,
+        args: &[u64],
+    ) -> Result<u32, Error> {
+        debug_assert_eq!(args.len(), self.tag(tag).slots());
+        if self.heap.tags.get(tag.at()).is_none_or(Option::is_none) {
+            let mut slot = 0;
+            let mut refs = Vec::new();
+            for ty in self.tag(tag).ty().params() {
+                if ty.is_managed() {
+                    refs.push(slot);
+                }
+                slot += slot_count(core::slice::from_ref(ty));
+            }
+            let len = self.heap.tags.len().max(tag.at() + 1);
+            self.heap.tags.resize_with(len, || None);
+            self.heap.tags[tag.at()] = Some(refs.into());
+        }
+        let at = self.take_units(data, 2 + args.len() as u64)?;
+        let words = &mut self.heap.region.words_mut()[at as usize..][..2 + args.len()];
+        words[0] = header(EXCEPTION, args.len() as u32);
+        words[1] = tag.0.into();
+        words[2..].copy_from_slice(args);
+        Ok(at * 2)
+    }
+
+    /// The tag of an exception, and the slots of what it carries.
+    pub fn exception(&self, handle: u32) -> (TagAddr, &[u64]) {
+        let len = split(self.heap.header(handle)).1 as usize;
+        let words = &self.heap.region.words()[unit(handle)..][..2 + len];
+        (TagAddr(words[1] as u32), &words[2..])
     }
 }
 
@@ -141,6 +190,19 @@ impl Heap {
             Some(Layout::Array(element)) => *element,
             _ => panic!("not a type of arrays"),
         }
+    }
+
+    /// The most specific type of what a managed reference refers to, as one of the hierarchy of `any`.
+    pub fn type_of(&self, handle: u32) -> HeapType {
+        if as_i31(handle).is_some() {
+            return HeapType::I31;
+        }
+        let ObjectKind::Type(index) = self.kind(handle) else { return HeapType::Any };
+        let kind = match self.layout(index) {
+            Some(Layout::Array(_)) => TypeKind::Array,
+            _ => TypeKind::Struct,
+        };
+        HeapType::Concrete(ConcreteType { kind, index })
     }
 
     /// How an object lies here, if it is a struct or array.
@@ -324,16 +386,18 @@ fn write(bytes: &mut [u8], at: usize, storage: Storage, [low, high]: [u64; 2]) {
     fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
         *bytes[at..].first_chunk_mut().expect("it is within the heap") = value;
     }
+    // Most are; and one branch is guessed better than one of a table.
+    if matches!(storage, Storage::Word32 | Storage::Func | Storage::Managed) {
+        return put(bytes, at, (low as u32).to_ne_bytes());
+    }
     match storage {
         Storage::I8 => bytes[at] = low as u8,
         Storage::I16 => put(bytes, at, (low as u16).to_ne_bytes()),
-        Storage::Word32 | Storage::Func | Storage::Managed => {
-            put(bytes, at, (low as u32).to_ne_bytes());
-        }
         Storage::Word64 => put(bytes, at, low.to_ne_bytes()),
         Storage::Vector => {
             put(bytes, at, low.to_ne_bytes());
             put(bytes, at + 8, high.to_ne_bytes());
         }
+        Storage::Word32 | Storage::Func | Storage::Managed => {}
     }
 }

@@ -72,7 +72,8 @@ impl StoreInner {
         if units >= most {
             return Err(full());
         }
-        if self.heap.refill(units, false) {
+        let forced = self.heap.collection_forced() && self.collect().is_ok();
+        if self.heap.refill(units, forced) {
             return Ok(());
         }
         let due = self.heap.allocated() >= self.heap.live.max(MIN_BETWEEN);
@@ -116,6 +117,23 @@ impl StoreInner {
 }
 
 impl Heap {
+    /// Whether it is time for a collection that nobody needs.
+    fn collection_forced(&mut self) -> bool {
+        let Some(every) = self.collect_every else { return false };
+        if self.collect_in == 0 {
+            self.collect_in = every.get();
+        }
+        self.collect_in -= 1;
+        self.collect_in == 0
+    }
+
+    /// If allocations are counted, lets the next one come by here again.
+    pub(super) fn end_quick_allocation(&mut self) {
+        if self.collect_every.is_some() {
+            self.free.retire(self.region.words_mut());
+        }
+    }
+
     /// Units allocated since the last collection.
     fn allocated(&self) -> usize {
         self.free.taken

@@ -10,10 +10,23 @@ pub struct Roots {
     scoped: Vec<Scoped>,
     /// How many scopes that had roots have ended.
     ended: u64,
+    owned: Vec<Owned>,
+    /// Entries of `owned` that can be used again.
+    unowned: Vec<u32>,
+    /// How many roots have had owners.
+    owners: u64,
     held: Vec<Held>,
-    /// How many `held` may be before those that nobody holds any more are taken out.
+    /// How many `held` and `owned` may be before those that nobody holds any more are taken out.
     tidy_at: usize,
     pub(crate) activations: Activations,
+}
+
+struct Owned {
+    handle: u32,
+    /// What `owners` was when it was made.
+    made: u64,
+    /// The owners have clones of it. `None` if it can be used again.
+    owner: Option<Owner>,
 }
 
 struct Scoped {
@@ -33,19 +46,30 @@ pub struct RootId {
 #[derive(Clone, Copy, Debug)]
 pub struct Scope(usize);
 
+/// Marks the `at` of roots that have owners.
+const OWNED: u32 = 1 << 31;
+
+/// Keeps a root for as long as somebody has a clone of this.
+pub type Owner = Shared<()>;
+
 /// Managed references that are roots for as long as somebody has a clone of this.
 pub type Held = Shared<[u32]>;
 
 impl Roots {
     /// Makes a managed reference a root until the scope that is open now ends.
     pub fn add(&mut self, handle: u32) -> RootId {
-        let at = u32::try_from(self.scoped.len()).expect("a scope has less than 2^32 roots");
+        let at = self.scoped.len() as u32;
+        assert!(at < OWNED, "a scope has less than 2^31 roots");
         self.scoped.push(Scoped { handle, made: self.ended });
         RootId { made: self.ended, at }
     }
 
     /// The reference that a root holds, unless its scope has ended.
     pub fn get(&self, root: RootId) -> Option<u32> {
+        if root.at & OWNED != 0 {
+            let owned = self.owned.get((root.at & !OWNED) as usize)?;
+            return (owned.made == root.made && owned.owner.is_some()).then_some(owned.handle);
+        }
         let scoped = self.scoped.get(root.at as usize)?;
         (scoped.made == root.made).then_some(scoped.handle)
     }
@@ -85,15 +109,45 @@ impl Roots {
         held
     }
 
+    /// Makes a managed reference a root for as long as somebody has a clone of the owner.
+    pub fn own(&mut self, handle: u32) -> (RootId, Owner) {
+        if self.owned.len() - self.unowned.len() >= self.tidy_at {
+            self.tidy();
+        }
+        self.owners += 1;
+        let (made, owner) = (self.owners, Owner::default());
+        let entry = Owned { handle, made, owner: Some(owner.clone()) };
+        let at = match self.unowned.pop() {
+            Some(at) => {
+                self.owned[at as usize] = entry;
+                at
+            }
+            None => {
+                self.owned.push(entry);
+                self.owned.len() as u32 - 1
+            }
+        };
+        assert!(at < OWNED, "there are less than 2^31 roots with owners");
+        (RootId { made, at: at | OWNED }, owner)
+    }
+
     fn tidy(&mut self) {
         self.held.retain(|held| Shared::strong_count(held) > 1);
-        self.tidy_at = (2 * self.held.len()).max(64);
+        for (at, owned) in (0..).zip(&mut self.owned) {
+            if owned.owner.take_if(|owner| Shared::strong_count(owner) == 1).is_some() {
+                self.unowned.push(at);
+            }
+        }
+        let owned = self.owned.len() - self.unowned.len();
+        self.tidy_at = (2 * self.held.len().max(owned)).max(64);
     }
 
     /// Calls `root` with all roots but those of activations.
     pub(super) fn each(&mut self, root: &mut dyn FnMut(u32)) {
         self.tidy();
         self.scoped.iter().for_each(|scoped| root(scoped.handle));
+        let owned = self.owned.iter().filter(|owned| owned.owner.is_some());
+        owned.for_each(|owned| root(owned.handle));
         self.held.iter().flat_map(|held| held.iter()).for_each(|&handle| root(handle));
     }
 }

@@ -22,6 +22,7 @@ fn store(limit: usize) -> StoreInner {
         max_table_elements: 0,
         max_memory_bytes: 0,
         max_heap_bytes: limit,
+        collect_every: None,
         epoch: Shared::default(),
     };
     let mut store = StoreInner::new(&options, Box::new(()));
