@@ -245,6 +245,11 @@ impl Host {
         again
     }
 
+    /// Whether a host function should throw, now that it has done all else.
+    pub(crate) fn throws(&self) -> bool {
+        self.trace.rotate_left(7).is_multiple_of(4)
+    }
+
     pub(crate) fn leave(&mut self) {
         self.depth -= 1;
     }
