@@ -88,7 +88,7 @@ impl Sink for Builder {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        // It may be one that waits, and is interrupted.
+        // It may wait, and be interrupted.
         self.safepoint(row(op).forms);
         self.u16(at.memory.0 as u16);
         self.u64(at.offset);
@@ -373,10 +373,9 @@ impl Sink for Builder {
     }
 
     fn throw_ref(&mut self, exception: Operand) {
-        self.flush();
-        let slot = self.take_slot(Num::handle, exception);
-        // The search for a handler can stop, and go on when garbage has been collected.
+        // Finding who catches it takes fuel, for which the execution may wait.
         self.settle(u32::MAX);
+        let slot = self.take_slot(Num::handle, exception);
         self.safepoint(code::THROW_REF);
         self.arg(slot);
         self.last = None;
