@@ -647,3 +647,88 @@ fn the_search_for_a_handler_is_metered() {
     let error = run(&mut store, instance, "run", 100).unwrap_err();
     assert_eq!(error.trap(), Some(Trap::OutOfFuel));
 }
+
+/// References to exceptions are garbage when nobody has them any more.
+#[test]
+fn a_million_references() {
+    let (mut store, instance) = instance(
+        r#"(module
+            (tag $e (param i32))
+            (func $throw (param i32) (throw $e (local.get 0)))
+            (func (export "run") (param $n i32) (result i32) (local $sum i32) (local $last exnref)
+                (loop $more
+                    (block $h (result i32 exnref)
+                        (try_table (catch_ref $e $h) (call $throw (local.get $n)))
+                        (unreachable))
+                    (local.set $last)
+                    (local.set $sum (i32.add (local.get $sum)))
+                    (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                    (br_if $more (local.get $n)))
+                (block $h (result i32)
+                    (try_table (catch $e $h) (throw_ref (local.get $last)))
+                    (unreachable))
+                (i32.add (local.get $sum))))"#,
+    );
+    let sum = (1..=1_000_000u32).fold(1u32, u32::wrapping_add);
+    assert_eq!(run(&mut store, instance, "run", 1_000_000).unwrap(), sum as i32);
+    assert!(store.gc_heap_size() < 16 << 20, "{}", store.gc_heap_size());
+}
+
+/// Vectors take two slots, references are held by the exception, and both survive collections wherever there can be one.
+#[test]
+fn all_kinds_of_values() {
+    const WAT: &str = r#"(module
+        (type $box (struct (field i32)))
+        (import "" "host" (func $host))
+        (tag $e (param i32 v128 f32 (ref null $box) externref f64))
+        (func (export "throw")
+            (throw $e
+                (i32.const 1) (v128.const i64x2 2 3) (f32.const 4) (struct.new $box (i32.const 5))
+                (ref.null extern) (f64.const 6)))
+        (func $sum (param i32 v128 f32 (ref null $box) externref f64) (result i32)
+            (drop (struct.new $box (i32.const 100)))
+            (i32.add (local.get 0)
+                (i32.add (i32.wrap_i64 (i64.mul (i64x2.extract_lane 0 (local.get 1)) (i64x2.extract_lane 1 (local.get 1))))
+                    (i32.add (i32.trunc_f32_s (local.get 2))
+                        (i32.add (struct.get $box 0 (local.get 3)) (i32.trunc_f64_s (local.get 5)))))))
+        (func (export "run") (param i32) (result i32)
+            (local $x exnref)
+            (block $h (result i32 v128 f32 (ref null $box) externref f64)
+                (try_table (catch $e $h) (call $host))
+                (unreachable))
+            (call $sum)
+            (block $h (result i32 v128 f32 (ref null $box) externref f64)
+                (try_table (catch $e $h)
+                    (block $r (result i32 v128 f32 (ref null $box) externref f64 exnref)
+                        (try_table (catch_ref $e $r) (call $host))
+                        (unreachable))
+                    (local.set $x) (drop) (drop) (drop) (drop) (drop) (drop)
+                    (drop (struct.new $box (i32.const 101)))
+                    (throw_ref (local.get $x)))
+                (unreachable))
+            (call $sum)
+            (i32.add)))"#;
+    for zeal in [None, core::num::NonZeroU32::new(1)] {
+        let engine = Engine::new(Config::new().gc_zeal_alloc_counter(zeal)).unwrap();
+        let module = Module::new(&engine, WAT).unwrap();
+        let mut store = Store::new(&engine, ());
+        let host = Func::wrap(&mut store, |mut caller: Caller<'_, ()>| -> Result<()> {
+            let throw = caller.get_export("throw").and_then(Extern::into_func).unwrap();
+            throw.call(&mut caller, &[], &mut [])
+        });
+        let instance = Instance::new(&mut store, &module, &[host.into()]).unwrap();
+        for _ in 0..10 {
+            assert_eq!(run(&mut store, instance, "run", 0).unwrap(), 2 * (1 + 2 * 3 + 4 + 5 + 6));
+        }
+        let throw = instance.get_typed_func::<(), ()>(&mut store, "throw").unwrap();
+        throw.call(&mut store, ()).unwrap_err();
+        let exception = store.take_pending_exception().unwrap();
+        let fields: Vec<Val> = exception.fields(&mut store).unwrap().collect();
+        assert_eq!(fields.len(), 6);
+        assert_eq!(fields[1].v128().map(|v| v.as_u128()), Some(3 << 64 | 2));
+        assert_eq!(
+            (fields[0].i32(), fields[2].f32(), fields[5].f64()),
+            (Some(1), Some(4.0), Some(6.0))
+        );
+    }
+}

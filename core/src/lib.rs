@@ -21,6 +21,11 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(all(feature = "threads", not(target_has_atomic = "64")))]
+compile_error!(
+    "the feature `threads` needs a target with atomic integers of 64 bits: build without it"
+);
+
 #[cfg(feature = "compile")]
 mod binary;
 pub mod error;

@@ -173,8 +173,6 @@ impl Machine<'_> {
         if let Err(error) = self.invoke(call, caller, base, host.slots, None) {
             return self.host_failed(error, Then::Continue(self.position()));
         }
-        // Nothing but the store's functions can have moved.
-        self.cx.funcs = self.store.funcs.as_ptr();
         self.cx.saved.acc = self.execution.stack[base];
         Ok(Flow::Code)
     }

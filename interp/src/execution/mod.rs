@@ -349,7 +349,7 @@ impl<'s> Machine<'s> {
     fn enter(&mut self, vm: VmFunc, args: &[u64]) -> Result<(), Error> {
         let instance = self.store.instance(InstanceAddr(vm.instance));
         let (params, results) = (usize::from(vm.params), usize::from(vm.results));
-        let frame_size = point_at(&mut self.cx, self.store, instance);
+        let frame_size = point_at(&mut self.cx, instance);
         self.execution.results = results;
         self.reach(frame_size.max(params + FRAME_HEADER).max(results), 0)?;
         let stack = &mut self.execution.stack[..];
@@ -405,8 +405,9 @@ impl<'s> Machine<'s> {
         loop {
             // SAFETY: `load` and everything below leave the context as CODE, FRAME and INSTANCE want it.
             let stop = unsafe {
-                // Whatever came before may have made the heap grow.
+                // Whatever came before may have made the heap grow, or given functions their addresses.
                 self.cx.heap = self.store.heap.base();
+                self.cx.funcs = self.store.funcs.as_ptr();
                 dispatch::run(&mut self.cx)
             };
             match stop {
@@ -475,7 +476,7 @@ impl<'s> Machine<'s> {
 
     /// Makes an instance the current one, in the frame at slot `fp`.
     fn load_instance(&mut self, addr: InstanceAddr, fp: usize) -> Result<(), Error> {
-        let frame_size = point_at(&mut self.cx, self.store, self.store.instance(addr));
+        let frame_size = point_at(&mut self.cx, self.store.instance(addr));
         self.reach(frame_size, fp)
     }
 
@@ -630,7 +631,7 @@ fn copy(from: &[u64], to: &mut [u64]) {
 
 /// Lets the context point at an instance. Answers the frame size of its module.
 #[inline]
-fn point_at(cx: &mut Cx, store: &StoreInner, instance: &Instance) -> usize {
+fn point_at(cx: &mut Cx, instance: &Instance) -> usize {
     let (code, vm) = (code_of(instance), &instance.vm);
     cx.code = code.base();
     cx.globals = vm.globals;
@@ -639,7 +640,6 @@ fn point_at(cx: &mut Cx, store: &StoreInner, instance: &Instance) -> usize {
     cx.types = vm.types;
     cx.imported_funcs = vm.imported_funcs;
     cx.instance = vm.addr;
-    cx.funcs = store.funcs.as_ptr();
     code.frame_size()
 }
 

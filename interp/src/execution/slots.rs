@@ -132,12 +132,7 @@ impl Machine<'_> {
                 core::sync::atomic::fence(Ordering::SeqCst);
                 None
             }
-            Op::RefFunc => {
-                let func = self.store.ref_func(addr, FuncIdx(x));
-                // The list of functions may have moved.
-                self.cx.funcs = self.store.funcs.as_ptr();
-                Some(u64::from(func.0) + 1)
-            }
+            Op::RefFunc => Some(u64::from(self.store.ref_func(addr, FuncIdx(x)).0) + 1),
             other => unreachable!("{other:?} is not of the class `slots`"),
         })
     }

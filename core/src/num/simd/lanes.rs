@@ -1,6 +1,6 @@
 //! Vectors from lanes and lanes from vectors, and what loads and stores make of memory.
 
-use super::{Lanes, V128};
+use super::{Lanes, V128, v128_bitselect};
 
 /// Vectors of equal lanes. A row is `name: operand => lane type x lanes;`.
 macro_rules! splats {
@@ -46,16 +46,27 @@ extractions! {
     f64x2_extract_lane: u64 => f64 = |half| f64::from_bits(half);
 }
 
+/// For each of `N` lanes, a vector whose bits are set there.
+const fn masks<const N: usize>() -> [V128; N] {
+    let mut masks = [V128([0; 16]); N];
+    let mut byte = 0;
+    while byte < 16 {
+        masks[byte * N / 16].0[byte] = !0;
+        byte += 1;
+    }
+    masks
+}
+
 /// Vectors with one lane changed. A row is `name: operand => lane type x lanes = |operand| lane;`.
 macro_rules! replacements {
     ($( $name:ident: $from:ty => $ty:ident x $count:literal = |$value:ident| $to:expr; )*) => { $(
         #[doc = concat!("The operator `", stringify!($name), "`.")]
         #[inline(always)]
         pub fn $name(a: V128, $value: $from, lane: u8) -> V128 {
-            let (lanes, new): ([$ty; $count], $ty) = (a.lanes(), $to);
             // By a mask: an array indexed by a variable would have to be in memory.
-            let lane = lane as $ty;
-            core::array::from_fn::<$ty, $count, _>(|i| if i as $ty == lane { new } else { lanes[i] }).vector()
+            static MASKS: [V128; $count] = masks();
+            let new: [$ty; $count] = [$to; $count];
+            v128_bitselect(new.vector(), a, MASKS[usize::from(lane) % $count])
         }
     )* };
 }
@@ -64,7 +75,7 @@ replacements! {
     i8x16_replace_lane: u32 => u8 x 16 = |value| value as u8;
     i16x8_replace_lane: u32 => u16 x 8 = |value| value as u16;
     i32x4_replace_lane: u32 => u32 x 4 = |value| value;
-    f32x4_replace_lane: f32 => u32 x 4 = |value| value.to_bits();
+    f32x4_replace_lane: f32 => f32 x 4 = |value| value;
     v128_load8_lane: [u8; 1] => u8 x 16 = |value| u8::from_le_bytes(value);
     v128_load16_lane: [u8; 2] => u16 x 8 = |value| u16::from_le_bytes(value);
     v128_load32_lane: [u8; 4] => u32 x 4 = |value| u32::from_le_bytes(value);

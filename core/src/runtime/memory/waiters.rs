@@ -4,7 +4,10 @@ use alloc::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
-use core::time::Duration;
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -25,7 +28,15 @@ pub enum WaitResult {
 #[derive(Default)]
 pub(super) struct Waiters(Mutex<Lots>);
 
-type Lots = BTreeMap<u64, VecDeque<Arc<Condvar>>>;
+type Lots = BTreeMap<u64, VecDeque<Arc<Waiter>>>;
+
+/// A thread that waits.
+#[derive(Default)]
+struct Waiter {
+    /// Written under the lock of the table.
+    notified: AtomicBool,
+    condvar: Condvar,
+}
 
 /// How often a thread that waits looks whether it was interrupted. Who interrupts cannot wake it: it may be a signal handler.
 const LOOK: Duration = Duration::from_millis(10);
@@ -45,7 +56,7 @@ impl Waiters {
         if !expected() {
             return Some(WaitResult::Mismatch);
         }
-        let waiter = Arc::new(Condvar::new());
+        let waiter = Arc::new(Waiter::default());
         lots.entry(address).or_default().push_back(waiter.clone());
         loop {
             if interrupted.is_some_and(|interrupted| interrupted()) {
@@ -60,12 +71,13 @@ impl Waiters {
             let nap = interrupted.map(|_| LOOK).into_iter().chain(left).min();
             lots = match nap {
                 Some(nap) => waiter
+                    .condvar
                     .wait_timeout(lots, nap)
                     .map(|(lots, _)| lots)
                     .unwrap_or_else(|poisoned| poisoned.into_inner().0),
-                None => waiter.wait(lots).unwrap_or_else(PoisonError::into_inner),
+                None => waiter.condvar.wait(lots).unwrap_or_else(PoisonError::into_inner),
             };
-            if !waits(&lots, address, &waiter) {
+            if waiter.notified.load(Ordering::Relaxed) {
                 return Some(WaitResult::Ok);
             }
         }
@@ -77,7 +89,8 @@ impl Waiters {
         let Some(lot) = lots.get_mut(&address) else { return 0 };
         let count = lot.len().min(count as usize);
         for waiter in lot.drain(..count) {
-            waiter.notify_one();
+            waiter.notified.store(true, Ordering::Relaxed);
+            waiter.condvar.notify_one();
         }
         if lot.is_empty() {
             lots.remove(&address);
@@ -91,13 +104,8 @@ impl Waiters {
     }
 }
 
-/// Whether nobody has notified a thread yet.
-fn waits(lots: &Lots, address: u64, waiter: &Arc<Condvar>) -> bool {
-    lots.get(&address).is_some_and(|lot| lot.iter().any(|other| Arc::ptr_eq(other, waiter)))
-}
-
 /// Takes a thread that nobody has notified out of the table.
-fn leave(lots: &mut Lots, address: u64, waiter: &Arc<Condvar>) {
+fn leave(lots: &mut Lots, address: u64, waiter: &Arc<Waiter>) {
     if let Some(lot) = lots.get_mut(&address) {
         lot.retain(|other| !Arc::ptr_eq(other, waiter));
         if lot.is_empty() {
