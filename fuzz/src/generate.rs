@@ -108,6 +108,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         disallow_traps: u.ratio(1, 3)?,
         exceptions_enabled: u.arbitrary()?,
         export_everything: true,
+        gc_enabled: u.arbitrary()?,
         max_data_segments: 4,
         max_element_segments: 4,
         max_elements: 20,
@@ -136,7 +137,6 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         wide_arithmetic_enabled: u.arbitrary()?,
         // Not in this version.
         compact_imports_enabled: false,
-        gc_enabled: false,
         ..Config::default()
     })
 }

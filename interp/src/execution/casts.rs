@@ -5,10 +5,7 @@ use crate::{
     exec::casts::{ABSTRACT, ELSEWHERE},
     sink::casts::ABSTRACT_TYPES,
 };
-use kinglet_core::{
-    runtime::gc::{ObjectKind, as_i31},
-    types::{HeapType, TypeKind},
-};
+use kinglet_core::runtime::gc::ObjectKind;
 
 impl Machine<'_> {
     /// `dst, reference, type, flags`. The reference is not null.
@@ -39,7 +36,9 @@ impl Machine<'_> {
     fn is_of(&self, handle: u32, ty: u32, flags: u16) -> bool {
         let number = ty & !ELSEWHERE;
         if flags & ABSTRACT != 0 {
-            return self.is_of_abstract(handle, ABSTRACT_TYPES[number as usize]);
+            let ty = ABSTRACT_TYPES[number as usize];
+            let is_of = |ty| self.store.heap.type_of(handle).matches(ty, |_, _| false);
+            return ty == ty.top() || ty != ty.bottom() && is_of(ty);
         }
         // SAFETY: INSTANCE.
         let wanted = unsafe { *self.cx.types.add(number as usize) };
@@ -52,21 +51,5 @@ impl Machine<'_> {
             }
         };
         self.store.types.is_subtype(actual, wanted)
-    }
-
-    fn is_of_abstract(&self, handle: u32, ty: HeapType) -> bool {
-        if ty == ty.top() || ty == ty.bottom() {
-            return ty == ty.top();
-        }
-        if as_i31(handle).is_some() {
-            return matches!(ty, HeapType::I31 | HeapType::Eq);
-        }
-        let ObjectKind::Type(id) = self.store.heap.kind(handle) else { return false };
-        let kind = self.store.types.get(id).map(|def| def.ty().composite.kind());
-        match ty {
-            HeapType::Struct => kind == Some(TypeKind::Struct),
-            HeapType::Array => kind == Some(TypeKind::Array),
-            ty => ty == HeapType::Eq,
-        }
     }
 }

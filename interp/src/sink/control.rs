@@ -88,7 +88,8 @@ impl Sink for Builder {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        self.op(row(op).forms);
+        // It may wait, and be interrupted.
+        self.safepoint(row(op).forms);
         self.u16(at.memory.0 as u16);
         self.u64(at.offset);
         self.slot(slot - 2);
