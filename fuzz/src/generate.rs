@@ -129,8 +129,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         memory_offset_choices: MemoryOffsetChoices(70, 20, 10),
         min_funcs: 3,
         min_types: 3,
-        // The oracle rounds once where the specification's deterministic profile, and we, do it twice.
-        relaxed_simd_enabled: false,
+        relaxed_simd_enabled: simd && u.arbitrary()?,
         simd_enabled: simd,
         tail_call_enabled: u.arbitrary()?,
         threads_enabled: u.ratio(1, 4)?,

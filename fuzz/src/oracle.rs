@@ -23,6 +23,7 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     config
         .wasm_custom_page_sizes(true)
         .wasm_wide_arithmetic(true)
+        .relaxed_simd_deterministic(true)
         .shared_memory(true)
         .collector(Collector::Null)
         .cranelift_opt_level(OptLevel::None)
