@@ -216,11 +216,13 @@ fn unknown_imports_are_named() {
 #[test]
 fn proposals_that_are_not_supported_are_named() {
     for (feature, body) in [
-        ("simd", "(func (result v128) (v128.const i64x2 0 0))"),
-        ("exception", "(tag)"),
-        ("gc", "(type (struct))"),
+        ("stack switching", "(type $f (func)) (type (cont $f))"),
+        ("legacy-exceptions", "(func try end)"),
     ] {
-        let outcome = kinglet_with(&["validate", "-"], format!("(module {body})"));
+        let outcome = kinglet_with(
+            &["validate", "-W", "legacy-exceptions=n", "-"],
+            format!("(module {body})"),
+        );
         outcome.complains(1, "standard input: ");
         assert!(outcome.stderr.to_lowercase().contains(feature), "{feature}: {outcome:?}");
     }
