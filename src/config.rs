@@ -7,7 +7,7 @@ use kinglet_core::{
     module::features::{Features, Limits},
 };
 
-/// How an [`Engine`](crate::Engine) loads and runs modules. All proposals that are supported are switched on.
+/// How an [`Engine`](crate::Engine) loads and runs modules. All of WebAssembly 3.0 is switched on, and threads.
 ///
 /// ```
 /// use kinglet::{Config, Engine};
@@ -141,10 +141,12 @@ impl Config {
 
 macro_rules! feature_switches {
     ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
-        /// Which proposals modules may use. All are on by default.
+        /// Which proposals modules may use. A module that needs another is refused with an error that names it.
         impl Config {
             $(
                 $(#[$doc])*
+                ///
+                #[doc = concat!("`", $default, "` by default.")]
                 pub fn $method(&mut self, enable: bool) -> &mut Config {
                     self.features.$field = enable;
                     self

@@ -1,6 +1,6 @@
 //! Type sections made to be slow, deep or large: they take time linear in their size, or are refused.
 
-use kinglet::{Engine, Error, ErrorKind, Module};
+use kinglet::{Engine, Error, ErrorKind, Instance, Module, Store, StoreLimits, StoreLimitsBuilder};
 use std::{fs, thread, time::Instant};
 
 /// A type section with these recursion groups, as the binary format has them.
@@ -212,6 +212,48 @@ fn many_tags_are_linear() {
         let tags = vector(&vec![vec![0, 0]; size]);
         module(section([func(&vec![vec![0x7f]; 100])]), &[(13, tags)])
     });
+}
+
+/// Objects as large as their types let them be are an error, after which the store goes on.
+#[test]
+fn huge_objects_are_errors() {
+    let fields = "(field (mut i64))".repeat(10_000);
+    let wat = format!(
+        r#"(module
+            (type $bytes (array (mut i8)))
+            (type $longs (array (mut i64)))
+            (type $wide (struct {fields}))
+            (func (export "bytes") (param i32) (result i32)
+                (array.len (array.new_default $bytes (local.get 0))))
+            (func (export "longs") (param i32) (result i32)
+                (array.len (array.new $longs (i64.const 1) (local.get 0))))
+            (func (export "wide") (param i32) (result i32) (local $w (ref null $wide))
+                (loop $again
+                    (local.set $w (struct.new_default $wide))
+                    (struct.set $wide 9999 (local.get $w) (i64.const 7))
+                    (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (i32.wrap_i64 (struct.get $wide 9999 (local.get $w)))))"#
+    );
+    let engine = Engine::default();
+    let module = Module::new(&engine, wat).unwrap();
+    let limits = StoreLimitsBuilder::new().memory_size(64 << 20).build();
+    let mut store = Store::new(&engine, limits);
+    store.limiter(|limits| limits);
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let func = |store: &mut Store<StoreLimits>, name| {
+        instance.get_typed_func::<i32, i32>(store, name).expect("it is exported")
+    };
+    for name in ["bytes", "longs"] {
+        let array = func(&mut store, name);
+        assert_eq!(array.call(&mut store, 1000).unwrap(), 1000);
+        for len in [64 << 20, -1] {
+            assert!(array.call(&mut store, len).is_err(), "{name}");
+        }
+        assert_eq!(array.call(&mut store, 1000).unwrap(), 1000);
+    }
+    // Nearly a gigabyte of them, one after the other.
+    let wide = func(&mut store, "wide");
+    assert_eq!(wide.call(&mut store, 10_000).unwrap(), 7);
 }
 
 /// Types of one engine are shared, and go when their modules do.

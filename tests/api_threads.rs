@@ -272,6 +272,41 @@ fn interrupted_executions_wait_again() {
     assert_eq!(guest.store.get_fuel().unwrap(), 1_000 - 5);
 }
 
+/// What an execution that was interrupted while it waited refers to is not collected.
+#[test]
+fn waiting_executions_keep_their_objects() {
+    let engine = Engine::new(Config::new().epoch_interruption(true)).unwrap();
+    let module = module(
+        &engine,
+        r#"(import "m" "memory" (memory 1 1 shared))
+        (type $box (struct (field i32)))
+        (func (export "hold") (param i32) (result i32)
+            (struct.new $box (local.get 0))
+            (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))
+            (struct.get $box 0))
+        (func (export "churn") (param i32) (result i32)
+            (struct.get $box 0 (struct.new $box (local.get 0))))"#,
+    );
+    let memory = SharedMemory::new(&engine, MemoryType::shared(1, 1)).unwrap();
+    let mut guest = Guest::new(&module, &memory);
+    let handle = guest.store.interrupt_handle();
+    let func = guest.instance.get_func(&mut guest.store, "hold").unwrap();
+    let mut execution = func.start(&mut guest.store, &[Val::I32(77)]).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(30));
+            handle.interrupt();
+        });
+        let step = execution.run(&mut guest.store, Budget::unlimited()).unwrap();
+        assert!(matches!(step, Step::Interrupted));
+    });
+    guest.store.gc(None).unwrap();
+    assert_eq!(guest.call("churn", 1).unwrap(), 1);
+    memory.write(0, &[1]).unwrap();
+    let step = execution.run(&mut guest.store, Budget::unlimited()).unwrap();
+    assert!(matches!(step, Step::Done(results) if results[0].i32() == Some(77)));
+}
+
 /// The same in memories of all kinds: atomics want aligned addresses, other accesses do not.
 #[test]
 fn accesses_of_all_kinds_of_memories() {

@@ -41,3 +41,17 @@ fn unaligned_atomics_beyond_all_addresses() {
     assert_eq!(trap(5), Some(Trap::MemoryOutOfBounds));
     assert_eq!(trap(6), Some(Trap::HeapMisaligned));
 }
+
+/// No elements of a segment that only declares, in a module without passive ones.
+#[test]
+fn nothing_from_a_segment_that_declares() {
+    let wat = r#"
+        (module
+          (table 1 externref)
+          (elem $none declare externref (ref.null extern))
+          (func (export "run") (param i32) (result i32)
+            (table.init $none (i32.const 0) (i32.const 0) (i32.const 0))
+            (local.get 0)))
+    "#;
+    assert_eq!(run(wat, 3), 3);
+}

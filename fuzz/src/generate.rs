@@ -108,6 +108,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         disallow_traps: u.ratio(1, 3)?,
         exceptions_enabled: u.arbitrary()?,
         export_everything: true,
+        gc_enabled: u.arbitrary()?,
         max_data_segments: 4,
         max_element_segments: 4,
         max_elements: 20,
@@ -128,15 +129,13 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         memory_offset_choices: MemoryOffsetChoices(70, 20, 10),
         min_funcs: 3,
         min_types: 3,
-        // The oracle rounds once where the specification's deterministic profile, and we, do it twice.
-        relaxed_simd_enabled: false,
+        relaxed_simd_enabled: simd && u.arbitrary()?,
         simd_enabled: simd,
         tail_call_enabled: u.arbitrary()?,
         threads_enabled: u.ratio(1, 4)?,
         wide_arithmetic_enabled: u.arbitrary()?,
         // Not in this version.
         compact_imports_enabled: false,
-        gc_enabled: false,
         ..Config::default()
     })
 }

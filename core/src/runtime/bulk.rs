@@ -457,7 +457,9 @@ impl StoreInner {
             ElemItems::Funcs(items) => self.write_funcs(instance, table, items, dst, src, len),
             ElemItems::Exprs(_) => {
                 let table = self.instance(instance).table(table);
-                let items = &self.instances[instance.at()].elems[segment.at()];
+                // Not there if no segment of the instance is passive: then it has none.
+                let items = self.instances[instance.at()].elems.get(segment.at());
+                let items = items.map_or(&[][..], |items| items);
                 copy_handles(&mut self.tables[table.at()], items, dst, src, len)
             }
         }

@@ -16,6 +16,7 @@ impl<S: Sink> Run<'_, S> {
     }
 
     pub(super) fn visit_throw_ref(&mut self) {
+        self.note_live(self.height());
         let (_, exception) = self.pop();
         self.sink.throw_ref(exception);
         self.die();

@@ -80,6 +80,7 @@ impl<S: Sink> Run<'_, S> {
             clause.wanted = true;
         }
         let height = frame.height;
+        self.note_live(self.height());
         self.sink.throw_ref(Operand { loc: Loc::Temp, height });
         self.die();
     }

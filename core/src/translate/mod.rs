@@ -406,6 +406,7 @@ impl<S: Sink> Run<'_, S> {
     /// An op of one of the atomic classes.
     fn atomic(&mut self, op: Op, arg: wasmparser::MemArg) {
         let base = self.place_top(op.class().atomic_operands().unwrap_or_default());
+        self.note_live(self.height());
         self.truncate(base);
         self.sink.atomic(op, self.memarg(arg), base);
         if op.class() != Class::atomic_store {

@@ -79,8 +79,8 @@ impl Points {
     ) -> Option<usize> {
         let points = self.0.entry((addr, func)).or_insert_with(|| {
             code_of(instance)
-                .points(&instance.module, func)
-                .map(|(_, points)| points)
+                .translated(&instance.module, func)
+                .map(|translated| translated.points)
                 .unwrap_or_default()
         });
         let end =

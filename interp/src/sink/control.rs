@@ -88,7 +88,8 @@ impl Sink for Builder {
     fn atomic(&mut self, op: Op, at: MemArg, base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
-        self.op(row(op).forms);
+        // It may wait, and be interrupted.
+        self.safepoint(row(op).forms);
         self.u16(at.memory.0 as u16);
         self.u64(at.offset);
         self.slot(slot - 2);
@@ -372,9 +373,10 @@ impl Sink for Builder {
     }
 
     fn throw_ref(&mut self, exception: Operand) {
-        self.flush();
+        // Finding who catches it takes fuel, for which the execution may wait.
+        self.settle(u32::MAX);
         let slot = self.take_slot(Num::handle, exception);
-        self.op(code::THROW_REF);
+        self.safepoint(code::THROW_REF);
         self.arg(slot);
         self.last = None;
     }

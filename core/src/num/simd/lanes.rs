@@ -1,6 +1,6 @@
 //! Vectors from lanes and lanes from vectors, and what loads and stores make of memory.
 
-use super::{Lanes, V128, v128_bitselect};
+use super::{Lanes, V128};
 
 /// Vectors of equal lanes. A row is `name: operand => lane type x lanes;`.
 macro_rules! splats {
@@ -65,8 +65,9 @@ macro_rules! replacements {
         pub fn $name(a: V128, $value: $from, lane: u8) -> V128 {
             // By a mask: an array indexed by a variable would have to be in memory.
             static MASKS: [V128; $count] = masks();
-            let new: [$ty; $count] = [$to; $count];
-            v128_bitselect(new.vector(), a, MASKS[usize::from(lane) % $count])
+            let mask: [$ty; $count] = MASKS[usize::from(lane) % $count].lanes();
+            let (a, new): ([$ty; $count], $ty) = (a.lanes(), $to);
+            core::array::from_fn::<$ty, $count, _>(|i| new & mask[i] | a[i] & !mask[i]).vector()
         }
     )* };
 }
@@ -75,7 +76,7 @@ replacements! {
     i8x16_replace_lane: u32 => u8 x 16 = |value| value as u8;
     i16x8_replace_lane: u32 => u16 x 8 = |value| value as u16;
     i32x4_replace_lane: u32 => u32 x 4 = |value| value;
-    f32x4_replace_lane: f32 => f32 x 4 = |value| value;
+    f32x4_replace_lane: f32 => u32 x 4 = |value| value.to_bits();
     v128_load8_lane: [u8; 1] => u8 x 16 = |value| u8::from_le_bytes(value);
     v128_load16_lane: [u8; 2] => u16 x 8 = |value| u16::from_le_bytes(value);
     v128_load32_lane: [u8; 4] => u32 x 4 = |value| u32::from_le_bytes(value);

@@ -23,7 +23,9 @@ impl StoreInner {
         }
         let mut roots = Vec::new();
         let mut complete = true;
+        let mut seen = 0;
         let mut add = |handle: u32| {
+            seen += 1;
             if is_object(handle) {
                 match roots.try_reserve(1) {
                     Ok(()) => roots.push(handle),
@@ -37,6 +39,7 @@ impl StoreInner {
         if !complete {
             return Err(Error::limit("no memory to collect garbage"));
         }
+        self.heap.seen = seen;
         self.heap.mark(roots);
         self.heap.sweep();
         self.heap.externs.drop_condemned();

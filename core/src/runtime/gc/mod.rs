@@ -50,6 +50,8 @@ pub struct Heap {
     pub roots: Roots,
     /// Units of the objects that the last collection left.
     live: usize,
+    /// Places that the last collection looked for roots in.
+    seen: usize,
     /// The most bytes that it may have.
     limit: usize,
     /// How many handles may wait to be marked.
@@ -130,6 +132,7 @@ impl Heap {
             externs: Externs::default(),
             roots: Roots::default(),
             live: 0,
+            seen: 0,
             limit,
             max_marks: usize::MAX,
             collect_every,

@@ -1,7 +1,7 @@
 //! Where room for new objects comes from: free space, collection, growth.
 //!
-//! A collection happens when as much has been allocated since the last one as that left in use, so that its cost is a constant per
-//! byte allocated. Before that, and if it did not free enough, the heap grows. Where it may not grow, a collection is worth its
+//! A collection happens when as much has been allocated since the last one as that left in use, or had to look through for roots, so
+//! that its cost is a constant per byte allocated. Before that, and if it did not free enough, the heap grows. Where it may not grow, a collection is worth its
 //! while if a sixteenth of the heap has been allocated; otherwise the heap is full.
 
 use super::{Heap, MAX_UNITS};
@@ -76,7 +76,9 @@ impl StoreInner {
         if self.heap.refill(units, forced) {
             return Ok(());
         }
-        let due = self.heap.allocated() >= self.heap.live.max(MIN_BETWEEN);
+        // Looking through tables and the like takes time too.
+        let spent = self.heap.live + self.heap.seen / 2;
+        let due = self.heap.allocated() >= spent.max(MIN_BETWEEN);
         if due && self.collect().is_ok() && self.heap.refill(units, true) {
             return Ok(());
         }
