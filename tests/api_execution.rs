@@ -440,3 +440,35 @@ fn resumable_calls() {
     assert_eq!(results[0].i32(), Some(1000));
     assert!(refuelled > 10);
 }
+
+/// The result of a call by reference is expected in a register as well.
+#[test]
+fn answers_for_functions_that_are_called_by_reference_arrive() {
+    let engine = Engine::default();
+    let wat = r#"(module
+        (type $f (func (param i32) (result i32)))
+        (import "" "f" (func $f (type $f)))
+        (table funcref (elem $f))
+        (func (export "table") (result i32)
+            (i32.add (call_indirect (type $f) (i32.const 5) (i32.const 0)) (i32.const 1)))
+        (func (export "ref") (param (ref $f)) (result i32)
+            (i32.add (call_ref $f (i32.const 5) (local.get 0)) (i32.const 1))))"#;
+    let module = Module::new(&engine, wat).unwrap();
+    let mut store = Store::new(&engine, ());
+    let ty = FuncType::new(&engine, [ValType::I32], [ValType::I32]);
+    let f = Func::new_async(&mut store, ty, |_, _, _| Box::new(async { Ok(()) }));
+    let instance = Instance::new(&mut store, &module, &[f.into()]).unwrap();
+    for (name, args) in [("table", vec![]), ("ref", vec![f.into()])] {
+        let func = instance.get_func(&mut store, name).unwrap();
+        let mut execution = func.start(&mut store, &args).unwrap();
+        assert!(matches!(
+            execution.run(&mut store, Budget::unlimited()).unwrap(),
+            Step::Pending(_)
+        ));
+        execution.resume(&mut store, &[Val::I32(41)]).unwrap();
+        match execution.run(&mut store, Budget::unlimited()).unwrap() {
+            Step::Done(results) => assert_eq!(results[0].i32(), Some(42), "{name}"),
+            step => panic!("{step:?}"),
+        }
+    }
+}

@@ -323,3 +323,42 @@ fn listings_show_vectors() {
         assert!(listing.contains(part), "{part}: {listing}");
     }
 }
+
+#[cfg(feature = "gc")]
+#[test]
+fn objects_hold_vectors() {
+    let wat = r#"(module
+        (type $s (struct (field i32) (field (mut v128)) (field i8) (field (ref null $s))))
+        (type $a (array (mut v128)))
+        (global $g (ref $s)
+            (struct.new $s (i32.const 1) (v128.const i64x2 1 2) (i32.const 3) (ref.null $s)))
+        (func (export "struct") (param v128 v128) (result i32 v128 i32 v128)
+            (local $s (ref null $s))
+            (local.set $s
+                (struct.new $s (i32.const 7) (local.get 0) (i32.const 0x1ff) (global.get $g)))
+            (struct.get $s 0 (local.get $s))
+            (struct.get $s 1 (local.get $s))
+            (struct.set $s 1 (local.get $s) (local.get 1))
+            (struct.get_u $s 2 (local.get $s))
+            (i64x2.add
+                (struct.get $s 1 (local.get $s))
+                (struct.get $s 1 (struct.get $s 3 (local.get $s)))))
+        (func (export "array") (param v128 v128) (result v128 v128 v128 i32)
+            (local $a (ref null $a)) (local $b (ref null $a))
+            (local.set $a (array.new_fixed $a 3
+                (local.get 0) (local.get 1) (v128.const i64x2 5 6)))
+            (local.set $b (array.new $a (local.get 1) (i32.const 4)))
+            (array.copy $a $a
+                (local.get $b) (i32.const 1) (local.get $a) (i32.const 0) (i32.const 2))
+            (array.set $a (local.get $b) (i32.const 3) (v128.not (local.get 0)))
+            (array.get $a (local.get $b) (i32.const 0))
+            (array.get $a (local.get $b) (i32.const 1))
+            (array.get $a (local.get $b) (i32.const 3))
+            (array.len (array.new_default $a (i32.const 2)))))"#;
+    let (mut store, instance) = instance(wat);
+    let (one, two) = (V128::from(1 << 64 | 1), V128::from(2));
+    let got: (i32, V128, i32, V128) = call(&mut store, instance, "struct", (A, one)).unwrap();
+    assert_eq!(got, (7, A, 0xff, V128::from(3 << 64 | 2)));
+    let got: (V128, V128, V128, i32) = call(&mut store, instance, "array", (A, two)).unwrap();
+    assert_eq!(got, (two, A, V128::from(!A.as_u128()), 2));
+}

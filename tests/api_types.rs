@@ -6,7 +6,7 @@ use common::instance;
 use kinglet::{
     ArrayType, Caller, Engine, Extern, ExternRef, ExternType, FieldType, Finality, Func, FuncType,
     Global, GlobalType, HeapType, Instance, Linker, Module, Mutability, Ref, RefType, Rooted,
-    StorageType, Store, StructType, Table, TableType, Val, ValType,
+    StorageType, Store, StructRef, StructRefPre, StructType, Table, TableType, Val, ValType,
 };
 
 /// `(ref null $ty)` or `(ref $ty)`.
@@ -360,4 +360,27 @@ fn types_of_other_engines_are_refused() {
     refused(&mut |store| _ = Func::new(store, ty.clone(), |_, _, _| Ok(())));
     refused(&mut |store| _ = FuncType::new(store.engine(), [content.clone()], []));
     refused(&mut |store| _ = Linker::new(&engine).get(store, "a", "b"));
+}
+
+/// Types of the host count in a store that has not met them all.
+#[test]
+fn supertypes_that_only_the_host_knows_count() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let open = |supertype: Option<&StructType>| {
+        StructType::with_finality_and_supertype(&engine, Finality::NonFinal, supertype, []).unwrap()
+    };
+    let root = open(None);
+    let middle = open(Some(&root));
+    let leaf = open(Some(&middle));
+    let pre = StructRefPre::new(&mut store, leaf);
+    let object = StructRef::new(&mut store, &pre, &[]).unwrap();
+    for ty in [root, middle] {
+        assert!(object.matches_ty(&store, &ty).unwrap());
+        let heap = HeapType::ConcreteStruct(ty);
+        assert!(object.to_anyref().matches_ty(&store, &heap).unwrap());
+        let param = reference(false, heap);
+        let func = Func::new(&mut store, FuncType::new(&engine, [param], []), |_, _, _| Ok(()));
+        func.call(&mut store, &[object.into()], &mut []).unwrap();
+    }
 }

@@ -648,6 +648,57 @@ fn the_search_for_a_handler_is_metered() {
     assert_eq!(error.trap(), Some(Trap::OutOfFuel));
 }
 
+/// The operand of `throw_ref` may be all that refers to it.
+#[test]
+fn an_exception_stays_while_the_search_for_its_handler_stops() {
+    let clauses = "(catch $other $h)".repeat(1_000);
+    let wat = format!(
+        r#"(module
+            (type $box (struct (field i32)))
+            (tag $e (param (ref $box))) (tag $other)
+            (global $x (mut exnref) (ref.null exn))
+            (func $down (param i32)
+                (if (i32.eqz (local.get 0))
+                    (then (global.get $x) (global.set $x (ref.null exn)) (throw_ref)))
+                (block $h
+                    (try_table {clauses} (call $down (i32.sub (local.get 0) (i32.const 1))))))
+            (func $make
+                (block $h (result (ref $box) exnref)
+                    (try_table (catch_ref $e $h) (throw $e (struct.new $box (i32.const 42))))
+                    (unreachable))
+                (global.set $x)
+                (drop))
+            (func (export "junk") (drop (struct.new $box (i32.const 7))))
+            (func (export "run") (result i32)
+                (call $make)
+                (block $h (result (ref $box))
+                    (try_table (catch $e $h) (call $down (i32.const 100)))
+                    (unreachable))
+                (struct.get $box 0)))"#
+    );
+    let engine = Engine::new(Config::new().consume_fuel(true)).unwrap();
+    let module = Module::new(&engine, wat).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let junk = instance.get_typed_func::<(), ()>(&mut store, "junk").unwrap();
+    let run = instance.get_func(&mut store, "run").unwrap();
+    let mut execution = run.start(&mut store, &[]).unwrap();
+    let mut stops = 0;
+    let results = loop {
+        let fuel = execution.required_fuel().max(5_000);
+        match execution.run(&mut store, Budget::fuel(fuel)).unwrap() {
+            Step::Done(results) => break results,
+            Step::OutOfFuel => stops += 1,
+            step => panic!("{step:?}"),
+        }
+        store.gc(None).unwrap();
+        store.set_fuel(1_000).unwrap();
+        (0..10).for_each(|_| junk.call(&mut store, ()).unwrap());
+    };
+    assert_eq!(results[0].i32(), Some(42));
+    assert!(stops > 1, "{stops}");
+}
+
 /// References to exceptions are garbage when nobody has them any more.
 #[test]
 fn a_million_references() {

@@ -88,12 +88,13 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         Aggregate, Control, Memory, Numeric, NumericInt, Parametric, Reference, Table, Variable,
         Vector,
     };
-    let kinds: &[InstructionKind] = match u.int_in_range(0..=6)? {
+    let kinds: &[InstructionKind] = match u.int_in_range(0..=7)? {
         0 => &[NumericInt, Variable, Parametric, Control],
         1 => &[Numeric, Variable, Parametric, Control],
         2 => &[NumericInt, Variable, Control, Memory],
         3 => &[Control, Variable, Reference, Table, Parametric],
         4 => &[Vector, Variable, Parametric, Memory, NumericInt],
+        5 => &[Aggregate, Reference, Variable, Parametric, Control, NumericInt],
         _ => &[Numeric, Vector, Variable, Parametric, Control, Memory, Reference, Table, Aggregate],
     };
     let page = 1 << 16;
@@ -134,7 +135,7 @@ fn config(u: &mut Unstructured<'_>, ending: Ending) -> Result<Config> {
         tail_call_enabled: u.arbitrary()?,
         threads_enabled: u.ratio(1, 4)?,
         wide_arithmetic_enabled: u.arbitrary()?,
-        // Not in this version.
+        // Off by default, and wasmtime has none.
         compact_imports_enabled: false,
         ..Config::default()
     })

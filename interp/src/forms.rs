@@ -95,6 +95,7 @@ mod tests {
             // What stops does not look at its operands; the execution does.
             let stops = len == 0 && opcode < UNFUSED;
             assert!(stops || len == length(LAYOUTS[opcode]), "{}", NAMES[opcode]);
+            assert!(len % 2 == 0, "{}", NAMES[opcode]);
         }
     }
 

@@ -84,10 +84,13 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
         let store = store.as_context_mut();
         // Most calls need few slots, which do not take long to clear.
-        match P::LEN.max(R::LEN) {
-            ..=FEW_SLOTS => self.call_in(store, params, &mut [0; FEW_SLOTS]),
-            ..=SOME_SLOTS => self.call_in(store, params, &mut [0; SOME_SLOTS]),
-            _ => self.call_in(store, params, &mut [0; MAX_SLOTS]),
+        let slots = P::LEN.max(R::LEN);
+        if slots <= FEW_SLOTS {
+            self.call_in(store, params, &mut [0; FEW_SLOTS])
+        } else if slots <= SOME_SLOTS {
+            self.call_in(store, params, &mut [0; SOME_SLOTS])
+        } else {
+            self.call_in(store, params, &mut [0; MAX_SLOTS])
         }
     }
 

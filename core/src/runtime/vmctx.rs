@@ -25,6 +25,7 @@ pub const MEMORY_HEADER: usize = 64;
 pub const MEMORY_LEN: usize = 8;
 
 /// Where the limit for accesses of `2^log2_width` bytes stands, in bytes before the memory's first byte.
+#[inline]
 pub const fn memory_limit(log2_width: u32) -> usize {
     16 + 8 * log2_width as usize
 }

@@ -198,12 +198,6 @@ impl Machine<'_> {
         if let Err(error) = self.invoke(call, caller, base, host.slots, Some(then)) {
             return self.host_failed(error, then).map(|_| None);
         }
-        let then = match then {
-            Then::Continue(at) => {
-                Then::Continue(Position { acc: self.execution.stack[base], ..at })
-            }
-            other => other,
-        };
         self.execution.state = self.execution.after_host_call(base, host.results as usize, then);
         Ok(None)
     }

@@ -275,7 +275,8 @@ impl Execution {
     fn after_host_call(&mut self, base: usize, results: usize, then: Then) -> State {
         match then {
             Then::Finish => State::Over,
-            Then::Continue(position) => State::Code(position),
+            // A single result is expected in the accumulator of its class as well.
+            Then::Continue(at) => State::Code(Position { acc: self.stack[base], ..at }),
             Then::Return { mut from, header } => {
                 let word = self.stack[from.fp + usize::from(header)];
                 from.pin = self.stack[from.fp + usize::from(header) + 1];

@@ -55,6 +55,7 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            #[allow(clippy::modulo_one, reason = "some lanes have one byte")]
             fn vector(self) -> V128 {
                 const BYTES: usize = size_of::<$ty>();
                 V128(core::array::from_fn(|byte| self[byte / BYTES].to_le_bytes()[byte % BYTES]))

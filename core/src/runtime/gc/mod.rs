@@ -24,7 +24,7 @@ pub mod objects;
 mod room;
 pub mod roots;
 mod segments;
-#[cfg(test)]
+#[cfg(all(test, feature = "gc"))]
 mod tests;
 
 use super::vmctx::region::Region;
