@@ -53,10 +53,13 @@ impl<A: Source, D: Dest> Body for RefCast<A, D> {
     const LEN: usize = SLOT + A::LEN + 6;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        if !is_exactly(r, A::get(r, SLOT), SLOT + A::LEN)? {
+        let handle: u32 = A::get(r, SLOT);
+        // Nobody needs what the accumulator held, and no other register is left for it.
+        r.acc = handle.into();
+        if !is_exactly(r, handle, SLOT + A::LEN)? {
             return Err(Stop(exit::CAST));
         }
-        D::set(u64::from(A::get::<u32>(r, SLOT)), r);
+        D::set(r.acc, r);
         Ok(())
     }
 }
