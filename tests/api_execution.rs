@@ -472,3 +472,30 @@ fn answers_for_functions_that_are_called_by_reference_arrive() {
         }
     }
 }
+
+/// Futures of host functions that call guests that call them: however deep, the native stack suffices.
+#[test]
+fn asynchronous_calls_nest_up_to_a_limit() {
+    type Guest = (Option<Func>, u32);
+    let engine = Engine::default();
+    let wat = r#"(module (import "" "f" (func $f)) (func (export "run") (call $f)))"#;
+    let module = Module::new(&engine, wat).unwrap();
+    let mut store = Store::new(&engine, (None, 0));
+    let ty = FuncType::new(&engine, [], []);
+    let f = Func::new_async(&mut store, ty, |mut caller: Caller<'_, Guest>, _, _| {
+        Box::new(async move {
+            caller.data_mut().1 += 1;
+            let run = caller.data().0.unwrap();
+            run.call_async(&mut caller, &[], &mut []).await
+        })
+    });
+    let instance = Instance::new(&mut store, &module, &[f.into()]).unwrap();
+    let run = instance.get_func(&mut store, "run").unwrap();
+    store.data_mut().0 = Some(run);
+    for _ in 0..2 {
+        store.data_mut().1 = 0;
+        let error = pollster::block_on(run.call_async(&mut store, &[], &mut [])).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::StackOverflow));
+        assert!((100..=256).contains(&store.data().1), "{}", store.data().1);
+    }
+}

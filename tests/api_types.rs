@@ -383,4 +383,6 @@ fn supertypes_that_only_the_host_knows_count() {
         let func = Func::new(&mut store, FuncType::new(&engine, [param], []), |_, _, _| Ok(()));
         func.call(&mut store, &[object.into()], &mut []).unwrap();
     }
+    let foreign = HeapType::ConcreteStruct(StructType::new(&Engine::default(), []).unwrap());
+    assert!(!object.to_anyref().matches_ty(&store, &foreign).unwrap());
 }

@@ -2,7 +2,7 @@
 
 use super::{Caller, Func, host::AsyncFunc};
 use crate::{
-    AsContextMut, Error, Result, RootScope, StoreContextMut, Trap, Val,
+    AsContext, AsContextMut, Error, Result, RootScope, StoreContext, StoreContextMut, Trap, Val,
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{vec, vec::Vec};
@@ -277,7 +277,8 @@ async fn finish_host_call<T: 'static>(
     let call: &AsyncFunc<T> = call.downcast_ref().expect("host functions belong to their store");
     let mut slots = params.to_vec();
     slots.resize(host.slots as usize, 0);
-    let mut scope = RootScope::new(store);
+    let below = execution.nest(store.inner);
+    let mut scope = RootScope::new(Nested { store, below });
     let caller = Caller::new(scope.as_context_mut(), instance);
     let written = (call.0)(caller, &mut slots).await;
     let inner = scope.as_context_mut().inner;
@@ -285,5 +286,32 @@ async fn finish_host_call<T: 'static>(
         Ok(()) => execution.resume(inner, &slots[..host.results as usize]),
         // The guest may catch it.
         Err(error) => execution.resume_with(inner, error),
+    }
+}
+
+/// A store while the future of a host function lives: the execution that waits for it takes its share of the stack.
+struct Nested<'s, 'a, T: 'static> {
+    store: &'s mut StoreContextMut<'a, T>,
+    /// How much those below it take.
+    below: usize,
+}
+
+impl<T: 'static> Drop for Nested<'_, '_, T> {
+    fn drop(&mut self) {
+        self.store.inner.stack_in_use = self.below;
+    }
+}
+
+impl<T: 'static> AsContext for Nested<'_, '_, T> {
+    type Data = T;
+
+    fn as_context(&self) -> StoreContext<'_, T> {
+        self.store.as_context()
+    }
+}
+
+impl<T: 'static> AsContextMut for Nested<'_, '_, T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        self.store.as_context_mut()
     }
 }

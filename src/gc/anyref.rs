@@ -100,9 +100,7 @@ macro_rules! kinds {
             /// # Errors
             /// The scope of the reference has ended.
             pub fn matches_ty(&self, store: impl AsContext, ty: &HeapType) -> Result<bool> {
-                let inner = store.as_context().inner;
-                let actual = inner.heap.type_of(self.reference().get(inner)?);
-                Ok(actual.matches(ty.to_core(), |a, b| inner.types.is_subtype(a, b)))
+                Ok(self.ty(store)?.matches(ty))
             }
 
             /// Whether it is an integer.

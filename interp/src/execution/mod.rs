@@ -253,6 +253,18 @@ impl Execution {
         (func, caller, &self.stack[base..base + params])
     }
 
+    /// Counts what it takes of the stack as used, while the asynchronous host function runs that is called. Answers what
+    /// [`StoreInner::stack_in_use`] is to be again then.
+    pub fn nest(&self, store: &mut StoreInner) -> usize {
+        let slots = match self.state {
+            State::HostCall { base, params, .. } => base + params,
+            _ => 0,
+        };
+        let below = store.stack_in_use;
+        store.stack_in_use = below + slots + store.max_stack / MAX_NESTED;
+        below
+    }
+
     /// Answers the call of an asynchronous host function with its results, one slot each.
     ///
     /// # Errors
