@@ -636,15 +636,21 @@ fn object_forms(list: &mut List) {
             }
         }
     }
-    for (constant, to) in [("REF_TEST", Num::u32), ("REF_CAST", Num::u64)] {
+    for (constant, body) in [
+        ("REF_TEST", "RefTest<$K, $D, false>"),
+        ("REF_TEST_FINAL", "RefTest<$K, $D, true>"),
+        ("REF_TEST_OTHER", "Exit<{ exit::CAST }>"),
+        ("REF_CAST", "RefCast<$K, $D>"),
+        ("REF_CAST_OTHER", "Exit<{ exit::CAST }>"),
+    ] {
         list.consts.push((constant.into(), list.forms.len()));
         for &k in references {
             let (c, k, layout) = kind(k);
             list.dests(
                 &format!("{}.{c}", constant.to_lowercase()),
-                &format!("{}<{k}, $D>", camel(constant)),
+                &body.replace("$K", k),
                 &format!("{layout}uw"),
-                destination_count(to, true),
+                destination_count(Num::u64, true),
             );
         }
     }

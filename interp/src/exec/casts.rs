@@ -1,6 +1,7 @@
 //! Casts, and tests of what a reference is.
 //!
-//! One look at an object tells whether it is of exactly the type that is wanted, which it mostly is. Other questions go to the execution.
+//! One look at an object tells whether it is of exactly the type that is wanted, which it mostly is. Other questions go to the execution:
+//! a handler has too few registers for more.
 
 use super::{
     Body, Stop, exit,
@@ -8,53 +9,41 @@ use super::{
     regs::Regs,
 };
 use core::marker::PhantomData;
-use kinglet_core::trap::Trap;
 
-/// Added to the number of a type if it is one of functions, or of the list of abstract types.
-pub(crate) const ELSEWHERE: u32 = 1 << 31;
 /// Null is of the type.
 pub(crate) const NULLABLE: u16 = 1;
-/// The type has no subtypes.
-pub(crate) const FINAL: u16 = 2;
-/// It is an abstract type.
-pub(crate) const ABSTRACT: u16 = 4;
+/// It is an abstract type, by its number in a list.
+pub(crate) const ABSTRACT: u16 = 2;
+/// It is a type of functions.
+pub(crate) const FUNCTION: u16 = 4;
 
-/// `dst, reference, type, flags`
-pub(crate) struct RefTest<A, D>(PhantomData<(A, D)>);
-/// `dst, reference, type, flags`
+/// `dst, reference, type, flags`; a type of objects, `FINAL` if it has no subtypes.
+pub(crate) struct RefTest<A, D, const FINAL: bool>(PhantomData<(A, D)>);
+/// `dst, reference, type, flags`; a type of objects.
 pub(crate) struct RefCast<A, D>(PhantomData<(A, D)>);
 
-/// Whether a reference is of the type that stands `at` bytes behind the opcode.
+/// Whether the reference is to an object of the type that stands `at` bytes behind the opcode. Null and integers are not for handlers.
 #[inline(always)]
-fn is_of(r: &Regs, handle: u32, at: usize) -> Result<bool, Stop> {
-    let (ty, flags): (u32, u16) = (r.read(at), r.read(at + 4));
-    if handle == 0 {
-        return Ok(flags & NULLABLE != 0);
-    }
-    if ty & ELSEWHERE != 0 {
+fn is_exactly(r: &Regs, handle: u32, at: usize) -> Result<bool, Stop> {
+    if handle == 0 || handle & 1 == 1 {
         return Err(Stop(exit::CAST));
     }
-    if handle & 1 == 1 {
-        return Ok(false);
-    }
-    let cx = r.cx();
-    let header = cx.heap.wrapping_add(4 * handle as usize);
-    // SAFETY: HEAP: the id of its type stands at the beginning of an object. INSTANCE: `ty` is a type of the module.
-    let (actual, wanted) = unsafe { (header.cast::<u32>().read(), *cx.types.add(ty as usize)) };
-    if actual == wanted {
-        Ok(true)
-    } else if flags & FINAL != 0 {
-        Ok(false)
-    } else {
-        Err(Stop(exit::CAST))
-    }
+    let header = r.cx().heap.wrapping_add(4 * handle as usize);
+    // SAFETY: HEAP: the id of its type stands at the beginning of an object.
+    let actual = unsafe { header.cast::<u32>().read() };
+    // SAFETY: INSTANCE: it is a type of the module.
+    let wanted = unsafe { *r.cx().types.add(r.read::<u32>(at) as usize) };
+    Ok(actual == wanted)
 }
 
-impl<A: Source, D: Dest> Body for RefTest<A, D> {
+impl<A: Source, D: Dest, const FINAL: bool> Body for RefTest<A, D, FINAL> {
     const LEN: usize = SLOT + A::LEN + 6;
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
-        let result = is_of(r, A::get(r, SLOT), SLOT + A::LEN)?;
+        let result = is_exactly(r, A::get(r, SLOT), SLOT + A::LEN)?;
+        if !FINAL && !result {
+            return Err(Stop(exit::CAST));
+        }
         D::set(u32::from(result), r);
         Ok(())
     }
@@ -65,10 +54,12 @@ impl<A: Source, D: Dest> Body for RefCast<A, D> {
     #[inline(always)]
     fn run(r: &mut Regs) -> Result<(), Stop> {
         let handle: u32 = A::get(r, SLOT);
-        if !is_of(r, handle, SLOT + A::LEN)? {
-            return Err(Trap::CastFailure.into());
+        // Nobody needs what the accumulator held, and no other register is left for it.
+        r.acc = handle.into();
+        if !is_exactly(r, handle, SLOT + A::LEN)? {
+            return Err(Stop(exit::CAST));
         }
-        D::set(u64::from(handle), r);
+        D::set(r.acc, r);
         Ok(())
     }
 }

@@ -2,18 +2,19 @@
 
 use super::*;
 use crate::{
-    exec::casts::{ABSTRACT, ELSEWHERE},
+    exec::casts::{ABSTRACT, FUNCTION, NULLABLE},
+    kinds::REFERENCE,
     sink::casts::ABSTRACT_TYPES,
 };
-use kinglet_core::runtime::gc::ObjectKind;
+use kinglet_core::runtime::gc::{ObjectKind, is_object};
 
 impl Machine<'_> {
-    /// `dst, reference, type, flags`. The reference is not null.
+    /// `dst, reference, type, flags`
     pub(super) fn cast(&mut self) -> Result<Flow, Error> {
-        let opcode = self.opcode();
-        let is_test = (code::REF_TEST..code::REF_TEST + 4).contains(&opcode);
-        let first = if is_test { code::REF_TEST } else { code::REF_CAST };
-        let in_slot = opcode - first < 2;
+        // Forms for each kind of reference and two destinations, family after family.
+        let number = self.opcode() - code::REF_TEST;
+        let is_test = self.opcode() < code::REF_CAST;
+        let in_slot = number % (2 * REFERENCE as u16) < 2;
         let (handle, at) = if in_slot {
             let slot: u16 = self.operand(2);
             (self.execution.stack[self.fp() + usize::from(slot)] as u32, 4)
@@ -34,22 +35,25 @@ impl Machine<'_> {
     }
 
     fn is_of(&self, handle: u32, ty: u32, flags: u16) -> bool {
-        let number = ty & !ELSEWHERE;
+        if handle == 0 {
+            return flags & NULLABLE != 0;
+        }
         if flags & ABSTRACT != 0 {
-            let ty = ABSTRACT_TYPES[number as usize];
+            let ty = ABSTRACT_TYPES[ty as usize];
             let is_of = |ty| self.store.heap.type_of(handle).matches(ty, |_, _| false);
             return ty == ty.top() || ty != ty.bottom() && is_of(ty);
         }
-        // SAFETY: INSTANCE.
-        let wanted = unsafe { *self.cx.types.add(number as usize) };
-        let actual = if ty & ELSEWHERE != 0 {
+        let actual = if flags & FUNCTION != 0 {
             self.store.funcs[handle as usize - 1].ty
+        } else if is_object(handle)
+            && let ObjectKind::Type(ty) = self.store.heap.kind(handle)
+        {
+            ty
         } else {
-            match self.store.heap.kind(handle) {
-                ObjectKind::Type(ty) => ty,
-                ObjectKind::Host | ObjectKind::Exception => return false,
-            }
+            return false;
         };
+        // SAFETY: INSTANCE.
+        let wanted = unsafe { *self.cx.types.add(ty as usize) };
         self.store.types.is_subtype(actual, wanted)
     }
 }

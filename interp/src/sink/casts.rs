@@ -2,7 +2,8 @@
 
 use super::Builder;
 use crate::{
-    exec::casts::{ABSTRACT, ELSEWHERE, FINAL, NULLABLE},
+    exec::casts::{ABSTRACT, FUNCTION, NULLABLE},
+    forms::code,
     kinds::REFERENCE,
 };
 use kinglet_core::{
@@ -12,15 +13,25 @@ use kinglet_core::{
 };
 
 impl Builder {
+    pub(super) fn emit_ref_test(&mut self, to: CastTarget, a: Operand, height: u32) {
+        let (_, flags) = number(to);
+        let first = match (flags & (ABSTRACT | FUNCTION) == 0, to.is_final) {
+            (true, true) => code::REF_TEST_FINAL,
+            (true, false) => code::REF_TEST,
+            (false, _) => code::REF_TEST_OTHER,
+        };
+        self.emit_cast(first, Num::u32, to, a, height);
+    }
+
+    pub(super) fn emit_ref_cast(&mut self, to: CastTarget, a: Operand, height: u32) {
+        let (_, flags) = number(to);
+        let is_object = flags & (ABSTRACT | FUNCTION) == 0;
+        let first = if is_object { code::REF_CAST } else { code::REF_CAST_OTHER };
+        self.emit_cast(first, Num::u64, to, a, height);
+    }
+
     /// One of the forms that begin with `first`, with a result of type `ty`.
-    pub(super) fn emit_cast(
-        &mut self,
-        first: u16,
-        ty: Num,
-        to: CastTarget,
-        a: Operand,
-        height: u32,
-    ) {
+    fn emit_cast(&mut self, first: u16, ty: Num, to: CastTarget, a: Operand, height: u32) {
         self.flush();
         let (kind, a) = self.take_kind(Num::u64, a, REFERENCE);
         // It may stop, and then only the accumulator of integers survives.
@@ -35,14 +46,13 @@ impl Builder {
 }
 
 /// The type as operands: a number, and flags.
-fn number(CastTarget { ty: RefType { nullable, heap }, is_final }: CastTarget) -> (u32, u16) {
-    let (number, special) = match heap {
-        HeapType::Concrete(ty) if ty.kind == TypeKind::Func => (ty.index | ELSEWHERE, 0),
+fn number(CastTarget { ty: RefType { nullable, heap }, .. }: CastTarget) -> (u32, u16) {
+    let (number, flags) = match heap {
+        HeapType::Concrete(ty) if ty.kind == TypeKind::Func => (ty.index, FUNCTION),
         HeapType::Concrete(ty) => (ty.index, 0),
-        heap => (abstract_number(heap) | ELSEWHERE, ABSTRACT),
+        heap => (abstract_number(heap), ABSTRACT),
     };
-    let flags = if nullable { NULLABLE } else { 0 } | if is_final { FINAL } else { 0 };
-    (number, flags | special)
+    (number, if nullable { flags | NULLABLE } else { flags })
 }
 
 /// The abstract types that something can be cast to, by number.

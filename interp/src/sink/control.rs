@@ -107,12 +107,12 @@ impl Sink for Builder {
 
     #[cfg(feature = "gc")]
     fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32) {
-        self.emit_cast(code::REF_TEST, Num::u32, to, a, height);
+        self.emit_ref_test(to, a, height);
     }
 
     #[cfg(feature = "gc")]
     fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32) {
-        self.emit_cast(code::REF_CAST, Num::u64, to, a, height);
+        self.emit_ref_cast(to, a, height);
     }
 
     #[cfg(feature = "gc")]
