@@ -210,6 +210,10 @@ fn errors_reach_the_embedder_unchanged_and_leave_the_store_usable() {
     let names: Vec<_> =
         error.wasm_backtrace().unwrap().frames().iter().map(|frame| frame.func_name()).collect();
     assert_eq!(names, [Some("inner"), None]);
+    // `local.get 0` and `call` of both functions, behind the byte that says that there are no locals.
+    let offsets: Vec<_> =
+        error.wasm_backtrace().unwrap().frames().iter().map(|frame| frame.func_offset()).collect();
+    assert_eq!(offsets, [Some(3), Some(3)]);
     assert_eq!(error.downcast::<Refused>().unwrap(), Refused(7));
     assert_eq!(fail(1).trap(), Some(Trap::IntegerOverflow));
     assert_eq!(format!("{:#}", fail(2)), "number 2");

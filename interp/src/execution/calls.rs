@@ -171,7 +171,10 @@ impl Machine<'_> {
         };
         let caller = Some(InstanceAddr(self.cx.instance));
         if let Err(error) = self.invoke(call, caller, base, host.slots, None) {
-            return self.host_failed(error, Then::Continue(self.position()));
+            let then = Then::Continue(self.position());
+            // So that a backtrace names the call, and not what comes after it.
+            self.stop_at_host(func, base, then);
+            return self.host_failed(error, then);
         }
         self.cx.saved.acc = self.execution.stack[base];
         Ok(Flow::Code)
