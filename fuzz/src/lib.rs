@@ -15,6 +15,7 @@ mod observe;
 mod oracle;
 mod ours;
 mod rng;
+mod values;
 
 #[cfg(feature = "oracle")]
 pub use bodies::DIFFERENTIAL;
