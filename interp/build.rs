@@ -687,7 +687,7 @@ fn pair_list(row: &Row) -> usize {
 /// How many destinations the forms of an op with results of type `to` have: accumulator, accumulator and slot, and the pinned
 /// local where there is one of the class and the op is not rare. Their opcodes follow each other in this order.
 fn destination_count(to: Num, rare: bool) -> usize {
-    if rare || to == Num::f32 { 2 } else { 3 }
+    if rare { 2 } else { kinds::destinations(to) }
 }
 
 /// How many of `kinds::KINDS` the operand of a one-operand form has.

@@ -103,6 +103,7 @@ pub(crate) const SETS: [(Num, Num); 6] = [
 pub(crate) fn destinations(value: Num) -> usize {
     if value == Num::f32 { 2 } else { 3 }
 }
+
 /// How many kinds a scalar has that becomes a lane of a vector.
 #[cfg_attr(not(feature = "simd"), allow(dead_code, reason = "there are no vectors"))]
 pub(crate) const SCALAR: usize = 2;
