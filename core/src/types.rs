@@ -91,6 +91,22 @@ impl HeapType {
         }
     }
 
+    /// The abstract types, in the order of their numbers where a number stands for one.
+    pub const ABSTRACT: [HeapType; 12] = [
+        HeapType::Func,
+        HeapType::NoFunc,
+        HeapType::Extern,
+        HeapType::NoExtern,
+        HeapType::Any,
+        HeapType::Eq,
+        HeapType::I31,
+        HeapType::Struct,
+        HeapType::Array,
+        HeapType::None,
+        HeapType::Exn,
+        HeapType::NoExn,
+    ];
+
     /// Whether references of the type are to functions. All others are managed.
     pub const fn is_func(self) -> bool {
         matches!(self.top(), HeapType::Func)

@@ -102,7 +102,17 @@ impl StoreInner {
         let index = self.host_funcs.len() as u32;
         let (ty, instance) = (func.engine_type(), VmFunc::HOST);
         self.add_types(&func.types);
-        self.funcs.push(VmFunc { ty, instance, index, params: 0, results: 0 });
+        self.funcs.push(VmFunc {
+            ty,
+            instance,
+            index,
+            params: 0,
+            results: 0,
+            #[cfg(feature = "native")]
+            code: core::ptr::null(),
+            #[cfg(feature = "native")]
+            vm: super::vmctx::native::outside(self.vm()),
+        });
         self.host_funcs.push(func);
         addr
     }

@@ -6,6 +6,8 @@ use super::{
     registry::TypeIds,
     vmctx::{VmFunc, VmInstance, VmPointers, empty_memory},
 };
+#[cfg(feature = "native")]
+use super::{native::Native, vmctx::native::outside};
 use crate::{
     Shared,
     error::Error,
@@ -26,6 +28,9 @@ pub struct Program {
     pub module: Shared<Module>,
     /// Its executable form.
     pub code: Shared<dyn Code>,
+    /// Its compiled code, if it has any.
+    #[cfg(feature = "native")]
+    pub native: Option<Shared<dyn Native>>,
     /// Ids of its types in the engine.
     pub types: Shared<TypeIds>,
     /// The functions that it exports and defines, each once.
@@ -45,7 +50,14 @@ impl Program {
             .collect();
         funcs.sort_unstable();
         funcs.dedup();
-        Program { module, code, types: Shared::new(types), exported_funcs: funcs.into() }
+        Program {
+            module,
+            code,
+            #[cfg(feature = "native")]
+            native: None,
+            types: Shared::new(types),
+            exported_funcs: funcs.into(),
+        }
     }
 }
 
@@ -74,6 +86,9 @@ pub struct Instance {
     pub code: Shared<dyn Code>,
     /// Addresses of imported functions, then of all tables, memories, globals and tags.
     addrs: Box<[u32]>,
+    /// The compiled code of the module, if it has any.
+    #[cfg(feature = "native")]
+    pub native: Option<Shared<dyn Native>>,
     /// The types of the module.
     pub types: Shared<TypeIds>,
     /// Keeps what `vm` points to alive.
@@ -116,16 +131,29 @@ impl Instance {
         TagAddr(self.addrs[self.addrs.len() - self.module.tags.len() + index.at()])
     }
 
+    /// A function that the module defines. Its code keeps the address of this instance.
     fn local_func(&self, index: FuncIdx) -> VmFunc {
-        local_func(&self.module, &self.types, InstanceAddr(self.vm.addr), index)
+        let (ty, id) =
+            (self.module.func_type(index), self.types[self.module.funcs[index.at()].at()]);
+        // Validation allows 1000 parameters and results at most.
+        let [params, results] = [ty.params(), ty.results()].map(|types| slot_count(types) as u16);
+        #[cfg(feature = "native")]
+        let (code, vm) = match self.native.as_ref().and_then(|native| native.entry(index)) {
+            Some(code) => (code, core::ptr::from_ref(&self.vm)),
+            None => (core::ptr::null(), outside(self.vm.store)),
+        };
+        VmFunc {
+            ty: id,
+            instance: self.vm.addr,
+            index: index.0,
+            params,
+            results,
+            #[cfg(feature = "native")]
+            code,
+            #[cfg(feature = "native")]
+            vm,
+        }
     }
-}
-
-fn local_func(module: &Module, types: &TypeIds, instance: InstanceAddr, index: FuncIdx) -> VmFunc {
-    let (ty, id) = (module.func_type(index), types[module.funcs[index.at()].at()]);
-    // Validation allows 1000 parameters and results at most.
-    let [params, results] = [ty.params(), ty.results()].map(|types| slot_count(types) as u16);
-    VmFunc { ty: id, instance: instance.0, index: index.0, params, results }
 }
 
 impl StoreInner {
@@ -162,18 +190,18 @@ impl StoreInner {
         }
         // From here on nothing fails before the instance exists: functions may be referred to.
         self.add_types(&program.types);
-        let mut funcs = LocalFuncs::default();
-        for &func in &*program.exported_funcs {
-            let make = || local_func(module, &program.types, addr, func);
-            funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
-        }
         for ty in &module.globals[module.imported_globals as usize..] {
             let ty = ty.map(|i| program.types[i as usize]);
             space.globals.push(self.add_global(ty, [0; 2]).0);
         }
-        let instance = self.link(addr, program, space);
+        let instance = Shared::new(self.link(addr, program, space));
+        let mut funcs = LocalFuncs::default();
+        for &func in &*program.exported_funcs {
+            let make = || instance.local_func(func);
+            funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
+        }
         self.instances.push(InstanceEntry {
-            instance: Shared::new(instance),
+            instance,
             funcs,
             elems: Vec::new(),
             dropped_elems: Vec::new(),
@@ -237,11 +265,17 @@ impl StoreInner {
             types: program.types.as_ptr(),
             imported_funcs: addrs.as_ptr(),
             addr: addr.0,
+            #[cfg(feature = "native")]
+            memory: pointers.0[globals.len() + tables.len()].cast(),
+            #[cfg(feature = "native")]
+            store: self.vm(),
         };
         Instance {
             vm,
             module: program.module.clone(),
             code: program.code.clone(),
+            #[cfg(feature = "native")]
+            native: program.native.clone(),
             addrs,
             types: program.types.clone(),
             _pointers: pointers,

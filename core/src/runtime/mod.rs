@@ -7,6 +7,7 @@
 //! | [`exception`] | tags and exceptions |
 //! | [`instance`] | instances, and how they come to be |
 //! | [`gc`] | the managed heap |
+//! | `native` | compiled code, as the rest knows it |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | the types of an engine, and their ids |
@@ -18,6 +19,8 @@ pub mod gc;
 pub mod instance;
 pub mod limits;
 pub mod memory;
+#[cfg(feature = "native")]
+pub mod native;
 pub mod registry;
 pub mod table;
 pub mod vmctx;
@@ -120,6 +123,12 @@ pub struct StoreInner {
     epoch_deadline: u64,
     stack: Vec<u64>,
     engine: Box<dyn Any + Send + Sync>,
+    /// What compiled code uses.
+    #[cfg(feature = "native")]
+    vm: vmctx::native::OwnedVmStore,
+    /// What runs the functions that are not compiled.
+    #[cfg(feature = "native")]
+    interpreter: Option<&'static dyn native::Interpreter>,
 }
 
 /// How large a value stack may be that a store keeps for reuse, in slots.
@@ -153,7 +162,30 @@ impl StoreInner {
             epoch_deadline: u64::MAX,
             stack: Vec::new(),
             engine,
+            #[cfg(feature = "native")]
+            vm: vmctx::native::OwnedVmStore::new(),
+            #[cfg(feature = "native")]
+            interpreter: None,
         }
+    }
+
+    /// What compiled code uses. Valid as long as the store; who has the store has it for themselves.
+    #[cfg(feature = "native")]
+    #[inline]
+    pub fn vm(&self) -> *mut vmctx::native::VmStore {
+        self.vm.as_ptr()
+    }
+
+    /// Sets what runs the functions that are not compiled.
+    #[cfg(feature = "native")]
+    pub fn set_interpreter(&mut self, interpreter: &'static dyn native::Interpreter) {
+        self.interpreter = Some(interpreter);
+    }
+
+    /// What runs the functions that are not compiled.
+    #[cfg(feature = "native")]
+    pub fn interpreter(&self) -> Option<&'static dyn native::Interpreter> {
+        self.interpreter
     }
 
     /// Tells this store from others.

@@ -11,6 +11,8 @@ pub mod activation;
 pub(crate) mod buffer;
 pub(crate) mod elems;
 pub(crate) mod fixed;
+#[cfg(feature = "native")]
+pub mod native;
 pub(crate) mod region;
 
 use core::ptr;
@@ -93,7 +95,20 @@ pub struct VmFunc {
     pub params: u16,
     /// How many slots its results take, unless it is the host's.
     pub results: u16,
+    /// Where its compiled code begins, if it has any.
+    #[cfg(feature = "native")]
+    pub code: *const u8,
+    /// The instance that its compiled code wants; the store's [`outside`](native::VmStore::outside) if it has none.
+    #[cfg(feature = "native")]
+    pub vm: *const VmInstance,
 }
+
+// SAFETY: as for `VmInstance`.
+#[cfg(feature = "native")]
+unsafe impl Send for VmFunc {}
+// SAFETY: as for `VmInstance`.
+#[cfg(feature = "native")]
+unsafe impl Sync for VmFunc {}
 
 impl VmFunc {
     /// The `instance` of functions of the host.
@@ -116,6 +131,12 @@ pub struct VmInstance {
     pub imported_funcs: *const u32,
     /// This instance's own address in the store.
     pub addr: u32,
+    /// The first of the memories.
+    #[cfg(feature = "native")]
+    pub memory: *const VmMemory,
+    /// What compiled code needs of the store.
+    #[cfg(feature = "native")]
+    pub store: *mut native::VmStore,
 }
 
 // SAFETY: the pointers lead to objects that belong to the same store and are as old as it; who has the store for

@@ -10,13 +10,6 @@ use super::{
 };
 use core::marker::PhantomData;
 
-/// Null is of the type.
-pub(crate) const NULLABLE: u16 = 1;
-/// It is an abstract type, by its number in a list.
-pub(crate) const ABSTRACT: u16 = 2;
-/// It is a type of functions.
-pub(crate) const FUNCTION: u16 = 4;
-
 /// `dst, reference, type, flags`; a type of objects, `FINAL` if it has no subtypes.
 pub(crate) struct RefTest<A, D, const FINAL: bool>(PhantomData<(A, D)>);
 /// `dst, reference, type, flags`; a type of objects.

@@ -1,12 +1,12 @@
 //! Casts that one look at an object does not decide.
 
 use super::*;
-use crate::{
-    exec::casts::{ABSTRACT, FUNCTION, NULLABLE},
-    kinds::REFERENCE,
-    sink::casts::ABSTRACT_TYPES,
+use crate::kinds::REFERENCE;
+use kinglet_core::{
+    runtime::gc::{ObjectKind, is_object},
+    translate::CastTarget,
+    types::HeapType,
 };
-use kinglet_core::runtime::gc::{ObjectKind, is_object};
 
 impl Machine<'_> {
     /// `dst, reference, type, flags`
@@ -36,14 +36,14 @@ impl Machine<'_> {
 
     fn is_of(&self, handle: u32, ty: u32, flags: u16) -> bool {
         if handle == 0 {
-            return flags & NULLABLE != 0;
+            return flags & CastTarget::NULLABLE != 0;
         }
-        if flags & ABSTRACT != 0 {
-            let ty = ABSTRACT_TYPES[ty as usize];
+        if flags & CastTarget::ABSTRACT != 0 {
+            let ty = HeapType::ABSTRACT[ty as usize];
             let is_of = |ty| self.store.heap.type_of(handle).matches(ty, |_, _| false);
             return ty == ty.top() || ty != ty.bottom() && is_of(ty);
         }
-        let actual = if flags & FUNCTION != 0 {
+        let actual = if flags & CastTarget::FUNCTION != 0 {
             self.store.funcs[handle as usize - 1].ty
         } else if is_object(handle)
             && let ObjectKind::Type(ty) = self.store.heap.kind(handle)

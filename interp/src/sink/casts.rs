@@ -1,21 +1,17 @@
 //! Casts.
 
 use super::Builder;
-use crate::{
-    exec::casts::{ABSTRACT, FUNCTION, NULLABLE},
-    forms::code,
-    kinds::REFERENCE,
-};
+use crate::{forms::code, kinds::REFERENCE};
 use kinglet_core::{
     op::Num,
     translate::{CastTarget, Operand, Sink},
-    types::{HeapType, RefType, TypeKind},
 };
 
 impl Builder {
     pub(super) fn emit_ref_test(&mut self, to: CastTarget, a: Operand, height: u32) {
-        let (_, flags) = number(to);
-        let first = match (flags & (ABSTRACT | FUNCTION) == 0, to.is_final) {
+        let (_, flags) = to.operands();
+        let first = match (flags & (CastTarget::ABSTRACT | CastTarget::FUNCTION) == 0, to.is_final)
+        {
             (true, true) => code::REF_TEST_FINAL,
             (true, false) => code::REF_TEST,
             (false, _) => code::REF_TEST_OTHER,
@@ -24,8 +20,8 @@ impl Builder {
     }
 
     pub(super) fn emit_ref_cast(&mut self, to: CastTarget, a: Operand, height: u32) {
-        let (_, flags) = number(to);
-        let is_object = flags & (ABSTRACT | FUNCTION) == 0;
+        let (_, flags) = to.operands();
+        let is_object = flags & (CastTarget::ABSTRACT | CastTarget::FUNCTION) == 0;
         let first = if is_object { code::REF_CAST } else { code::REF_CAST_OTHER };
         self.emit_cast(first, Num::u64, to, a, height);
     }
@@ -39,38 +35,8 @@ impl Builder {
         self.forget();
         self.op_with_result(first + 2 * kind, ty, height);
         self.arg(a);
-        let (number, flags) = number(to);
+        let (number, flags) = to.operands();
         self.u32(number);
         self.u16(flags);
     }
-}
-
-/// The type as operands: a number, and flags.
-fn number(CastTarget { ty: RefType { nullable, heap }, .. }: CastTarget) -> (u32, u16) {
-    let (number, flags) = match heap {
-        HeapType::Concrete(ty) if ty.kind == TypeKind::Func => (ty.index, FUNCTION),
-        HeapType::Concrete(ty) => (ty.index, 0),
-        heap => (abstract_number(heap), ABSTRACT),
-    };
-    (number, if nullable { flags | NULLABLE } else { flags })
-}
-
-/// The abstract types that something can be cast to, by number.
-pub(crate) const ABSTRACT_TYPES: [HeapType; 12] = [
-    HeapType::Func,
-    HeapType::NoFunc,
-    HeapType::Extern,
-    HeapType::NoExtern,
-    HeapType::Any,
-    HeapType::Eq,
-    HeapType::I31,
-    HeapType::Struct,
-    HeapType::Array,
-    HeapType::None,
-    HeapType::Exn,
-    HeapType::NoExn,
-];
-
-fn abstract_number(ty: HeapType) -> u32 {
-    ABSTRACT_TYPES.iter().position(|&other| other == ty).unwrap_or(0) as u32
 }

@@ -1,0 +1,125 @@
+//! What compiled code reads and writes beyond the instance: the part of a store that it reaches through [`VmInstance::store`].
+
+use super::{VmFunc, VmInstance, empty_memory};
+use alloc::boxed::Box;
+use core::ptr;
+
+/// The part of a store that compiled code uses. There is one per store, at a fixed address.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VmStore {
+    /// The lowest stack pointer that a function may have after its prologue.
+    pub stack_limit: usize,
+    /// Fuel left of the current slice.
+    pub fuel: u64,
+    /// The stack pointer at the call by which the innermost activation of compiled code was entered.
+    pub entry_sp: usize,
+    /// Where the stub that has entered it keeps what it restores.
+    pub entry_frame: usize,
+    /// The stack pointer of compiled code at its last call of the runtime. The return address stands 8 bytes below, the registers
+    /// that functions save, in the order of their numbers, further below.
+    pub last_sp: usize,
+    /// The store's functions. A handle is an index into them plus one.
+    pub funcs: *const VmFunc,
+    /// The store's managed heap.
+    pub heap: *mut u8,
+    /// The innermost activation, for the runtime's functions.
+    pub activation: *mut (),
+    /// Where to go on when an exception has been caught: program counter, stack pointer, instance, and the registers that
+    /// functions save.
+    pub landing: [usize; 16],
+    /// The runtime's functions.
+    pub runtime: *const VmRuntime,
+    /// Stands for the instance of functions that are not compiled.
+    pub outside: VmInstance,
+}
+
+/// The runtime's functions, as compiled code calls them: by the C calling convention of the host.
+///
+/// Each is called from a stub that has saved the registers that functions save, and `last_sp`. A status that is not 0 ends the activation;
+/// [`VmRuntime::LANDED`] goes on as `landing` says.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct VmRuntime {
+    /// An op that the runtime does: instance, slots, `op | immediate 0 << 32`, `immediate 1 | immediate 2 << 32`.
+    pub op: extern "C" fn(*const VmInstance, *mut u64, u64, u64) -> u64,
+    /// The slice of fuel does not suffice: instance, all registers, the cost. On return, the cost has been taken.
+    pub fuel: extern "C" fn(*const VmInstance, *mut u64, u64) -> u64,
+    /// A function's type is not exactly the one that an indirect call wants: instance, the function, the index of the type in the
+    /// module. Succeeds if it is a subtype.
+    pub check_type: extern "C" fn(*const VmInstance, *const VmFunc, u64) -> u64,
+    /// Traps: instance, code of the trap. Never succeeds.
+    pub trap: extern "C" fn(*const VmInstance, u64) -> u64,
+    /// Calls a function that is not compiled: the caller's instance, slots, and a [`VmFunc`] or `index of the caller's module * 2 + 1`.
+    pub call: extern "C" fn(*const VmInstance, *mut u64, usize) -> u64,
+}
+
+impl VmRuntime {
+    /// The status that says to go on where an exception is caught.
+    pub const LANDED: u64 = 2;
+}
+
+impl VmStore {
+    /// One that nothing has run in.
+    pub const fn new() -> VmStore {
+        VmStore {
+            stack_limit: 0,
+            fuel: 0,
+            entry_sp: 0,
+            entry_frame: 0,
+            last_sp: 0,
+            funcs: ptr::null(),
+            heap: ptr::null_mut(),
+            activation: ptr::null_mut(),
+            landing: [0; 16],
+            runtime: ptr::null(),
+            outside: VmInstance {
+                globals: ptr::null(),
+                tables: ptr::null(),
+                memories: ptr::null(),
+                types: ptr::null(),
+                imported_funcs: ptr::null(),
+                addr: u32::MAX,
+                memory: ptr::null(),
+                store: ptr::null_mut(),
+            },
+        }
+    }
+}
+
+/// What stands for the instance of functions that are not compiled.
+pub(crate) fn outside(store: *mut VmStore) -> *const VmInstance {
+    store.cast::<u8>().wrapping_add(core::mem::offset_of!(VmStore, outside)).cast()
+}
+
+/// A [`VmStore`] at a fixed address.
+pub(crate) struct OwnedVmStore(ptr::NonNull<VmStore>);
+
+impl OwnedVmStore {
+    pub(crate) fn new() -> OwnedVmStore {
+        let store = ptr::NonNull::from(Box::leak(Box::new(VmStore::new())));
+        // SAFETY: just allocated, and nobody else has it.
+        unsafe {
+            let outside = &raw mut (*store.as_ptr()).outside;
+            (*outside).store = store.as_ptr();
+            (*outside).memory = empty_memory();
+        }
+        OwnedVmStore(store)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut VmStore {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for OwnedVmStore {
+    fn drop(&mut self) {
+        // SAFETY: the pointer is from a box that nothing else frees.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+// SAFETY: it owns the value, as a box does; only who has the store for themselves follows the pointers in it.
+unsafe impl Send for OwnedVmStore {}
+// SAFETY: a shared reference gives a pointer only.
+unsafe impl Sync for OwnedVmStore {}

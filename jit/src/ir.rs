@@ -1,0 +1,408 @@
+//! The compiler's form of a function: a flat list of instructions over virtual registers.
+//!
+//! It is not SSA. Locals are the first registers and keep their numbers: register *i* is the local of slot *i*. A value on the
+//! operand stack is a register with one definition, but for what blocks give and loops take: those have one definition for each
+//! jump. An `i32` in a machine register has its upper half zero; in a spill slot it takes 8 bytes, the upper half zero as well.
+//!
+//! All lists are reused from function to function.
+
+use kinglet_core::{
+    index::{FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
+    op::{Num, Op},
+    translate::MemArg,
+    trap::Trap,
+};
+use std::fmt;
+
+/// A virtual register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Vreg(pub u32);
+
+/// The type of a virtual register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ty {
+    /// `i32`
+    I32,
+    /// `i64`, and references to functions.
+    I64,
+    /// A reference that the collector has to know of: a handle, like an `i64`.
+    Ref,
+    /// `f32`
+    F32,
+    /// `f64`
+    F64,
+}
+
+impl Ty {
+    /// Whether values are in registers for floats.
+    #[inline]
+    pub fn is_float(self) -> bool {
+        matches!(self, Ty::F32 | Ty::F64)
+    }
+
+    /// Whether values have 64 bits.
+    #[inline]
+    pub fn is_wide(self) -> bool {
+        !matches!(self, Ty::I32 | Ty::F32)
+    }
+
+    /// The type of a slot; `None` for vectors, which are not compiled.
+    pub fn of(num: Num) -> Option<Ty> {
+        Some(match num {
+            Num::u32 | Num::bool | Num::i32 | Num::i8 | Num::u8 | Num::i16 | Num::u16 => Ty::I32,
+            Num::u64 => Ty::I64,
+            Num::handle => Ty::Ref,
+            Num::f32 => Ty::F32,
+            Num::f64 => Ty::F64,
+            Num::v128 => return None,
+        })
+    }
+}
+
+/// An operand: a virtual register, or a constant by its place in [`Function::consts`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Arg(u32);
+
+const CONST: u32 = 1 << 31;
+
+impl Arg {
+    /// No operand.
+    pub const NONE: Arg = Arg(u32::MAX);
+
+    /// The register, if it is one.
+    #[inline]
+    pub fn vreg(self) -> Option<Vreg> {
+        (self.0 & CONST == 0).then_some(Vreg(self.0))
+    }
+
+    /// The place in the list of constants, if it is one.
+    #[inline]
+    pub fn constant(self) -> Option<usize> {
+        (self.0 & CONST != 0 && self != Arg::NONE).then_some((self.0 & !CONST) as usize)
+    }
+
+    /// The constant at a place in the list.
+    #[inline]
+    pub fn of_constant(at: usize) -> Arg {
+        Arg(at as u32 | CONST)
+    }
+}
+
+impl From<Vreg> for Arg {
+    #[inline]
+    fn from(vreg: Vreg) -> Arg {
+        Arg(vreg.0)
+    }
+}
+
+impl fmt::Debug for Arg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.vreg(), self.constant()) {
+            (Some(vreg), _) => write!(f, "v{}", vreg.0),
+            (_, Some(at)) => write!(f, "const[{at}]"),
+            _ => write!(f, "-"),
+        }
+    }
+}
+
+/// A place in the code that jumps lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Label(pub u32);
+
+/// Operands or registers in [`Function::pool`], from a place on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// The first.
+    pub start: u32,
+    /// How many there are.
+    pub len: u32,
+}
+
+/// An instruction.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "fields are described with their instruction")]
+pub enum Inst {
+    /// An op of the numeric classes of the op table (`un`, `un_trap`, `bin`, `bin_trap`, `cmp`). `b` is [`Arg::NONE`] for one operand.
+    Op { op: Op, dst: Vreg, a: Arg, b: Arg },
+    /// `dst = a + (b << shift)`, with a shift of 1 to 3.
+    ShiftAdd { wide: bool, shift: u8, dst: Vreg, a: Arg, b: Arg },
+    /// `dst = a`; the type is that of `dst`.
+    Move { dst: Vreg, a: Arg },
+    /// `dst = condition != 0 ? a : b`
+    Select { dst: Vreg, condition: Arg, a: Arg, b: Arg },
+    /// An op of the class `load`, on the first memory, which is a 32-bit one and not shared.
+    Load { op: Op, dst: Vreg, address: Arg, offset: u32 },
+    /// An op of the class `store`, on such a memory.
+    Store { op: Op, address: Arg, value: Arg, offset: u32 },
+    /// The same, on any memory: by the place in [`Function::memargs`].
+    LoadFar { op: Op, dst: Vreg, address: Arg, at: u32 },
+    /// The same, on any memory: by the place in [`Function::memargs`].
+    StoreFar { op: Op, address: Arg, value: Arg, at: u32 },
+    /// Reads a global.
+    GlobalGet { dst: Vreg, global: GlobalIdx },
+    /// Writes a global of this type.
+    GlobalSet { ty: Ty, global: GlobalIdx, value: Arg },
+    /// Here a label is bound. `is_loop`: jumps lead here from below.
+    Label { label: Label, is_loop: bool },
+    /// Jumps.
+    Jump { to: Label },
+    /// Jumps if the comparison `op` of `a` and `b` is `when`. A plain condition is compared with 0 by `I32Ne`.
+    Branch { op: Op, when: bool, a: Arg, b: Arg, to: Label },
+    /// Jumps to the label of number `index` of a list in [`Function::targets`], or to the last one.
+    JumpTable { index: Arg, targets: List },
+    /// Calls: by the place in [`Function::calls`].
+    Call { site: u32 },
+    /// Calls a function in place of this one. The site has no results.
+    TailCall { site: u32 },
+    /// Returns these values.
+    Return { values: List },
+    /// An op that is done by the runtime: by the place in [`Function::runtimes`].
+    Runtime { site: u32 },
+    /// Takes fuel, or stops: by the place in [`Function::costs`].
+    Fuel { point: u32 },
+    /// Traps.
+    Trap { trap: Trap },
+}
+
+/// What is called, with which operands.
+#[derive(Clone, Copy, Debug)]
+pub struct CallSite {
+    /// What is called.
+    pub callee: Callee,
+    /// The type of what is called.
+    pub ty: TypeIdx,
+    /// The arguments.
+    pub args: List,
+    /// Registers for the results.
+    pub results: List,
+}
+
+/// What a call calls.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "as in the translator")]
+pub enum Callee {
+    /// A function that the module defines.
+    Func(FuncIdx),
+    /// An imported function.
+    Import(FuncIdx),
+    /// An element of a table, which must be of the site's type.
+    Table { table: TableIdx, is_64: bool, index: Arg },
+    /// What a reference refers to. It may be null.
+    Ref { func: Arg },
+}
+
+/// An op that is done by the runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeSite {
+    /// What is done.
+    pub op: RuntimeOp,
+    /// Its immediate operands, as the op defines them.
+    pub immediates: [u32; 3],
+    /// The operands: they are put in consecutive slots.
+    pub args: List,
+    /// Registers for the results, which are found in the same slots.
+    pub results: List,
+}
+
+/// What the runtime does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeOp {
+    /// An op of the class `slots` (immediates `x, y`), `multi`, or one of the atomic classes (immediates memory, offset in two halves).
+    Op(Op),
+    /// Whether a reference is of a type: immediates are [`CastTarget::operands`](kinglet_core::translate::CastTarget::operands).
+    RefTest,
+    /// The same, and traps if it is not. The result is the reference.
+    RefCast,
+    /// Reads a field: immediates are how it is stored ([`Num`] as `u32`), the type of the value, and the offset.
+    StructGet,
+    /// Writes a field.
+    StructSet,
+    /// Reads an element: immediates are how it is stored and the type of the value.
+    ArrayGet,
+    /// Writes an element.
+    ArraySet,
+    /// Reads how many elements an array has.
+    ArrayLen,
+    /// Throws a new exception with the tag that the immediate names. Does not return.
+    Throw(TagIdx),
+    /// Throws an exception that there is. Does not return.
+    ThrowRef,
+}
+
+/// A `try_table`.
+#[derive(Clone, Copy, Debug)]
+pub struct Try {
+    /// The one whose turn it is when no clause of this one fits.
+    pub outer: Option<u32>,
+    /// Its clauses: from and up to a place in [`Function::clauses`].
+    pub clauses: (u32, u32),
+}
+
+/// What catches exceptions.
+#[derive(Clone, Copy, Debug)]
+pub struct Clause {
+    /// The tag that an exception must have, if not all are caught.
+    pub tag: Option<TagIdx>,
+    /// Where control goes on.
+    pub to: Label,
+    /// The registers for what the exception carries.
+    pub values: List,
+    /// The register for a reference to the exception, if one goes anywhere.
+    pub reference: Option<Vreg>,
+    /// Whether anybody reads the reference. Otherwise it is null.
+    pub wanted: bool,
+}
+
+/// Some of the instructions, without a jump or a label between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// The first instruction.
+    pub start: u32,
+}
+
+/// A function.
+#[derive(Debug, Default)]
+pub struct Function {
+    /// Which one of the module.
+    pub func: FuncIdx,
+    /// How many of the first registers are locals.
+    pub locals: u32,
+    /// How many of these are parameters.
+    pub params: u32,
+    /// Types of all registers.
+    pub vregs: Vec<Ty>,
+    /// The registers that are not locals and have several definitions, in order.
+    pub joined: Vec<Vreg>,
+    /// The instructions.
+    pub insts: Vec<Inst>,
+    /// Blocks, in order. The first begins with the function; one begins at each label and behind each jump, return or trap.
+    pub blocks: Vec<Block>,
+    /// The block of each label.
+    pub labels: Vec<u32>,
+    /// Constants, by the bits of their slots.
+    pub consts: Vec<u64>,
+    /// Operands of calls, returns and the like.
+    pub pool: Vec<Arg>,
+    /// Targets of jump tables.
+    pub targets: Vec<Label>,
+    /// Loads and stores that are not of the common kind.
+    pub memargs: Vec<MemArg>,
+    /// Calls.
+    pub calls: Vec<CallSite>,
+    /// Ops that are done by the runtime.
+    pub runtimes: Vec<RuntimeSite>,
+    /// What fuel points take.
+    pub costs: Vec<u32>,
+    /// `try_table`s.
+    pub tries: Vec<Try>,
+    /// Their clauses.
+    pub clauses: Vec<Clause>,
+    /// From which instruction on which `try_table` is the innermost, in order.
+    pub segments: Vec<(u32, Option<u32>)>,
+    /// Notes for whoever rebuilds frames, if wanted.
+    pub notes: Option<Notes>,
+}
+
+/// What is known about instructions beyond what compiling them takes.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// The offset in the binary of each instruction.
+    pub offsets: Vec<u32>,
+    /// For instructions that call or stop, in order: the instruction, and its part of [`Notes::stack`].
+    pub stacks: Vec<(u32, List)>,
+    /// Operands that stand on the operand stack below the instruction's own: height and value. Those at a jump back to a loop that
+    /// takes fuel have what the loop takes.
+    pub stack: Vec<(u32, Arg)>,
+}
+
+impl Function {
+    /// The operands of a list.
+    #[inline]
+    pub fn list(&self, list: List) -> &[Arg] {
+        &self.pool[list.start as usize..(list.start + list.len) as usize]
+    }
+
+    /// The bits of an operand that is a constant.
+    #[inline]
+    pub fn const_bits(&self, arg: Arg) -> Option<u64> {
+        arg.constant().map(|at| self.consts[at])
+    }
+
+    /// The instructions of a block.
+    #[inline]
+    pub fn block(&self, block: usize) -> std::ops::Range<usize> {
+        let end = self.blocks.get(block + 1).map_or(self.insts.len(), |next| next.start as usize);
+        self.blocks[block].start as usize..end
+    }
+
+    /// Calls `each` with every operand that an instruction reads.
+    #[inline]
+    pub fn uses(&self, inst: &Inst, mut each: impl FnMut(Arg)) {
+        match *inst {
+            Inst::Op { a, b, .. } | Inst::ShiftAdd { a, b, .. } | Inst::Branch { a, b, .. } => {
+                each(a);
+                each(b);
+            }
+            Inst::Move { a, .. } => each(a),
+            Inst::Select { condition, a, b, .. } => {
+                each(condition);
+                each(a);
+                each(b);
+            }
+            Inst::Load { address, .. } | Inst::LoadFar { address, .. } => each(address),
+            Inst::Store { address, value, .. } | Inst::StoreFar { address, value, .. } => {
+                each(address);
+                each(value);
+            }
+            Inst::GlobalSet { value, .. } => each(value),
+            Inst::JumpTable { index, .. } => each(index),
+            Inst::Call { site } | Inst::TailCall { site } => {
+                let site = &self.calls[site as usize];
+                self.list(site.args).iter().for_each(|&arg| each(arg));
+                match site.callee {
+                    Callee::Table { index, .. } => each(index),
+                    Callee::Ref { func } => each(func),
+                    Callee::Func(_) | Callee::Import(_) => {}
+                }
+            }
+            Inst::Return { values } => self.list(values).iter().for_each(|&arg| each(arg)),
+            Inst::Runtime { site } => {
+                self.list(self.runtimes[site as usize].args).iter().for_each(|&arg| each(arg));
+            }
+            Inst::GlobalGet { .. }
+            | Inst::Label { .. }
+            | Inst::Jump { .. }
+            | Inst::Fuel { .. }
+            | Inst::Trap { .. } => {}
+        }
+    }
+
+    /// Calls `each` with every register that an instruction writes.
+    #[inline]
+    pub fn defs(&self, inst: &Inst, mut each: impl FnMut(Vreg)) {
+        match *inst {
+            Inst::Op { dst, .. }
+            | Inst::ShiftAdd { dst, .. }
+            | Inst::Move { dst, .. }
+            | Inst::Select { dst, .. }
+            | Inst::Load { dst, .. }
+            | Inst::LoadFar { dst, .. }
+            | Inst::GlobalGet { dst, .. } => each(dst),
+            Inst::Call { site } => {
+                let results = self.calls[site as usize].results;
+                self.list(results).iter().filter_map(|arg| arg.vreg()).for_each(each);
+            }
+            Inst::Runtime { site } => {
+                let results = self.runtimes[site as usize].results;
+                self.list(results).iter().filter_map(|arg| arg.vreg()).for_each(each);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an instruction calls something, so that registers that callees do not save are lost.
+    #[inline]
+    pub fn is_call(inst: &Inst) -> bool {
+        matches!(inst, Inst::Call { .. } | Inst::Runtime { .. })
+    }
+}
