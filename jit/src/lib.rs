@@ -13,4 +13,5 @@
 pub mod abi;
 pub mod ir;
 pub mod isa;
+pub mod load;
 pub mod regs;
