@@ -3,15 +3,10 @@
 //! An [`Execution`] is explicit: a value stack and the few registers that survive a stop. Native depth is always one; a call
 //! of the guest never is one of the host. So it can stop wherever handlers hand over, and go on later.
 
-mod atomics;
 mod backtrace;
 mod calls;
-#[cfg(feature = "gc")]
-mod casts;
-#[cfg(feature = "gc")]
-mod objects;
+mod ops;
 mod roots;
-mod slots;
 mod throw;
 
 use self::roots::{At, Loose};
