@@ -13,7 +13,9 @@
 
 pub mod abi;
 pub mod ir;
+pub mod compile;
 pub mod isa;
 pub mod load;
+pub mod notes;
 pub mod regs;
 pub mod runtime_op;

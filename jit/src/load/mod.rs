@@ -89,14 +89,9 @@ fn flush(base: *const u8, len: usize) {
 #[cfg(not(all(target_arch = "aarch64", unix, not(target_vendor = "apple"))))]
 fn flush(_: *const u8, _: usize) {}
 
-/// The lowest address that the stack of this thread may reach, if that can be found out.
-pub fn stack_bottom() -> Option<usize> {
-    system::stack_bounds().and_then(|(bottom, top)| {
-        // A stack that somebody else has made for this call is not the thread's.
-        let here = 0u8;
-        let here = (&raw const here).addr();
-        (bottom <= here && here < top).then_some(bottom)
-    })
+/// The stack of this thread: its lowest address, and the one behind its highest; if that can be found out.
+pub fn stack_bounds() -> Option<(usize, usize)> {
+    system::stack_bounds()
 }
 
 #[cfg(test)]
@@ -128,13 +123,13 @@ mod tests {
     fn stacks_have_a_bottom() {
         let here = 0u8;
         let here = (&raw const here).addr();
-        let bottom = stack_bottom().unwrap();
-        assert!(bottom < here && here - bottom < 1 << 30);
+        let (bottom, top) = stack_bounds().unwrap();
+        assert!(bottom < here && here < top && top - bottom < 1 << 30);
         std::thread::Builder::new()
             .stack_size(256 << 10)
             .spawn(|| {
                 let here = 0u8;
-                let room = (&raw const here).addr() - stack_bottom().unwrap();
+                let room = (&raw const here).addr() - stack_bounds().unwrap().0;
                 assert!(room > 200 << 10 && room < 300 << 10, "{room}");
             })
             .unwrap()
