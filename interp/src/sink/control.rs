@@ -11,7 +11,7 @@ use crate::{
 use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
-    index::{GlobalIdx, TagIdx},
+    index::{GlobalIdx, TagIdx, TypeIdx},
     op::{Num, Op},
     translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
@@ -77,7 +77,7 @@ impl Sink for Builder {
         self.emit_store(op, address, value, at);
     }
 
-    fn multi(&mut self, op: Op, operands: u32, base: u32) {
+    fn multi(&mut self, op: Op, operands: u32, _: u32, base: u32) {
         self.settle(u32::MAX);
         let last = self.home(base + operands - 1);
         self.op(row(op).forms);
@@ -96,7 +96,7 @@ impl Sink for Builder {
         self.forget();
     }
 
-    fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
+    fn slots(&mut self, op: Op, immediates: [u32; 2], _: u32, _: Option<Num>, base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
         self.safepoint(row(op).forms);
@@ -116,7 +116,7 @@ impl Sink for Builder {
     }
 
     #[cfg(feature = "gc")]
-    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32) {
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, _: Num, to: u32) {
         self.emit_struct_get(access, offset, object, to);
     }
 
@@ -126,7 +126,7 @@ impl Sink for Builder {
     }
 
     #[cfg(feature = "gc")]
-    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32) {
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, _: Num, to: u32) {
         self.emit_array_get(access, array, index, to);
     }
 
@@ -179,6 +179,10 @@ impl Sink for Builder {
         self.emit_place(ty, value, to);
     }
 
+    fn keep(&mut self, ty: Num, value: Operand) {
+        self.emit_place(ty, value, value.height);
+    }
+
     fn settle(&mut self, height: u32) {
         if self.staged.is_some_and(|staged| staged.height < height) {
             self.flush();
@@ -188,7 +192,7 @@ impl Sink for Builder {
         }
     }
 
-    fn label(&mut self) -> u32 {
+    fn label(&mut self, _: u32, _: impl Iterator<Item = Num>) -> u32 {
         self.labels.push(Label::default());
         self.labels.len() as u32 - 1
     }
@@ -215,11 +219,17 @@ impl Sink for Builder {
         }
     }
 
-    fn bind_loop(&mut self) -> u32 {
+    fn bind_loop(&mut self, _: u32, _: impl Iterator<Item = Num>) -> u32 {
         self.settle(u32::MAX);
         self.forget();
         self.labels.push(Label { at: Some(self.code.len()), ..Label::default() });
         self.labels.len() as u32 - 1
+    }
+
+    fn bind_handler(&mut self, _: u32, height: u32, types: impl Iterator<Item = Num>) -> u32 {
+        let label = self.label(height, types);
+        self.bind(label, false);
+        label
     }
 
     fn jump(&mut self, to: u32, metered: bool) -> Option<usize> {
@@ -277,7 +287,7 @@ impl Sink for Builder {
         self.code[point..point + 4].copy_from_slice(&cost.to_le_bytes());
     }
 
-    fn call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+    fn call(&mut self, callee: Callee, _: TypeIdx, ty: &FuncType, base: u32) {
         let mirrored = self.emit_call(callee, ty, base, false);
         self.forget();
         if let (true, [result]) = (mirrored, ty.results())
@@ -287,7 +297,7 @@ impl Sink for Builder {
         }
     }
 
-    fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+    fn tail_call(&mut self, callee: Callee, _: TypeIdx, ty: &FuncType, base: u32) {
         self.emit_call(callee, ty, base, true);
         self.forget();
     }

@@ -19,14 +19,14 @@ mod vectors;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
-    handlers::{Handlers, Recorder},
+    handlers::{Clause, Handlers},
     kinds::Kind,
 };
 use alloc::{boxed::Box, vec::Vec};
 use kinglet_core::{
     error::Error,
     op::{Num, Op},
-    translate::{Live, Shape},
+    translate::{Live, Recorder, Shape},
 };
 
 /// Makes the bytecode of one function after the other; reused, for its allocations.
@@ -58,7 +58,7 @@ pub(crate) struct Builder {
     staged: Option<Comparison>,
     #[cfg(feature = "simd")]
     vector: Option<vectors::VectorProducer>,
-    handlers: Recorder,
+    handlers: Recorder<Clause>,
     labels: Vec<Label>,
     fixups: Vec<Fixup>,
     /// The highest operand stack so far.
@@ -244,7 +244,8 @@ impl Builder {
 
     /// What catches exceptions in the function just made.
     pub(crate) fn handlers(&self) -> Option<Box<Handlers>> {
-        self.handlers.finish(|label| self.labels[label as usize].at.unwrap_or_default() as u32)
+        let offset = |label| self.labels[label as usize].at.unwrap_or_default() as u32;
+        Handlers::new(&self.handlers, offset)
     }
 
     /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.
