@@ -199,7 +199,7 @@ impl<'m, I: Isa> Compiler<'m, I> {
 
     fn module(mut self, machine: &Machine) -> Result<CompiledModule, Error> {
         let module = self.module;
-        let wasm_bytes = module.bodies.iter().map(|body| body.range.len()).sum();
+        let wasm_bytes: usize = module.bodies.iter().map(|body| body.range.len()).sum();
         let mut compiled_wasm_bytes = 0;
         let mut entries = vec![NONE; module.bodies.len()];
         let mut functions = Vec::with_capacity(module.bodies.len());
@@ -271,9 +271,7 @@ impl<'m, I: Isa> Compiler<'m, I> {
         while let Some(&(_, target)) = self.code.relocations.get(next) {
             next += 1;
             let Some(stub) = self.stub_of(target, entries) else { continue };
-            if !stubs.contains_key(&stub) {
-                stubs.insert(stub, self.stub(machine, stub));
-            }
+            stubs.entry(stub).or_insert_with(|| self.stub(machine, stub));
         }
         stubs
     }

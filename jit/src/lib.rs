@@ -7,15 +7,20 @@
 //! | [`abi`] | how values are passed |
 //! | [`runtime_op`] | how code names what the runtime does |
 //! | [`isa`] | machine code: one folder for each instruction set |
+//! | [`compile`] | a module's functions, one after the other, and its stubs |
+//! | [`notes`] | where values are while a function stands at a call |
+//! | [`load`] | memory that code runs from |
+//! | [`run`] | running it |
 //!
 //! `docs/jit.md` describes the design, `docs/unsafe.md` what unsafe code here rests on.
 #![deny(unsafe_code)]
 
 pub mod abi;
-pub mod ir;
 pub mod compile;
+pub mod ir;
 pub mod isa;
 pub mod load;
 pub mod notes;
 pub mod regs;
+pub mod run;
 pub mod runtime_op;

@@ -60,7 +60,7 @@ impl Call<'_> {
             op => {
                 // SAFETY: STOPPED: the frame has room for the operands.
                 let slots = unsafe { slice::from_raw_parts_mut(slots, ACCESS_SLOTS) };
-                self.access(op, immediates, slots).map_err(Into::into)
+                self.access(op, immediates, slots)
             }
             #[cfg(not(feature = "gc"))]
             _ => Err(Error::msg("an op on objects, which there are none of")),
