@@ -3,6 +3,9 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`ir`] | the form of a function between the translator and machine code |
+//! | [`live`] | where virtual registers are live |
+//! | [`alloc`] | which machine registers or slots they get |
+//! | [`check`] | whether that is right |
 //! | [`regs`] | machine registers, and where virtual registers are put |
 //! | [`abi`] | how values are passed |
 //! | [`isa`] | machine code: one folder for each instruction set |
@@ -11,6 +14,9 @@
 #![deny(unsafe_code)]
 
 pub mod abi;
+pub mod alloc;
+pub mod check;
 pub mod ir;
 pub mod isa;
+pub mod live;
 pub mod regs;
