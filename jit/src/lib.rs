@@ -3,6 +3,9 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`ir`] | the form of a function between the translator and machine code |
+//! | [`live`] | where virtual registers are live |
+//! | [`alloc`] | which machine registers or slots they get |
+//! | [`check`] | whether that is right |
 //! | [`regs`] | machine registers, and where virtual registers are put |
 //! | [`abi`] | how values are passed |
 //! | [`runtime_op`] | how code names what the runtime does |
@@ -16,9 +19,12 @@
 #![deny(unsafe_code)]
 
 pub mod abi;
+pub mod alloc;
+pub mod check;
 pub mod compile;
 pub mod ir;
 pub mod isa;
+pub mod live;
 pub mod load;
 pub mod notes;
 pub mod regs;
