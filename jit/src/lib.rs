@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`ir`] | the form of a function between the translator and machine code |
+//! | [`build`] | from the translator to that form |
 //! | [`regs`] | machine registers, and where virtual registers are put |
 //! | [`abi`] | how values are passed |
 //! | [`isa`] | machine code: one folder for each instruction set |
@@ -11,6 +12,9 @@
 #![deny(unsafe_code)]
 
 pub mod abi;
+pub mod build;
 pub mod ir;
 pub mod isa;
+mod print;
 pub mod regs;
+mod validate;
