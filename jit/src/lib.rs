@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`ir`] | the form of a function between the translator and machine code |
+//! | [`build`] | from the translator to that form |
 //! | [`live`] | where virtual registers are live |
 //! | [`alloc`] | which machine registers or slots they get |
 //! | [`check`] | whether that is right |
@@ -20,6 +21,7 @@
 
 pub mod abi;
 pub mod alloc;
+pub mod build;
 pub mod check;
 pub mod compile;
 pub mod ir;
@@ -27,6 +29,8 @@ pub mod isa;
 pub mod live;
 pub mod load;
 pub mod notes;
+mod print;
 pub mod regs;
 pub mod run;
 pub mod runtime_op;
+mod validate;

@@ -207,7 +207,13 @@ impl<S: Sink> Run<'_, S> {
             return;
         }
         let Some(frame) = self.t.frames.pop() else { return };
-        if reachable {
+        let is_loop = frame.kind == FrameKind::Loop;
+        if reachable && is_loop {
+            // No label follows: they stay.
+            for height in frame.height..self.height() {
+                self.keep_here(height);
+            }
+        } else if reachable {
             self.place_results(frame.height, frame.ty.result_slots(self.module));
         }
         self.dead = 0;
@@ -220,7 +226,6 @@ impl<S: Sink> Run<'_, S> {
             }
             _ => {}
         }
-        let is_loop = frame.kind == FrameKind::Loop;
         for &point in &frame.fuel {
             self.sink.set_cost(point, self.operators - frame.operators);
         }

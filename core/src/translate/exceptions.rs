@@ -9,9 +9,10 @@ use wasmparser::FrameKind;
 
 impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_throw(&mut self, tag: u32) {
-        let base = self.place_top(slot_count(self.module.tag_type(TagIdx(tag)).params()));
+        let ty = self.module.tag_type(TagIdx(tag));
+        let base = self.place_top(slot_count(ty.params()));
         self.note_live(self.height());
-        self.sink.throw(TagIdx(tag), base);
+        self.sink.throw(TagIdx(tag), ty, base);
         self.die();
     }
 

@@ -303,12 +303,18 @@ impl<S: Sink> Run<'_, S> {
         self.settled = self.t.stack.len();
     }
 
-    /// Moves the operand at `height` to its slot, for good.
-    fn keep(&mut self, height: u32) {
-        let entry = &mut self.t.stack[height as usize];
+    /// Writes the operand at `height` to its slot, where it stays, leaving the stack as it is.
+    fn keep_here(&mut self, height: u32) {
+        let entry = self.t.stack[height as usize];
         if let Some(ty) = entry.ty {
             self.sink.keep(ty, Operand { loc: entry.loc, height });
         }
+    }
+
+    /// Moves the operand at `height` to its slot, for good.
+    fn keep(&mut self, height: u32) {
+        self.keep_here(height);
+        let entry = &mut self.t.stack[height as usize];
         entry.loc = Loc::Temp;
         if entry.ty == Some(Num::handle)
             && let Some(notes) = &mut self.t.notes

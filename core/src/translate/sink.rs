@@ -277,8 +277,8 @@ pub trait Sink {
     /// Says what is caught, once for each number: by the first of these clauses that fits. It comes before the labels are bound,
     /// but for those that control reaches in no other way.
     fn catch(&mut self, number: u32, clauses: &[Catch<Self::Label>]);
-    /// Throws a new exception. The values that it carries stand at height `base` and above, in their slots.
-    fn throw(&mut self, tag: TagIdx, base: u32);
+    /// Throws a new exception. The values that it carries, parameters of `ty`, stand at height `base` and above, in their slots.
+    fn throw(&mut self, tag: TagIdx, ty: &FuncType, base: u32);
     /// Throws the exception that a reference refers to.
     fn throw_ref(&mut self, exception: Operand);
     /// Traps.

@@ -372,7 +372,7 @@ impl Sink for Builder {
         );
     }
 
-    fn throw(&mut self, tag: TagIdx, base: u32) {
+    fn throw(&mut self, tag: TagIdx, _: &FuncType, base: u32) {
         // All operands are in slots where garbage can be collected.
         self.settle(u32::MAX);
         let first = self.home(base);
