@@ -90,6 +90,8 @@ impl Sink for Builder {
         let slot = self.home(base + 2);
         // It may wait, and be interrupted.
         self.safepoint(row(op).forms);
+        #[cfg(feature = "native")]
+        self.note_wait(self.code.len() as u32 - 2, slot - 2);
         self.u16(at.memory.0 as u16);
         self.u64(at.offset);
         self.slot(slot - 2);
@@ -236,6 +238,8 @@ impl Sink for Builder {
         self.flush();
         if metered {
             self.safepoint(code::BR_FUEL);
+            #[cfg(feature = "native")]
+            self.note_fuel(self.code.len() as u32 - 2);
             self.distance(to);
             self.u32(0);
             self.last = None;
@@ -278,6 +282,8 @@ impl Sink for Builder {
 
     fn fuel(&mut self) -> usize {
         self.safepoint(code::FUEL);
+        #[cfg(feature = "native")]
+        self.note_fuel(self.code.len() as u32 - 2);
         self.u32(0);
         self.last = None;
         self.code.len() - 4
@@ -471,6 +477,8 @@ impl Builder {
             (Callee::Ref { .. }, true) => code::TAIL_CALL_REF,
         };
         self.safepoint(opcode + index.map_or(0, |(kind, _)| kind));
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         match callee {
             Callee::Func(func) | Callee::Import(func) => self.u32(func.0),
             Callee::Table { table, ty, .. } => {
@@ -487,6 +495,8 @@ impl Builder {
         if let Some((_, index)) = index {
             self.arg(index);
         }
+        #[cfg(feature = "native")]
+        self.note_call(at, header - params, tail);
         !matches!(callee, Callee::Import(_))
     }
 

@@ -41,15 +41,18 @@ pub(crate) struct Builder {
     pub(crate) points: Option<Vec<Point>>,
     /// Where the managed references are at the ops that can call or stop. `None` if nobody wants to know.
     pub(crate) safepoints: Option<Safepoints>,
+    /// Where frames can stand. `None` if nobody wants to know.
+    #[cfg(feature = "native")]
+    pub(crate) noted: Option<crate::sites::Noted>,
     /// Ops that could have been fused with the one before: where they stand, and both forms.
     #[cfg(feature = "profile")]
     pub(crate) pairs: Vec<(u32, u16, u16)>,
     /// Offset of the binary that the current op comes from.
-    offset: usize,
+    pub(crate) offset: usize,
     params: u32,
     locals: u32,
     /// The pinned locals, by class.
-    pins: [Option<u32>; CLASSES],
+    pub(crate) pins: [Option<u32>; CLASSES],
     /// The slot that keeps the caller's pinned `f64` local, if this function has one.
     saved_pin: Option<u32>,
     accs: [Accumulator; CLASSES],
@@ -222,12 +225,12 @@ impl Builder {
     }
 
     /// The slot of a local.
-    fn local_slot(&self, local: u32) -> u32 {
+    pub(crate) fn local_slot(&self, local: u32) -> u32 {
         if local < self.params { local } else { local + FRAME_HEADER as u32 }
     }
 
     /// The slot of a height of the operand stack.
-    fn home(&mut self, height: u32) -> u32 {
+    pub(crate) fn home(&mut self, height: u32) -> u32 {
         self.max_height = self.max_height.max(height + 1);
         self.locals + FRAME_HEADER as u32 + u32::from(self.saved_pin.is_some()) + height
     }
