@@ -13,7 +13,7 @@ pub(crate) struct Noted {
     waits: Vec<WaitSite>,
 }
 
-/// A call.
+/// A call, or an op that throws.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallSite {
     /// Where it comes from in the binary.
@@ -58,7 +58,7 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
-    /// The call that comes from an offset of the binary.
+    /// The call, or op that throws, that comes from an offset of the binary.
     pub(crate) fn call(&self, offset: usize) -> Option<CallSite> {
         let found = self.noted.calls.binary_search_by_key(&offset, |site| site.offset as usize);
         found.ok().map(|at| self.noted.calls[at])
@@ -95,7 +95,7 @@ impl Builder {
         }
     }
 
-    /// A call has been emitted whose opcode is at `at`.
+    /// A call has been emitted whose opcode is at `at`, or an op that throws.
     pub(crate) fn note_call(&mut self, at: u32, base: u32, is_tail: bool) {
         let (offset, behind) = (self.offset as u32, self.code.len() as u32);
         if let Some(noted) = &mut self.noted {

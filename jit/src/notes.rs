@@ -327,6 +327,10 @@ impl<'a> Taker<'a> {
     fn operand(&mut self, height: u32, arg: Arg, is_live: impl Fn(Vreg) -> bool) {
         match (arg.vreg(), arg.constant()) {
             (Some(vreg), _) if is_live(vreg) => self.push(height, vreg),
+            // Nobody will read it, but a collection may look there.
+            (Some(_), _) => {
+                self.notes.values.push(Value { number: height, ty: Ty::I64, at: At::Nowhere });
+            }
             (_, Some(constant)) => {
                 let at = At::Const(constant as u32);
                 self.notes.values.push(Value { number: height, ty: Ty::I64, at });

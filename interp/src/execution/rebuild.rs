@@ -162,6 +162,31 @@ impl<'m> Rebuilt<'m> {
                 self.execution.state = State::HostCall { func, caller, base, params, then };
                 Ok(Exit::HostCall)
             }
+            native::Then::Throw(exception, fuel) => {
+                let call = call()?;
+                let mut at = self.open(frame, &sites)?;
+                // The op's own operands have been used up, but a collection may look at them.
+                let used = frame.operands.iter().map(|&(height, _)| height + 1).max().unwrap_or(0);
+                let operands = at.fp + usize::from(sites.operands) + used as usize;
+                let frame_size = code_of(self.store.instance(frame.instance)).frame_size();
+                self.execution.stack[operands..at.fp + frame_size].fill(0);
+                let then = if call.is_tail {
+                    at.ip += call.at;
+                    let from = Position { pin_f64: self.pin_f64, ..at };
+                    Then::Return { from, header: sites.header }
+                } else {
+                    at.ip += call.behind;
+                    Then::Continue(at)
+                };
+                self.execution.state = State::Throw { exception, then };
+                Ok(match fuel {
+                    Some(cost) => {
+                        self.execution.required_fuel = cost;
+                        Exit::OutOfFuel
+                    }
+                    None => Exit::Interrupted,
+                })
+            }
             native::Then::Called(stopped) => {
                 let stopped: Box<Stopped> = stopped.downcast().map_err(|_| lost())?;
                 self.call(frame, &sites, call()?)?;

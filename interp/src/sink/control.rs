@@ -383,8 +383,12 @@ impl Sink for Builder {
         self.settle(u32::MAX);
         let first = self.home(base);
         self.safepoint(code::THROW);
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         self.u32(tag.0);
         self.slot(first);
+        #[cfg(feature = "native")]
+        self.note_call(at, first, false);
         self.last = None;
     }
 
@@ -393,7 +397,11 @@ impl Sink for Builder {
         self.settle(u32::MAX);
         let slot = self.take_slot(Num::handle, exception);
         self.safepoint(code::THROW_REF);
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         self.arg(slot);
+        #[cfg(feature = "native")]
+        self.note_call(at, 0, false);
         self.last = None;
     }
 

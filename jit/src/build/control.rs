@@ -1,6 +1,6 @@
 //! Labels and jumps.
 
-use super::{Builder, LabelState, NO_POINT, put, standing};
+use super::{Builder, LabelState, put, standing};
 use crate::ir::{Arg, CallSite, Callee, Inst, Label, Vreg};
 use kinglet_core::{
     index::TypeIdx,
@@ -168,7 +168,7 @@ impl Builder {
 
     pub(super) fn emit_jump(&mut self, to: u32, metered: bool) -> Option<u32> {
         if self.dead {
-            return metered.then_some(NO_POINT);
+            return metered.then(|| self.emit_fuel());
         }
         let (label, first) = self.use_label(to);
         let LabelState { height, types: (_, count), .. } = self.labels[to as usize];
@@ -182,10 +182,8 @@ impl Builder {
         point
     }
 
+    /// Points that cannot be reached count as well, as both tiers number them.
     pub(super) fn emit_fuel(&mut self) -> u32 {
-        if self.dead {
-            return NO_POINT;
-        }
         let point = self.function.costs.len() as u32;
         self.function.costs.push(0);
         self.emit(Inst::Fuel { point });

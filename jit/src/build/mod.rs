@@ -76,8 +76,6 @@ struct LabelState {
     table: u32,
 }
 
-/// The point of fuel of what cannot be reached.
-const NO_POINT: u32 = u32::MAX;
 /// Entries of all lists that any function may have.
 const MIN_SIZE: usize = 1 << 16;
 /// Entries that a function may have for every byte of its body.
