@@ -12,6 +12,9 @@ use crate::values;
 /// How finely differences between memories are found, in bytes.
 const BLOCK: usize = 256;
 
+/// How much is compared at once, in bytes: some blocks.
+const PAGE: usize = 256 * BLOCK;
+
 /// Fuel, globals and memories.
 #[derive(Debug, PartialEq)]
 pub(super) struct State {
@@ -66,10 +69,18 @@ impl Observer {
             }
             let seen = &mut self.memories[i];
             seen.resize(now.len(), 0);
-            for (block, (seen, now)) in seen.chunks_mut(BLOCK).zip(now.chunks(BLOCK)).enumerate() {
-                if seen != now {
-                    seen.copy_from_slice(now);
-                    changed.push((i, block * BLOCK));
+            let places = (0..).step_by(PAGE);
+            for (page, (seen, now)) in places.zip(seen.chunks_mut(PAGE).zip(now.chunks(PAGE))) {
+                // Almost all are as they were, and long comparisons are fast.
+                if seen == now {
+                    continue;
+                }
+                let places = (page..).step_by(BLOCK);
+                for (at, (seen, now)) in places.zip(seen.chunks_mut(BLOCK).zip(now.chunks(BLOCK))) {
+                    if seen != now {
+                        seen.copy_from_slice(now);
+                        changed.push((i, at));
+                    }
                 }
             }
         }
