@@ -1,6 +1,6 @@
-//! A look into modules: what they are made of, and the code that the interpreter runs.
+//! A look into modules, at what they are made of and the code that the interpreter runs, and into stores.
 
-use crate::{Engine, Error, FuncType, Module, Result};
+use crate::{AsContext, Caller, Engine, Error, Extern, Func, FuncType, Module, Result, Val};
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 use kinglet_core::{
@@ -156,4 +156,36 @@ pub fn features_used(module: &Module) -> Vec<&'static str> {
         module::Module::validate(binary(module), &without).is_err()
     };
     (0..Features::NAMES.len()).filter(used).map(|i| Features::NAMES[i]).collect()
+}
+
+/// All memories, tables and globals of a store, also those that nobody exports: each kind in the order in which they were made.
+///
+/// ```
+/// use kinglet::{Engine, Extern, Instance, Module, Store, inspect};
+///
+/// let engine = Engine::default();
+/// let mut store = Store::new(&engine, ());
+/// Instance::new(&mut store, &Module::new(&engine, "(module (memory 1) (global i32 (i32.const 5)))")?, &[])?;
+/// let [Extern::Memory(memory), Extern::Global(global)] = inspect::objects(&store)[..] else { panic!() };
+/// assert_eq!(memory.size(&store), 1);
+/// assert_eq!(global.get(&mut store).i32(), Some(5));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+pub fn objects(store: impl AsContext) -> Vec<Extern> {
+    let inner = store.as_context().inner;
+    inner.objects().map(|object| Extern::from_core(object, inner)).collect()
+}
+
+/// Calls a host function as if the instance that called `caller` had called it itself: for a function that stands in its place and
+/// watches.
+///
+/// # Errors
+/// `func` is not a synchronous function of the host, the values are not of its type, or it fails.
+pub fn forward<T: 'static>(
+    caller: &mut Caller<'_, T>,
+    func: &Func,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    func.call_for(caller, params, results)
 }

@@ -22,7 +22,12 @@ use crate::{
 };
 use alloc::{boxed::Box, vec};
 use core::{any::Any, fmt, future::Future};
-use kinglet_core::{Shared, index::FuncAddr, runtime::StoreInner, types::slot_count};
+use kinglet_core::{
+    Shared,
+    index::FuncAddr,
+    runtime::{self, StoreInner},
+    types::slot_count,
+};
 
 /// A function of a store: a guest's, or the host's.
 ///
@@ -160,6 +165,28 @@ impl Func {
         with_slots(len, |slots| {
             write_slots(params, slots, inner)?;
             call_slots(inner, data, self.addr, slots)?;
+            self.take_results(inner, slots, results);
+            Ok(())
+        })
+    }
+
+    /// Calls a host function as if the instance that called `caller` had called it.
+    pub(crate) fn call_for<T: 'static>(
+        &self,
+        caller: &mut Caller<'_, T>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<()> {
+        let instance = caller.instance();
+        let StoreContextMut { inner, data } = caller.as_context_mut();
+        let len = self.check_call(inner, params, results)?;
+        let host = inner.as_host_func(self.addr).cloned();
+        let Some(runtime::HostCall::Sync(call)) = host.as_ref().map(|host| &host.call) else {
+            crate::bail!("the function is not a synchronous one of the host");
+        };
+        with_slots(len, |slots| {
+            write_slots(params, slots, inner)?;
+            call(inner, data, instance, slots)?;
             self.take_results(inner, slots, results);
             Ok(())
         })
