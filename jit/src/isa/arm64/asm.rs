@@ -464,7 +464,11 @@ mod tests {
 
     #[test]
     fn additions() {
-        let add = |wide, value| words(|asm| assert!(asm.add_imm(wide, 1, 2, value)));
+        let add = |wide, value| {
+            words(|asm| {
+                asm.add_imm(wide, 1, 2, value);
+            })
+        };
         assert_eq!(add(true, 1), [0x91000441]);
         assert_eq!(add(false, -1), [0x51000441]);
         assert_eq!(add(true, 0x1000), [0x91400441]);

@@ -14,6 +14,7 @@ use dynasmrt::{DynasmApi, dynasm};
 use kinglet_core::{
     module::Module,
     runtime::vmctx::{VmInstance, native::VmStore},
+    trap::Trap,
     types::ValType,
 };
 use std::mem::offset_of;
@@ -21,8 +22,11 @@ use std::mem::offset_of;
 /// Frames beyond this are left to the interpreter.
 const MAX_FRAME: u32 = 1 << 20;
 
-/// From here on a frame is too large to overlook the room that it takes.
-const SMALL: u32 = 4096;
+/// Larger frames are compared with the limit of the stack before anything is written there.
+const LARGE: u32 = 4096;
+
+/// Frames of functions that call nothing are not compared with it if they are at most that large.
+const SMALL: u32 = 1024;
 
 /// The furthest that STP reaches above the stack pointer.
 const PAIR_REACH: u32 = 504;
@@ -81,15 +85,10 @@ impl Frame {
 impl Emit<'_> {
     pub(super) fn prologue(&mut self) -> Result<(), Unsupported> {
         let size = self.frame.size();
-        if self.frame.calls || size > SMALL {
-            self.asm.load(S0, INSTANCE, offset_of!(VmInstance, store) as u32);
-            self.asm.load(S0, S0, offset_of!(VmStore, stack_limit) as u32);
-            if size > SMALL {
-                self.asm.sub_sp(S1, size);
-                dynasm!(self.asm.code ; .arch aarch64 ; cmp x17, x16);
-            } else {
-                dynasm!(self.asm.code ; .arch aarch64 ; cmp sp, x16);
-            }
+        if size > LARGE {
+            self.stack_limit();
+            self.asm.sub_sp(S1, size);
+            dynasm!(self.asm.code ; .arch aarch64 ; cmp x17, x16);
             let from = self.asm.jump_if(Cond::LO);
             self.rarely(from, Rare::Overflow);
         }
@@ -100,6 +99,11 @@ impl Emit<'_> {
             if split {
                 self.asm.sub_sp(SP, self.frame.lower);
             }
+        }
+        if size <= LARGE && (self.frame.calls || size > SMALL) {
+            self.stack_limit();
+            dynasm!(self.asm.code ; .arch aarch64 ; cmp sp, x16);
+            self.trap_if(Cond::LO, Trap::StackOverflow);
         }
         if let Some(at) = self.frame.layout.instance_at {
             self.asm.store(INSTANCE, SP, at);
@@ -119,6 +123,12 @@ impl Emit<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The limit of the stack, in [`S0`].
+    fn stack_limit(&mut self) {
+        self.asm.load(S0, INSTANCE, offset_of!(VmInstance, store) as u32);
+        self.asm.load(S0, S0, offset_of!(VmStore, stack_limit) as u32);
     }
 
     /// Leaves the frame: registers and stack pointer are as they were at the entry.

@@ -157,7 +157,7 @@ enum Rare {
         reg: u8,
         wide: bool,
     },
-    /// The stack is too small for the function, whose frame is not there yet.
+    /// The stack is too small for a large frame, which is not there yet.
     Overflow,
     Fuel {
         cost: u32,
