@@ -3,6 +3,7 @@
 //! Both instruction sets are there on every host. Making code needs no unsafe code; running it is for other modules.
 
 pub mod buffer;
+pub mod x64;
 
 use crate::{
     abi::Shape,
