@@ -22,7 +22,7 @@ use crate::{
 use kinglet_core::{index::TypeIdx, module::Module, op::Class, trap::Trap};
 
 /// The instruction set of arm64: any processor of ARMv8.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Arm64;
 
 const INT_ARGS: [Reg; 8] = [
