@@ -7,6 +7,7 @@ pub mod buffer;
 pub mod known;
 pub mod moves;
 pub mod needs;
+pub mod x64;
 
 use crate::{
     abi::Shape,
