@@ -349,3 +349,148 @@ impl Scan<'_> {
         self.spilled = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::check,
+        ir::{Ty, Vreg},
+        sample::{LARGE, Maker, Rng, Style, TINY, random},
+    };
+
+    fn allocate(function: &Function, registers: &'static Registers) -> (Liveness, Allocation) {
+        let (mut liveness, mut allocation) = (Liveness::default(), Allocation::default());
+        liveness.run(function);
+        Allocator::default().run(function, &liveness, registers, &mut allocation);
+        if let Err(error) = check(function, &liveness, registers, &allocation) {
+            panic!("{error}\n{:#?}", allocation.places);
+        }
+        (liveness, allocation)
+    }
+
+    #[test]
+    fn random_functions() {
+        let mut rng = Rng::new(1);
+        let (mut wrong, mut changed) = (0, 0);
+        for seed in 0..1000 {
+            let style = Style {
+                insts: 10 + seed as usize / 2,
+                locals: [2, 9, 40, 120][seed as usize % 4],
+                calls: seed % 3 != 0,
+                tries: seed % 2 == 0,
+            };
+            let function = random(seed, style);
+            for registers in [&TINY, &LARGE] {
+                let (liveness, mut allocation) = allocate(&function, registers);
+                // Two that have different places of the same kind get the same one.
+                let (a, b) = (rng.below(function.vregs.len()), rng.below(function.vregs.len()));
+                let (from, to) = (allocation.places[a], allocation.places[b]);
+                let same_kind = function.vregs[a].is_float() == function.vregs[b].is_float();
+                if from != to && from != Place::Nowhere && same_kind {
+                    changed += 1;
+                    allocation.places[a] = to;
+                    wrong += check(&function, &liveness, registers, &allocation).is_err() as usize;
+                }
+            }
+        }
+        assert!(wrong * 4 > changed && changed > 200, "{wrong} of {changed}");
+    }
+
+    #[test]
+    fn values_are_where_calls_want_them() {
+        // v2 = v0 + v1; v3 = call(v2, v1); return v3 + v1
+        let mut maker = Maker::new(&[Ty::I32, Ty::I32], &[]);
+        let (v0, v1) = (Vreg(0), Vreg(1));
+        let (v2, v3, v4) = (maker.vreg(Ty::I32), maker.vreg(Ty::I32), maker.vreg(Ty::I32));
+        maker.add(v2, v0, v1);
+        maker.call(&[v2.into(), v1.into()], &[v3]);
+        maker.add(v4, v3, v1);
+        maker.ret(&[v4.into()]);
+        let (_, allocation) = allocate(&maker.function, &LARGE);
+        let first = Place::Reg(LARGE.int_args[0]);
+        assert_eq!(allocation.places, [first, Place::Reg(Reg::int(3)), first, first, first]);
+        assert_eq!(allocation.saved, RegSet::of(&[Reg::int(3)]));
+        assert_eq!((allocation.slots, allocation.zeroed.len()), (0, 0));
+    }
+
+    #[test]
+    fn floats_across_calls_and_what_is_rarely_read_get_slots() {
+        let mut maker = Maker::new(&[Ty::F64, Ty::F64, Ty::I32], &[Ty::I32]);
+        maker.call(&[], &[]);
+        maker.inst(Inst::Move { dst: Vreg(3), a: Vreg(2).into() });
+        maker.ret(&[Vreg(0).into()]);
+        let (_, allocation) = allocate(&maker.function, &LARGE);
+        let [float, unread, int, dead] = allocation.places[..] else { panic!() };
+        assert!(matches!((float, int), (Place::Slot(_), Place::Slot(_))));
+        assert_eq!((unread, dead), (Place::Nowhere, Place::Nowhere));
+        assert_eq!((allocation.saved, allocation.slots), (RegSet::EMPTY, 2));
+    }
+
+    #[test]
+    fn what_loops_read_has_registers_and_others_share_slots() {
+        let mut maker = Maker::new(&[Ty::I32; 8], &[]);
+        let start = maker.label();
+        for from in [0, 4] {
+            for at in from..from + 4 {
+                maker.add(Vreg(at), Vreg(0), Vreg(at));
+            }
+            let sum = maker.joined(Ty::I32);
+            maker.inst(Inst::Move { dst: sum, a: Vreg(0).into() });
+            for _ in 0..4 {
+                let other = maker.vreg(Ty::I32);
+                maker.add(other, Vreg(0), Vreg(0));
+                maker.add(sum, other, sum);
+            }
+        }
+        let inner = maker.label();
+        maker.bind(start, true);
+        maker.bind(inner, true);
+        maker.add(Vreg(0), Vreg(0), Vreg(1));
+        maker.branch(Vreg(0), inner);
+        maker.branch(Vreg(0), start);
+        maker.ret(&[Vreg(0).into()]);
+        let (liveness, allocation) = allocate(&maker.function, &TINY);
+        assert!(matches!(allocation.places[..2], [Place::Reg(_), Place::Reg(_)]));
+        let spilled = (0..liveness.intervals.len())
+            .filter(|&at| matches!(allocation.places[at], Place::Slot(_)));
+        assert!((allocation.slots as usize) < spilled.count());
+    }
+
+    #[test]
+    fn enormous_functions() {
+        let mut maker = Maker::new(&[], &vec![Ty::I64; 100_000]);
+        for at in 0..50_000 {
+            let label = maker.label();
+            maker.bind(label, false);
+            maker.add(Vreg(at), Vreg(2 * at), Vreg(2 * at + 1));
+        }
+        maker.ret(&[Vreg(0).into()]);
+        allocate(&maker.function, &LARGE);
+    }
+}
+#[cfg(test)]
+#[test]
+#[ignore]
+fn speed() {
+    use crate::sample::*;
+    let functions: Vec<_> = (0..200).map(|seed| random(seed, Style { insts: 300, locals: 20, calls: true, tries: false })).collect();
+    let insts: usize = functions.iter().map(|f| f.insts.len()).sum();
+    let (mut l, mut a, mut r) = (Liveness::default(), Allocator::default(), Allocation::default());
+    let (mut t1, mut t2) = (0.0, 0.0);
+    for _ in 0..200 {
+        for f in &functions {
+            let t = std::time::Instant::now();
+            l.run(f);
+            t1 += t.elapsed().as_secs_f64();
+            let t = std::time::Instant::now();
+            a.run(f, &l, &LARGE, &mut r);
+            t2 += t.elapsed().as_secs_f64();
+        }
+    }
+    let n = (insts * 200) as f64;
+    let vregs: usize = functions.iter().map(|f| f.vregs.len()).sum();
+    let joined: usize = functions.iter().map(|f| f.joined.len()).sum();
+    let blocks: usize = functions.iter().map(|f| f.blocks.len()).sum();
+    eprintln!("insts {insts} vregs {vregs} joined {joined} blocks {blocks}: liveness {:.1} ns/inst, alloc {:.1} ns/inst", t1 * 1e9 / n, t2 * 1e9 / n);
+}

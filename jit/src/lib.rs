@@ -20,3 +20,6 @@ pub mod ir;
 pub mod isa;
 pub mod live;
 pub mod regs;
+
+#[cfg(test)]
+mod sample;
