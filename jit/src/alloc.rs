@@ -474,7 +474,9 @@ mod tests {
 #[ignore]
 fn speed() {
     use crate::sample::*;
-    let functions: Vec<_> = (0..200).map(|seed| random(seed, Style { insts: 300, locals: 20, calls: true, tries: false })).collect();
+    let functions: Vec<_> = (0..200)
+        .map(|seed| random(seed, Style { insts: 300, locals: 20, calls: true, tries: false }))
+        .collect();
     let insts: usize = functions.iter().map(|f| f.insts.len()).sum();
     let (mut l, mut a, mut r) = (Liveness::default(), Allocator::default(), Allocation::default());
     let (mut t1, mut t2) = (0.0, 0.0);
@@ -492,5 +494,9 @@ fn speed() {
     let vregs: usize = functions.iter().map(|f| f.vregs.len()).sum();
     let joined: usize = functions.iter().map(|f| f.joined.len()).sum();
     let blocks: usize = functions.iter().map(|f| f.blocks.len()).sum();
-    eprintln!("insts {insts} vregs {vregs} joined {joined} blocks {blocks}: liveness {:.1} ns/inst, alloc {:.1} ns/inst", t1 * 1e9 / n, t2 * 1e9 / n);
+    eprintln!(
+        "insts {insts} vregs {vregs} joined {joined} blocks {blocks}: liveness {:.1} ns/inst, alloc {:.1} ns/inst",
+        t1 * 1e9 / n,
+        t2 * 1e9 / n
+    );
 }

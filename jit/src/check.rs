@@ -327,7 +327,11 @@ mod tests {
         maker.branch(v0, start);
         maker.ret(&[]);
         let function = &maker.function;
-        fails(function, |allocation| allocation.places[0] = Place::Reg(Reg::int(7)), "v0 is live at 1");
+        fails(
+            function,
+            |allocation| allocation.places[0] = Place::Reg(Reg::int(11)),
+            "v0 is read at 1",
+        );
         fails(function, |allocation| allocation.places[0] = allocation.places[2], "at the entry");
         fails(function, |allocation| allocation.places[0] = Place::Nowhere, "v0 is read at 1");
         fails(function, |allocation| allocation.places[1] = allocation.places[0], "v1 of type F32");
@@ -335,6 +339,12 @@ mod tests {
         fails(function, |allocation| allocation.saved = RegSet::EMPTY, "v0 of type I32");
         fails(function, |allocation| allocation.zeroed.clear(), "v2 is read at 1");
         fails(function, |allocation| _ = allocation.places.pop(), "2 places");
+
+        let mut maker = Maker::new(&[Ty::I32], &[]);
+        maker.call(&[], &[]);
+        maker.ret(&[v0.into()]);
+        let spoil = |allocation: &mut Allocation| allocation.places[0] = Place::Reg(Reg::int(11));
+        fails(&maker.function, spoil, "v0 is live at 0");
     }
 
     /// A loop that is entered again by exceptions only: what it reads has to survive the call.
@@ -347,15 +357,18 @@ mod tests {
         maker.bind(start, true);
         maker.add(Vreg(1), caught, Vreg(1));
         let values = maker.list([caught.into()]);
-        maker.enter(None, &[Clause { tag: None, to: start, values, reference: None, wanted: false }]);
+        maker.enter(
+            None,
+            &[Clause { tag: None, to: start, values, reference: None, wanted: false }],
+        );
         maker.call(&[], &[]);
         maker.leave(None);
         maker.ret(&[]);
         let function = &maker.function;
-        let spoiled = Place::Reg(LARGE.int_args[0]);
-        fails(function, |allocation| allocation.places[1] = spoiled, "v1 is live at 3");
+        let spoiled = Place::Reg(Reg::int(11));
+        fails(function, |allocation| allocation.places[1] = spoiled, "v1 is read at 2");
         fails(function, |allocation| allocation.places[2] = spoiled, "v2 is caught at 3");
-        fails(function, |allocation| allocation.places[2] = allocation.places[1], "v2 is read at 2");
+        fails(function, |allocation| allocation.places[2] = allocation.places[1], "is read at 2");
         let (liveness, allocation) = allocate(function, &TINY);
         assert_eq!(check(function, &liveness, &TINY, &allocation), Ok(()));
     }
