@@ -1,8 +1,8 @@
 //! Linear scan: gives each virtual register a machine register or a spill slot, for all of its life.
 //!
 //! Intervals are visited in the order of their starts. One that finds no register that is free takes the one whose owner costs least
-//! to keep in a slot, if that is less than its own: what counts is how often a register is read and written, in loops above all, for each instruction
-//! of its life. Registers that calls destroy are only for intervals that cross no call.
+//! to keep in a slot, if that is less than its own: what counts is how often a register is read and written, in loops above all, and how long it
+//! stands in the way of others. Registers that calls destroy are only for intervals that cross no call.
 //!
 //! Several things say which of the free registers an interval had better get: where a parameter comes in, where a call wants an argument or leaves a
 //! result, and what an instruction reads for the last time, whose register its result may have.
@@ -235,7 +235,8 @@ impl Scan<'_> {
     /// Finds a place for an interval.
     fn place(&mut self, vreg: u32, position: u32) {
         let interval = &self.liveness.intervals[vreg as usize];
-        let cost = interval.weight / (interval.end - interval.start + 1) as f32;
+        let length = (interval.end - interval.start + 1) as f32;
+        let cost = interval.weight / length.sqrt();
         let allowed = self.allowed(vreg);
         let free = RegSet(allowed.0 & !self.used.0);
         let reg = match free.is_empty() {
@@ -266,19 +267,13 @@ impl Scan<'_> {
         if let Some(reg) = self.dying(position, free) {
             return Some(reg);
         }
-        let cheap = RegSet(free.0 & (self.registers.caller_saved.0 | self.allocation.saved.0));
-        if cheap.is_empty() {
-            // Saving and restoring a register costs as much as a value in a slot that is written and read once.
-            return free.first().filter(|_| self.liveness.intervals[vreg as usize].weight > 2.0);
-        }
-        let scratch = RegSet(cheap.0 & self.registers.caller_saved.0);
+        let unsaved = RegSet(free.0 & self.registers.caller_saved.0);
         // The first registers are wanted by calls.
-        let first = self.liveness.calls == 0;
-        match scratch.is_empty() {
-            false if first => scratch.first(),
-            false => scratch.last(),
-            true => cheap.first(),
-        }
+        let best = if self.liveness.calls == 0 { unsaved.first() } else { unsaved.last() };
+        best.or_else(|| RegSet(free.0 & self.allocation.saved.0).first()).or_else(|| {
+            // Saving and restoring a register costs as much as a value in a slot that is written and read once.
+            free.first().filter(|_| self.liveness.intervals[vreg as usize].weight > 2.0)
+        })
     }
 
     /// A register that the instruction which writes at a position reads for the last time.
@@ -468,35 +463,4 @@ mod tests {
         maker.ret(&[Vreg(0).into()]);
         allocate(&maker.function, &LARGE);
     }
-}
-#[cfg(test)]
-#[test]
-#[ignore]
-fn speed() {
-    use crate::sample::*;
-    let functions: Vec<_> = (0..200)
-        .map(|seed| random(seed, Style { insts: 300, locals: 20, calls: true, tries: false }))
-        .collect();
-    let insts: usize = functions.iter().map(|f| f.insts.len()).sum();
-    let (mut l, mut a, mut r) = (Liveness::default(), Allocator::default(), Allocation::default());
-    let (mut t1, mut t2) = (0.0, 0.0);
-    for _ in 0..200 {
-        for f in &functions {
-            let t = std::time::Instant::now();
-            l.run(f);
-            t1 += t.elapsed().as_secs_f64();
-            let t = std::time::Instant::now();
-            a.run(f, &l, &LARGE, &mut r);
-            t2 += t.elapsed().as_secs_f64();
-        }
-    }
-    let n = (insts * 200) as f64;
-    let vregs: usize = functions.iter().map(|f| f.vregs.len()).sum();
-    let joined: usize = functions.iter().map(|f| f.joined.len()).sum();
-    let blocks: usize = functions.iter().map(|f| f.blocks.len()).sum();
-    eprintln!(
-        "insts {insts} vregs {vregs} joined {joined} blocks {blocks}: liveness {:.1} ns/inst, alloc {:.1} ns/inst",
-        t1 * 1e9 / n,
-        t2 * 1e9 / n
-    );
 }
