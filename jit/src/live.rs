@@ -410,6 +410,9 @@ impl Liveness {
         let mut range = self.ranges.len();
         let mut span = self.spans.len();
         while span > 0 {
+            if self.work == 0 {
+                return false;
+            }
             span -= 1;
             match self.ranges[..range].last() {
                 Some(&Loop { first, last }) if last as usize == span => {
