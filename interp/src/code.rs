@@ -9,6 +9,8 @@
 //! …   functions       each with its header: the slot of its pinned local
 //! ```
 
+#[cfg(feature = "native")]
+use crate::sites::{Noted, Sites};
 use crate::{
     exec::regs::ENTRIES,
     forms::code,
@@ -56,6 +58,9 @@ pub struct Code {
     state: Mutex<State>,
     /// Stack maps of the functions that a collection has met.
     maps: Mutex<BTreeMap<FuncIdx, Shared<StackMap>>>,
+    /// Where frames can stand, for functions of which such have been made from others.
+    #[cfg(feature = "native")]
+    sites: Mutex<BTreeMap<FuncIdx, Shared<Sites>>>,
 }
 
 /// What it takes to translate more functions.
@@ -166,6 +171,8 @@ impl Code {
             frame_size: AtomicU32::new(frame_size),
             state: Mutex::new(state),
             maps: Mutex::default(),
+            #[cfg(feature = "native")]
+            sites: Mutex::default(),
         })
     }
 
@@ -186,7 +193,17 @@ impl Code {
         if !state.missing[func.at()] {
             return Ok(());
         }
-        let state = &mut *state;
+        let start = self.append(&mut state, module, func)?;
+        state.missing[func.at()] = false;
+        if let Some(region) = state.regions.last() {
+            // SAFETY: there is an entry for every function, aligned to four bytes.
+            unsafe { region.entry(func.at()) }.store(start, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Appends the code of a function. Answers where it begins; the function's entry does not lead there yet.
+    fn append(&self, state: &mut State, module: &Module, func: FuncIdx) -> Result<u32, Error> {
         state.workshop.translate(module, func, self.options(false))?;
         let builder = &state.workshop.builder;
         let (start, end) = (offset(state.len)?, state.len + builder.code.len());
@@ -217,17 +234,41 @@ impl Code {
         };
         state.len = end;
         state.functions.push(builder.function(start, func));
-        state.missing[func.at()] = false;
-        if let Some(region) = state.regions.last() {
-            // SAFETY: there is an entry for every function, aligned to four bytes.
-            unsafe { region.entry(func.at()) }.store(start, Ordering::Release);
+        Ok(start)
+    }
+
+    /// Where frames of a function can stand. The first time, it is translated for that: its entry stays as it is, for calls of
+    /// functions that are compiled go elsewhere.
+    #[cfg(feature = "native")]
+    pub(crate) fn sites(&self, module: &Module, func: FuncIdx) -> Result<Shared<Sites>, Error> {
+        let mut known = self.sites.lock();
+        if let Some(sites) = known.get(&func) {
+            return Ok(sites.clone());
         }
-        Ok(())
+        let start = {
+            let mut state = self.state.lock();
+            match state.functions.iter().find(|function| function.func == func) {
+                Some(function) => function.start,
+                None => self.append(&mut state, module, func)?,
+            }
+        };
+        let mut workshop = Workshop::default();
+        workshop.builder.noted = Some(Noted::default());
+        workshop.translate(module, func, self.options(false))?;
+        let sites = Shared::new(workshop.builder.sites(start));
+        known.insert(func, sites.clone());
+        Ok(sites)
     }
 
     /// The function whose code is at this offset, and where it begins.
     pub(crate) fn find(&self, at: u32) -> Option<(FuncIdx, u32)> {
         self.state.lock().function(at).map(|function| (function.func, function.start))
+    }
+
+    /// The slot of the header of the function whose code is at this offset, and that of the pinned `f64` that it has saved.
+    #[cfg(feature = "native")]
+    pub(crate) fn frame(&self, at: u32) -> Option<(u16, Option<u16>)> {
+        self.state.lock().function(at).map(|function| (function.header, function.saved_pin))
     }
 
     /// What becomes of an exception that gets to the op at this offset; `fits` says whether a tag is that of the exception.

@@ -5,7 +5,7 @@ use crate::{
     code::Translated,
     exec::regs::FUNC_HEADER,
     forms::{LAYOUTS, NAMES},
-    handlers::{Handlers, NO_TRY},
+    handlers::Handlers,
     sink::Point,
 };
 use alloc::{string::String, vec::Vec};
@@ -46,15 +46,15 @@ pub fn disassemble(code: &Code, module: &Module, func: FuncIdx) -> Result<String
 }
 
 fn list_handlers(out: &mut String, handlers: &Handlers, len: usize, points: &[Point]) {
-    let ends = handlers.segments.iter().skip(1).map(|next| next.start as usize).chain([len]);
-    for (segment, end) in handlers.segments.iter().zip(ends) {
-        if segment.innermost == NO_TRY {
+    let ends = handlers.segments.iter().skip(1).map(|next| next.0 as usize).chain([len]);
+    for (&(start, innermost), end) in handlers.segments.iter().zip(ends) {
+        if innermost.is_none() {
             continue;
         }
-        let first = points.partition_point(|point| point.code < segment.start);
+        let first = points.partition_point(|point| point.code < start);
         let from = points.get(first).map_or(0, |point| point.offset);
-        _ = write!(out, "{:6x}  {from:8x}  until {end:x} catch", segment.start);
-        for clause in handlers.at(segment.start) {
+        _ = write!(out, "{start:6x}  {from:8x}  until {end:x} catch");
+        for clause in handlers.at(start) {
             _ = match clause.tag {
                 Some(tag) => write!(out, " #{} ->{:x} s{}", tag.0, clause.target, clause.slot),
                 None => write!(out, " all ->{:x}", clause.target),

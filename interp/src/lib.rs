@@ -7,6 +7,7 @@
 //! | `exec` | what each op does: zero-sized types, generic over where operands are |
 //! | `dispatch` | how one op follows another, and nothing else |
 //! | `code` | the bytecode of a module |
+//! | `sites` | where frames of compiled code go on that had to stop |
 //! | `execution` | running it: everything that hot handlers leave to ordinary Rust |
 //!
 //! `docs/bytecode.md` describes the format, `docs/unsafe.md` the invariants that unsafe code here rests on.
@@ -28,7 +29,11 @@ mod kinds;
 #[cfg(feature = "profile")]
 pub mod profile;
 mod sink;
+#[cfg(feature = "native")]
+mod sites;
 
 pub use code::{Code, Options};
 pub use disasm::disassemble;
+#[cfg(feature = "native")]
+pub use execution::INTERPRETER;
 pub use execution::{Execution, Exit, call};

@@ -9,10 +9,12 @@
 use kinglet_core::{
     index::{FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
     op::{Num, Op},
-    translate::MemArg,
+    translate::{MemArg, Segment},
     trap::Trap,
 };
 use std::fmt;
+
+pub use kinglet_core::translate::Try;
 
 /// A virtual register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -223,19 +225,10 @@ pub enum RuntimeOp {
     ArraySet,
     /// Reads how many elements an array has.
     ArrayLen,
-    /// Throws a new exception with the tag that the immediate names. Does not return.
+    /// Throws a new exception with the tag that it names. Does not return: a trap follows, which is never reached.
     Throw(TagIdx),
-    /// Throws an exception that there is. Does not return.
+    /// Throws an exception that there is. The same.
     ThrowRef,
-}
-
-/// A `try_table`.
-#[derive(Clone, Copy, Debug)]
-pub struct Try {
-    /// The one whose turn it is when no clause of this one fits.
-    pub outer: Option<u32>,
-    /// Its clauses: from and up to a place in [`Function::clauses`].
-    pub clauses: (u32, u32),
 }
 
 /// What catches exceptions.
@@ -298,7 +291,7 @@ pub struct Function {
     /// Their clauses.
     pub clauses: Vec<Clause>,
     /// From which instruction on which `try_table` is the innermost, in order.
-    pub segments: Vec<(u32, Option<u32>)>,
+    pub segments: Vec<Segment>,
     /// Notes for whoever rebuilds frames, if wanted.
     pub notes: Option<Notes>,
 }
@@ -316,6 +309,26 @@ pub struct Notes {
 }
 
 impl Function {
+    /// Empties it, but for its allocations. Notes are dropped.
+    pub fn clear(&mut self) {
+        self.vregs.clear();
+        self.joined.clear();
+        self.insts.clear();
+        self.blocks.clear();
+        self.labels.clear();
+        self.consts.clear();
+        self.pool.clear();
+        self.targets.clear();
+        self.memargs.clear();
+        self.calls.clear();
+        self.runtimes.clear();
+        self.costs.clear();
+        self.tries.clear();
+        self.clauses.clear();
+        self.segments.clear();
+        self.notes = None;
+    }
+
     /// The operands of a list.
     #[inline]
     pub fn list(&self, list: List) -> &[Arg] {
@@ -397,6 +410,24 @@ impl Function {
                 self.list(results).iter().filter_map(|arg| arg.vreg()).for_each(each);
             }
             _ => {}
+        }
+    }
+
+    /// The register that an instruction writes, if it is one.
+    #[inline]
+    pub fn only_def(&self, inst: &Inst) -> Option<Vreg> {
+        let one = |list: List| if let [arg] = self.list(list) { arg.vreg() } else { None };
+        match *inst {
+            Inst::Op { dst, .. }
+            | Inst::ShiftAdd { dst, .. }
+            | Inst::Move { dst, .. }
+            | Inst::Select { dst, .. }
+            | Inst::Load { dst, .. }
+            | Inst::LoadFar { dst, .. }
+            | Inst::GlobalGet { dst, .. } => Some(dst),
+            Inst::Call { site } => one(self.calls[site as usize].results),
+            Inst::Runtime { site } => one(self.runtimes[site as usize].results),
+            _ => None,
         }
     }
 

@@ -82,6 +82,12 @@ impl RegSet {
         (self.0 != 0).then(|| Reg(self.0.trailing_zeros() as u8))
     }
 
+    /// The register with the highest number.
+    #[inline]
+    pub fn last(self) -> Option<Reg> {
+        (self.0 != 0).then(|| Reg(63 - self.0.leading_zeros() as u8))
+    }
+
     /// How many there are.
     #[inline]
     pub const fn len(self) -> u32 {
@@ -121,7 +127,7 @@ pub struct Registers {
 /// Where a virtual register is kept, for all of its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// Nowhere: nobody reads it.
+    /// Nowhere: nobody reads it. What writes it writes to a scratch register.
     #[default]
     Nowhere,
     /// In a machine register.
@@ -139,7 +145,8 @@ pub struct Allocation {
     pub slots: u32,
     /// Registers that the function has to save.
     pub saved: RegSet,
-    /// Locals that are not parameters and are read before they are written, perhaps: they begin as zero.
+    /// Registers, not parameters, that begin as zero, after the parameters have been put in place: locals that are read before they are written,
+    /// perhaps. Each has a place.
     pub zeroed: Vec<Vreg>,
 }
 

@@ -12,6 +12,7 @@ pub use host::{IntoFunc, WasmRet};
 pub use resumable::{ResumableCall, ResumableCallOutOfFuel};
 pub use typed::{TypedFunc, WasmParams, WasmResults, WasmTy, WasmTyList};
 
+pub(crate) use crate::backend::call as call_slots;
 pub(crate) use execution::call_slots_async;
 pub(crate) use host::{typed_async, untyped, untyped_async};
 
@@ -21,7 +22,7 @@ use crate::{
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec};
-use core::{any::Any, fmt, future::Future};
+use core::{fmt, future::Future};
 use kinglet_core::{
     Shared,
     index::FuncAddr,
@@ -273,15 +274,4 @@ fn with_slots<R>(len: usize, call: impl FnOnce(&mut [u64]) -> R) -> R {
         Some(slots) => call(slots),
         None => call(&mut vec![0; len]),
     }
-}
-
-/// Calls a function: arguments in, results out.
-#[inline]
-pub(crate) fn call_slots(
-    inner: &mut StoreInner,
-    data: &mut dyn Any,
-    func: FuncAddr,
-    slots: &mut [u64],
-) -> Result<()> {
-    kinglet_interp::call(inner, data, func, slots)
 }

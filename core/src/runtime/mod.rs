@@ -8,6 +8,7 @@
 //! | [`instance`] | instances, and how they come to be |
 //! | [`gc`] | the managed heap |
 //! | `native` | compiled code, as the rest knows it |
+//! | [`ops`] | ops that both tiers leave to ordinary Rust |
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | the types of an engine, and their ids |
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod memory;
 #[cfg(feature = "native")]
 pub mod native;
+pub mod ops;
 pub mod registry;
 pub mod table;
 pub mod vmctx;

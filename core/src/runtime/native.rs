@@ -81,12 +81,15 @@ pub struct Suspended {
 pub enum Then {
     /// The op that it stands at, once more: there is too little fuel for it, which takes so much.
     OutOfFuel(u64),
-    /// The op that it stands at, once more: somebody asked it to stop.
-    Interrupted,
+    /// The op that it stands at, once more: somebody asked it to stop. If it is one that waits, these are its operands.
+    Interrupted(Vec<u64>),
     /// It calls an asynchronous host function with these arguments.
     HostCall(FuncAddr, Vec<u64>),
     /// It has called interpreted code, which has stopped: an execution that is the interpreter's own.
     Called(Box<dyn Any + Send>),
+    /// The op that it stands at, which throws or calls, has thrown this exception. Nobody knows yet who catches it: to find that out takes
+    /// at least so much fuel, of which there is too little; `None` if somebody asked it to stop.
+    Throw(u32, Option<u64>),
 }
 
 /// A frame of compiled code that has stopped.
@@ -99,8 +102,9 @@ pub struct NativeFrame {
     /// The offset in the binary of the op that it stands at: a call that has not returned, or, in the innermost frame, one that is
     /// to be done once more. For the fuel of the function's entry, the first op of the body.
     pub offset: usize,
-    /// Whether it stands at the fuel point of its entry.
-    pub at_entry: bool,
+    /// Which fuel point of the function it stands at, if it does, counted in the order in which the translator makes them: 0 is that
+    /// of the entry. The offset does not tell, for one op may jump back to several loops.
+    pub fuel_point: Option<u32>,
     /// Values of the locals, by slot; 0 for those that are not used any more.
     pub locals: Vec<u64>,
     /// Values on the operand stack below the operands of the op: height and bits. Others are not in slots.
@@ -111,11 +115,14 @@ impl core::fmt::Debug for Then {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Then::OutOfFuel(cost) => f.debug_tuple("OutOfFuel").field(cost).finish(),
-            Then::Interrupted => f.write_str("Interrupted"),
+            Then::Interrupted(args) => f.debug_tuple("Interrupted").field(args).finish(),
             Then::HostCall(func, args) => {
                 f.debug_tuple("HostCall").field(func).field(args).finish()
             }
             Then::Called(_) => f.write_str("Called"),
+            Then::Throw(exception, fuel) => {
+                f.debug_tuple("Throw").field(exception).field(fuel).finish()
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Structured control to labels and jumps.
 
-use super::{Callee, Entry, Live, Loc, Num, Operand, Run, Sink};
+use super::{Callee, Entry, Live, Loc, Num, Operand, Run, Sink, num};
 use crate::{
     index::*,
     module::Module,
     types::{FuncType, ValType, slot_count},
 };
 use alloc::vec::Vec;
+use core::iter;
 use wasmparser::{BlockType, FrameKind};
 
 /// A block that is open.
@@ -55,6 +56,21 @@ impl FrameType {
 
     fn params(self, module: &Module) -> &[ValType] {
         self.func(module).map_or(&[], FuncType::params)
+    }
+
+    /// Types of the parameters, as they are in slots.
+    pub(super) fn slot_params(self, module: &Module) -> impl Iterator<Item = Num> {
+        self.params(module).iter().copied().map(num)
+    }
+
+    /// Types of the results, as they are in slots.
+    pub(super) fn slot_results(self, module: &Module) -> impl Iterator<Item = Num> {
+        let (one, many) = match self {
+            FrameType::Empty => (None, &[][..]),
+            FrameType::Result(ty) => (Some(ty), &[][..]),
+            FrameType::Type(ty) => (None, module.signature(ty).results()),
+        };
+        one.into_iter().chain(many.iter().copied().map(num))
     }
 
     /// How many slots the parameters take.
@@ -111,26 +127,29 @@ impl<S: Sink> Run<'_, S> {
         let params = ty.param_slots(self.module);
         self.settle_reads();
         if matches!(kind, FrameKind::Loop | FrameKind::If) {
-            let base = self.place_top(params);
-            for height in base..self.height() {
-                self.in_slot(height);
+            for height in self.height() - params..self.height() {
+                self.keep(height);
             }
         }
         self.sink.settle(self.height());
+        let (module, height) = (self.module, self.height() - params);
         let otherwise = condition.map(|condition| {
-            let label = self.sink.label();
+            let label = self.sink.label(height, ty.slot_params(module));
             self.sink.jump_if(condition, false, label);
             label
         });
-        let label =
-            Some(if kind == FrameKind::Loop { self.sink.bind_loop() } else { self.sink.label() });
+        let label = Some(if kind == FrameKind::Loop {
+            self.sink.bind_loop(height, ty.slot_params(module))
+        } else {
+            self.sink.label(height, ty.slot_results(module))
+        });
         let live = match &self.t.notes {
             Some(notes) => notes.live(self.height()),
             None => Live::default(),
         };
         self.t.frames.push(Frame {
             kind,
-            height: self.height() - params,
+            height,
             ty,
             label,
             pad: None,
@@ -188,7 +207,13 @@ impl<S: Sink> Run<'_, S> {
             return;
         }
         let Some(frame) = self.t.frames.pop() else { return };
-        if reachable {
+        let is_loop = frame.kind == FrameKind::Loop;
+        if reachable && is_loop {
+            // No label follows: they stay.
+            for height in frame.height..self.height() {
+                self.keep_here(height);
+            }
+        } else if reachable {
             self.place_results(frame.height, frame.ty.result_slots(self.module));
         }
         self.dead = 0;
@@ -201,7 +226,6 @@ impl<S: Sink> Run<'_, S> {
             }
             _ => {}
         }
-        let is_loop = frame.kind == FrameKind::Loop;
         for &point in &frame.fuel {
             self.sink.set_cost(point, self.operators - frame.operators);
         }
@@ -300,7 +324,7 @@ impl<S: Sink> Run<'_, S> {
             }
             None => {
                 self.sink.settle(self.height());
-                let skip = self.sink.label();
+                let skip = self.sink.label(self.height(), iter::empty());
                 self.sink.jump_if(condition, !when, skip);
                 self.branch(at, count);
                 self.sink.bind(skip, false);
@@ -318,7 +342,7 @@ impl<S: Sink> Run<'_, S> {
         for depth in depths() {
             let (at, count) = self.target(depth);
             if self.plain_label(at, count).is_none() {
-                let label = self.sink.label();
+                let label = self.sink.label(self.height(), iter::empty());
                 self.t.stubs.push((depth, label));
             }
         }
@@ -394,19 +418,19 @@ impl<S: Sink> Run<'_, S> {
         (Callee::Table { table: TableIdx(table), is_64, ty: TypeIdx(ty), index }, TypeIdx(ty))
     }
 
-    fn call(&mut self, (callee, ty): (Callee, TypeIdx)) {
-        let ty = self.module.signature(ty);
+    fn call(&mut self, (callee, index): (Callee, TypeIdx)) {
+        let ty = self.module.signature(index);
         let base = self.place_top(slot_count(ty.params()));
         self.note_live(base);
-        self.sink.call(callee, ty, base);
+        self.sink.call(callee, index, ty, base);
         self.truncate(base);
         self.push_types(ty.results());
     }
 
-    fn tail_call(&mut self, (callee, ty): (Callee, TypeIdx)) {
-        let ty = self.module.signature(ty);
+    fn tail_call(&mut self, (callee, index): (Callee, TypeIdx)) {
+        let ty = self.module.signature(index);
         let base = self.place_top(slot_count(ty.params()));
-        self.sink.tail_call(callee, ty, base);
+        self.sink.tail_call(callee, index, ty, base);
         self.die();
     }
 

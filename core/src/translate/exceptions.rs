@@ -9,9 +9,10 @@ use wasmparser::FrameKind;
 
 impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_throw(&mut self, tag: u32) {
-        let base = self.place_top(slot_count(self.module.tag_type(TagIdx(tag)).params()));
+        let ty = self.module.tag_type(TagIdx(tag));
+        let base = self.place_top(slot_count(ty.params()));
         self.note_live(self.height());
-        self.sink.throw(TagIdx(tag), base);
+        self.sink.throw(TagIdx(tag), ty, base);
         self.die();
     }
 
@@ -53,6 +54,7 @@ impl<S: Sink> Run<'_, S> {
     /// A clause that leads to the block that is `depth` blocks further out.
     fn clause(&mut self, tag: Option<TagIdx>, depth: u32, wants_ref: bool) -> Catch<S::Label> {
         let at = self.t.frames.len() - 1 - depth as usize;
+        let module = self.module;
         let frame = &mut self.t.frames[at];
         let (to, height) = match frame.label {
             Some(label) if !(self.metered && frame.kind == FrameKind::Loop) => {
@@ -60,8 +62,12 @@ impl<S: Sink> Run<'_, S> {
             }
             // A jump back takes fuel, and a return is more than a jump.
             label => {
-                let pad = *frame.pad.get_or_insert_with(|| self.sink.label());
-                (pad, label.map_or(0, |_| frame.height))
+                let (height, ty) = (label.map_or(0, |_| frame.height), frame.ty);
+                let pad = *frame.pad.get_or_insert_with(|| match label {
+                    Some(_) => self.sink.label(height, ty.slot_params(module)),
+                    None => self.sink.label(height, ty.slot_results(module)),
+                });
+                (pad, height)
             }
         };
         let slots = tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));

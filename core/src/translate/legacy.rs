@@ -3,7 +3,7 @@
 //! They become the same tables. The handlers of a `try` stand behind its body, as the block's other arms. In each of them, the slot
 //! of the lowest operand belongs to a reference to the exception, for `rethrow`.
 
-use super::{Catch, Loc, Num, Operand, Run, Sink, control::Frame};
+use super::{Catch, Loc, Num, Operand, Run, Sink, control::Frame, num};
 use crate::{index::TagIdx, types::slot_count};
 use wasmparser::{BlockType, FrameKind};
 
@@ -35,6 +35,7 @@ impl<S: Sink> Run<'_, S> {
         }
         let Some(frame) = self.t.frames.last_mut() else { return };
         let (height, ty, label, tries) = (frame.height, frame.ty, frame.label, frame.tries);
+        let number = frame.number;
         let ends_body = core::mem::replace(&mut frame.kind, kind) == FrameKind::LegacyTry;
         if self.dead == 0 {
             self.place_results(height, ty.result_slots(self.module));
@@ -47,10 +48,10 @@ impl<S: Sink> Run<'_, S> {
         }
         self.dead = 0;
         self.truncate(height);
-        let to = self.sink.label();
-        self.sink.bind(to, false);
-        self.push_temp(Num::handle);
         let params = tag.map_or(&[][..], |tag| self.module.tag_type(tag).params());
+        let types = [Num::handle].into_iter().chain(params.iter().copied().map(num));
+        let to = self.sink.bind_handler(number, height, types);
+        self.push_temp(Num::handle);
         self.push_types(params);
         let clause = Catch {
             tag,

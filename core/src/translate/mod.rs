@@ -12,6 +12,7 @@
 mod casts;
 mod control;
 mod exceptions;
+mod handlers;
 #[cfg(feature = "legacy-exceptions")]
 mod legacy;
 #[cfg(feature = "gc")]
@@ -22,6 +23,7 @@ mod simd;
 mod sink;
 mod visit;
 
+pub use handlers::{Recorder, Segment, Try, innermost_first};
 pub use refs::{Live, Refs};
 pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
 
@@ -294,16 +296,24 @@ impl<S: Sink> Run<'_, S> {
     fn settle_reads(&mut self) {
         for height in self.settled..self.t.stack.len() {
             if let Loc::Local(local) = self.t.stack[height].loc {
-                self.place(height as u32, height as u32);
-                self.in_slot(height as u32);
+                self.keep(height as u32);
                 self.t.reads[local as usize] = 0;
             }
         }
         self.settled = self.t.stack.len();
     }
 
-    /// The operand at `height` has been moved to its slot, for good.
-    fn in_slot(&mut self, height: u32) {
+    /// Writes the operand at `height` to its slot, where it stays, leaving the stack as it is.
+    fn keep_here(&mut self, height: u32) {
+        let entry = self.t.stack[height as usize];
+        if let Some(ty) = entry.ty {
+            self.sink.keep(ty, Operand { loc: entry.loc, height });
+        }
+    }
+
+    /// Moves the operand at `height` to its slot, for good.
+    fn keep(&mut self, height: u32) {
+        self.keep_here(height);
         let entry = &mut self.t.stack[height as usize];
         entry.loc = Loc::Temp;
         if entry.ty == Some(Num::handle)
@@ -414,22 +424,22 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
-    /// An op of the class `slots` with `operands` operands and results of type `results`.
+    /// An op of the class `slots` with `operands` slots of operands and a result of type `result`.
     fn slots(&mut self, op: Op, immediates: [u32; 2], operands: u32, result: Option<Num>) {
         let base = self.place_top(operands);
         self.note_live(self.height());
         self.truncate(base);
-        self.sink.slots(op, immediates, base);
+        self.sink.slots(op, immediates, operands, result, base);
         if let Some(ty) = result {
             self.push_temp(ty);
         }
     }
 
     /// An op of the class `multi`.
-    fn multi(&mut self, op: Op, operands: u32, results: usize) {
+    fn multi(&mut self, op: Op, operands: u32, results: u32) {
         let base = self.place_top(operands);
         self.truncate(base);
-        self.sink.multi(op, operands, base);
+        self.sink.multi(op, operands, results, base);
         for _ in 0..results {
             self.push_temp(op.result());
         }
@@ -446,8 +456,7 @@ impl<S: Sink> Run<'_, S> {
         let (ty, value) = self.pop();
         let mut read = core::mem::take(&mut self.t.reads[local as usize]);
         while let Some(height) = read.checked_sub(1) {
-            self.place(height, height);
-            self.in_slot(height);
+            self.keep(height);
             read = self.t.stack[height as usize].below;
         }
         self.sink.local_set(local, ty, value);

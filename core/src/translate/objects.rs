@@ -51,7 +51,7 @@ impl<S: Sink> Run<'_, S> {
         };
         let offset = self.field_offset(ty, field);
         let (_, object) = self.pop();
-        self.sink.struct_get(access, offset, object, object.height);
+        self.sink.struct_get(access, offset, object, result, object.height);
         self.push_temp(result);
     }
 
@@ -120,7 +120,7 @@ impl<S: Sink> Run<'_, S> {
         };
         let (_, index) = self.pop();
         let (_, array) = self.pop();
-        self.sink.array_get(access, array, index, array.height);
+        self.sink.array_get(access, array, index, result, array.height);
         self.push_temp(result);
     }
 

@@ -173,12 +173,19 @@ pub trait Sink {
     fn load(&mut self, op: Op, address: Operand, at: MemArg, to: u32);
     /// An op of the class `store`.
     fn store(&mut self, op: Op, address: Operand, value: Operand, at: MemArg);
-    /// An op of the class `multi`: `operands` operands, and as many results or less, stand at height `base` and above, in their slots.
-    fn multi(&mut self, op: Op, operands: u32, base: u32);
+    /// An op of the class `multi`: operands, and as many results or less, stand at height `base` and above, in their slots.
+    fn multi(&mut self, op: Op, operands: u32, results: u32, base: u32);
     /// An op of one of the atomic classes: address, operands and the result stand at height `base` and above, in their slots.
     fn atomic(&mut self, op: Op, at: MemArg, base: u32);
-    /// An op of the class `slots`: operands and results stand at height `base` and above, in their slots.
-    fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32);
+    /// An op of the class `slots`: slots of operands, and a result if there is one, stand at height `base` and above, in their slots.
+    fn slots(
+        &mut self,
+        op: Op,
+        immediates: [u32; 2],
+        operands: u32,
+        result: Option<Num>,
+        base: u32,
+    );
     /// Tests whether a reference is of a type of its hierarchy.
     #[cfg(feature = "gc")]
     fn ref_test(&mut self, to: CastTarget, a: Operand, height: u32);
@@ -186,15 +193,15 @@ pub trait Sink {
     #[cfg(feature = "gc")]
     fn ref_cast(&mut self, to: CastTarget, a: Operand, height: u32);
 
-    /// Reads the field of a struct that is `offset` bytes behind its beginning.
+    /// Reads the field of a struct that is `offset` bytes behind its beginning. The result is of type `ty`.
     #[cfg(feature = "gc")]
-    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32);
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, ty: Num, to: u32);
     /// Writes such a field.
     #[cfg(feature = "gc")]
     fn struct_set(&mut self, access: Access, offset: u32, object: Operand, value: Operand);
-    /// Reads an element of an array.
+    /// Reads an element of an array. The result is of type `ty`.
     #[cfg(feature = "gc")]
-    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32);
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, ty: Num, to: u32);
     /// Writes an element of an array.
     #[cfg(feature = "gc")]
     fn array_set(&mut self, access: Access, array: Operand, index: Operand, value: Operand);
@@ -221,17 +228,27 @@ pub trait Sink {
     /// Forgets a value.
     fn discard(&mut self, ty: Num, value: Operand);
 
-    /// Writes a value to the slot of height `to`, leaving it where it is as well.
+    /// Writes a value to the slot of height `to`, leaving it where it is as well: for the op, the jump or the bound label that comes
+    /// next, which takes values there.
     fn place(&mut self, ty: Num, value: Operand, to: u32);
+    /// Writes a value to its slot, where it stays: the local that it is read from is about to change, or control flow to split or join.
+    fn keep(&mut self, ty: Num, value: Operand);
     /// Writes every value below `height` that is on its way to its slot there: control flow is about to split or join.
     fn settle(&mut self, height: u32);
 
-    /// A label that is bound later.
-    fn label(&mut self) -> Self::Label;
+    /// A label that is bound later. Control brings it values of these types, which stand at height `height` and above, in their slots.
+    fn label(&mut self, height: u32, types: impl Iterator<Item = Num>) -> Self::Label;
     /// Binds a label here; `reachable` says whether control also comes from above.
     fn bind(&mut self, label: Self::Label, reachable: bool);
-    /// A label bound here that jumps from below lead to.
-    fn bind_loop(&mut self) -> Self::Label;
+    /// A label bound here that jumps from below lead to. Otherwise as above.
+    fn bind_loop(&mut self, height: u32, types: impl Iterator<Item = Num>) -> Self::Label;
+    /// A label bound here that only what number `number` catches leads to. Otherwise as above.
+    fn bind_handler(
+        &mut self,
+        number: u32,
+        height: u32,
+        types: impl Iterator<Item = Num>,
+    ) -> Self::Label;
     /// Jumps; at the cost of a fuel point if it is a metered jump back to a loop.
     fn jump(&mut self, to: Self::Label, metered: bool) -> Option<Self::FuelPoint>;
     /// Jumps if the truth of `condition` is `when`.
@@ -243,10 +260,10 @@ pub trait Sink {
     /// Says how much fuel a point takes.
     fn set_cost(&mut self, point: Self::FuelPoint, cost: u32);
 
-    /// Calls a function: arguments and results stand at height `base` and above, in their slots.
-    fn call(&mut self, callee: Callee, ty: &FuncType, base: u32);
+    /// Calls a function: arguments and results stand at height `base` and above, in their slots. `index` is the number of its type.
+    fn call(&mut self, callee: Callee, index: TypeIdx, ty: &FuncType, base: u32);
     /// Calls a function in place of the current one. Arguments stand at height `base` and above, in their slots.
-    fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32);
+    fn tail_call(&mut self, callee: Callee, index: TypeIdx, ty: &FuncType, base: u32);
     /// Returns no or one value.
     fn ret(&mut self, value: Option<(Num, Operand)>);
     /// Returns values of `count` slots that stand at height `base` and above, in their slots.
@@ -260,8 +277,8 @@ pub trait Sink {
     /// Says what is caught, once for each number: by the first of these clauses that fits. It comes before the labels are bound,
     /// but for those that control reaches in no other way.
     fn catch(&mut self, number: u32, clauses: &[Catch<Self::Label>]);
-    /// Throws a new exception. The values that it carries stand at height `base` and above, in their slots.
-    fn throw(&mut self, tag: TagIdx, base: u32);
+    /// Throws a new exception. The values that it carries, parameters of `ty`, stand at height `base` and above, in their slots.
+    fn throw(&mut self, tag: TagIdx, ty: &FuncType, base: u32);
     /// Throws the exception that a reference refers to.
     fn throw_ref(&mut self, exception: Operand);
     /// Traps.

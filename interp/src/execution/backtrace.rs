@@ -12,28 +12,31 @@ use kinglet_core::{
 const MAX_FRAMES: usize = 64;
 
 impl Execution {
-    /// Adds where the guest stands to an error that does not say so yet.
+    /// Adds where the guest stands to an error that does not say so yet, or only of what has been called.
     pub(super) fn with_backtrace(&self, store: &StoreInner, error: Error) -> Error {
-        if error.wasm_backtrace().is_some() {
+        let inner = error.wasm_backtrace().map_or(0, |inner| inner.frames().len());
+        if inner > 0 && !matches!(self.state, State::Failed(_)) {
             return error;
         }
-        let frames = self.frames(store);
+        let frames = self.frames(store, MAX_FRAMES.saturating_sub(inner));
         if frames.is_empty() { error } else { error.with_backtrace(WasmBacktrace::new(frames)) }
     }
 
-    fn frames(&self, store: &StoreInner) -> Vec<FrameInfo> {
+    fn frames(&self, store: &StoreInner, most: usize) -> Vec<FrameInfo> {
         let (mut at, mut exact) = match self.state {
             State::Code(position) => (position, true),
-            State::HostCall { then: Then::Continue(from) | Then::Return { from, .. }, .. }
-            | State::Throw { then: Then::Continue(from) | Then::Return { from, .. }, .. } => {
-                (from, false)
+            State::HostCall { then, .. } | State::Throw { then, .. } | State::Failed(then) => {
+                match then {
+                    Then::Continue(from) | Then::Return { from, .. } => (from, false),
+                    Then::Finish => return Vec::new(),
+                }
             }
-            _ => return Vec::new(),
+            State::Over => return Vec::new(),
         };
         let mut points = Points::default();
         let mut crossings = self.crossings.iter().rev();
         let mut frames = Vec::new();
-        while frames.len() < MAX_FRAMES {
+        while frames.len() < most {
             let instance = store.instance(at.instance);
             let Some((func, start)) = code_of(instance).find(at.ip) else { break };
             let offset = points.find(instance, at.instance, func, at.ip - start, exact);

@@ -3,16 +3,18 @@
 //! An [`Execution`] is explicit: a value stack and the few registers that survive a stop. Native depth is always one; a call
 //! of the guest never is one of the host. So it can stop wherever handlers hand over, and go on later.
 
-mod atomics;
 mod backtrace;
 mod calls;
-#[cfg(feature = "gc")]
-mod casts;
-#[cfg(feature = "gc")]
-mod objects;
+#[cfg(feature = "native")]
+mod native;
+mod ops;
+#[cfg(feature = "native")]
+mod rebuild;
 mod roots;
-mod slots;
 mod throw;
+
+#[cfg(feature = "native")]
+pub use native::INTERPRETER;
 
 use self::roots::{At, Loose};
 use crate::{
@@ -74,6 +76,9 @@ enum State {
     },
     /// Behind a call of a host function that has thrown an exception.
     Throw { exception: u32, then: Then },
+    /// Behind a call of compiled code that has failed, as long as it takes to say so.
+    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "there is no compiled code"))]
+    Failed(Then),
     /// It has returned, or failed.
     Over,
 }
@@ -227,7 +232,13 @@ impl Execution {
     /// The guest traps or a host function fails: then the execution is over. The error has a backtrace of the guest.
     pub fn run(&mut self, store: &mut StoreInner, data: &mut dyn Any) -> Result<Exit, Error> {
         (self.begins, self.held) = (None, None);
-        let exit = Machine::new(self, store, data).go_on()?;
+        let mut machine = Machine::new(self, store, data);
+        #[cfg(feature = "native")]
+        {
+            machine.may_stop = true;
+        }
+        let exit = machine.go_on()?;
+        drop(machine);
         self.hold(store)?;
         Ok(exit)
     }
@@ -338,6 +349,9 @@ struct Machine<'s> {
     data: &'s mut dyn Any,
     execution: &'s mut Execution,
     cx: Cx,
+    /// Whether compiled code may stop, because the execution can go on later.
+    #[cfg(feature = "native")]
+    may_stop: bool,
 }
 
 impl Drop for Machine<'_> {
@@ -354,7 +368,15 @@ impl<'s> Machine<'s> {
         store: &'s mut StoreInner,
         data: &'s mut dyn Any,
     ) -> Machine<'s> {
-        Machine { in_use: store.stack_in_use, store, data, execution, cx: Cx::new() }
+        Machine {
+            in_use: store.stack_in_use,
+            store,
+            data,
+            execution,
+            cx: Cx::new(),
+            #[cfg(feature = "native")]
+            may_stop: false,
+        }
     }
 
     /// Puts the frame of the outermost function on the stack, and the registers at its beginning.
@@ -392,7 +414,7 @@ impl<'s> Machine<'s> {
     fn execute(&mut self) -> Result<Exit, Error> {
         loop {
             match self.execution.state {
-                State::Over => return Ok(Exit::Done),
+                State::Over | State::Failed(_) => return Ok(Exit::Done),
                 State::HostCall { func, caller, base, then, .. } => {
                     if let Some(exit) = self.call_host(func, caller, base, then)? {
                         return Ok(exit);
@@ -464,9 +486,11 @@ impl<'s> Machine<'s> {
                             self.save();
                             return Ok(Some(exit));
                         }
+                        Ok(Flow::Stopped(exit)) => return Ok(Some(exit)),
                         Err(error) => {
-                            // A failed host call has said where it stands.
-                            if !matches!(self.execution.state, State::HostCall { .. }) {
+                            // A call that has failed has said where it stands.
+                            let state = &self.execution.state;
+                            if !matches!(state, State::HostCall { .. } | State::Failed(_)) {
                                 self.save();
                             }
                             return Err(error);
@@ -563,9 +587,13 @@ impl<'s> Machine<'s> {
         self.cx.saved.pin = self.execution.stack[fp + usize::from(pin)];
     }
 
-    /// The function at hand is called for the first time.
+    /// The function at hand is called for the first time, or is compiled.
     fn translate(&mut self) -> Result<Flow, Error> {
         let func: u32 = self.operand(0);
+        #[cfg(feature = "native")]
+        if let Some(flow) = self.call_compiled(FuncIdx(func)) {
+            return flow;
+        }
         let instance = InstanceAddr(self.cx.instance);
         let of = self.store.instance(instance);
         code_of(of).translate(&of.module, FuncIdx(func))?;
@@ -630,6 +658,9 @@ enum Flow {
     /// Not now: where the registers stand, it will go on later.
     #[cfg_attr(not(feature = "threads"), allow(dead_code, reason = "nothing waits"))]
     Exit(Exit),
+    /// Not now: it will go on as the execution's state says.
+    #[cfg_attr(not(feature = "native"), allow(dead_code, reason = "there is no compiled code"))]
+    Stopped(Exit),
 }
 
 /// Copies slots that have just been written, few as a rule. One at a time, as they were written: a wider load would wait until

@@ -75,7 +75,7 @@ impl Execution {
                 (then.into(), Some(Loose::Params(func, base)))
             }
             State::Throw { exception, then } => (then.into(), Some(Loose::Exception(exception))),
-            State::Over => (At::Nowhere, None),
+            State::Failed(_) | State::Over => (At::Nowhere, None),
         };
         self.hold_at(store, at, loose)
     }

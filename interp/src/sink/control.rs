@@ -11,7 +11,7 @@ use crate::{
 use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
-    index::{GlobalIdx, TagIdx},
+    index::{GlobalIdx, TagIdx, TypeIdx},
     op::{Num, Op},
     translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
@@ -77,7 +77,7 @@ impl Sink for Builder {
         self.emit_store(op, address, value, at);
     }
 
-    fn multi(&mut self, op: Op, operands: u32, base: u32) {
+    fn multi(&mut self, op: Op, operands: u32, _: u32, base: u32) {
         self.settle(u32::MAX);
         let last = self.home(base + operands - 1);
         self.op(row(op).forms);
@@ -90,13 +90,15 @@ impl Sink for Builder {
         let slot = self.home(base + 2);
         // It may wait, and be interrupted.
         self.safepoint(row(op).forms);
+        #[cfg(feature = "native")]
+        self.note_wait(self.code.len() as u32 - 2, slot - 2);
         self.u16(at.memory.0 as u16);
         self.u64(at.offset);
         self.slot(slot - 2);
         self.forget();
     }
 
-    fn slots(&mut self, op: Op, immediates: [u32; 2], base: u32) {
+    fn slots(&mut self, op: Op, immediates: [u32; 2], _: u32, _: Option<Num>, base: u32) {
         self.settle(u32::MAX);
         let slot = self.home(base + 2);
         self.safepoint(row(op).forms);
@@ -116,7 +118,7 @@ impl Sink for Builder {
     }
 
     #[cfg(feature = "gc")]
-    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, to: u32) {
+    fn struct_get(&mut self, access: Access, offset: u32, object: Operand, _: Num, to: u32) {
         self.emit_struct_get(access, offset, object, to);
     }
 
@@ -126,7 +128,7 @@ impl Sink for Builder {
     }
 
     #[cfg(feature = "gc")]
-    fn array_get(&mut self, access: Access, array: Operand, index: Operand, to: u32) {
+    fn array_get(&mut self, access: Access, array: Operand, index: Operand, _: Num, to: u32) {
         self.emit_array_get(access, array, index, to);
     }
 
@@ -179,6 +181,10 @@ impl Sink for Builder {
         self.emit_place(ty, value, to);
     }
 
+    fn keep(&mut self, ty: Num, value: Operand) {
+        self.emit_place(ty, value, value.height);
+    }
+
     fn settle(&mut self, height: u32) {
         if self.staged.is_some_and(|staged| staged.height < height) {
             self.flush();
@@ -188,7 +194,7 @@ impl Sink for Builder {
         }
     }
 
-    fn label(&mut self) -> u32 {
+    fn label(&mut self, _: u32, _: impl Iterator<Item = Num>) -> u32 {
         self.labels.push(Label::default());
         self.labels.len() as u32 - 1
     }
@@ -215,17 +221,25 @@ impl Sink for Builder {
         }
     }
 
-    fn bind_loop(&mut self) -> u32 {
+    fn bind_loop(&mut self, _: u32, _: impl Iterator<Item = Num>) -> u32 {
         self.settle(u32::MAX);
         self.forget();
         self.labels.push(Label { at: Some(self.code.len()), ..Label::default() });
         self.labels.len() as u32 - 1
     }
 
+    fn bind_handler(&mut self, _: u32, height: u32, types: impl Iterator<Item = Num>) -> u32 {
+        let label = self.label(height, types);
+        self.bind(label, false);
+        label
+    }
+
     fn jump(&mut self, to: u32, metered: bool) -> Option<usize> {
         self.flush();
         if metered {
             self.safepoint(code::BR_FUEL);
+            #[cfg(feature = "native")]
+            self.note_fuel(self.code.len() as u32 - 2);
             self.distance(to);
             self.u32(0);
             self.last = None;
@@ -268,6 +282,8 @@ impl Sink for Builder {
 
     fn fuel(&mut self) -> usize {
         self.safepoint(code::FUEL);
+        #[cfg(feature = "native")]
+        self.note_fuel(self.code.len() as u32 - 2);
         self.u32(0);
         self.last = None;
         self.code.len() - 4
@@ -277,7 +293,7 @@ impl Sink for Builder {
         self.code[point..point + 4].copy_from_slice(&cost.to_le_bytes());
     }
 
-    fn call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+    fn call(&mut self, callee: Callee, _: TypeIdx, ty: &FuncType, base: u32) {
         let mirrored = self.emit_call(callee, ty, base, false);
         self.forget();
         if let (true, [result]) = (mirrored, ty.results())
@@ -287,7 +303,7 @@ impl Sink for Builder {
         }
     }
 
-    fn tail_call(&mut self, callee: Callee, ty: &FuncType, base: u32) {
+    fn tail_call(&mut self, callee: Callee, _: TypeIdx, ty: &FuncType, base: u32) {
         self.emit_call(callee, ty, base, true);
         self.forget();
     }
@@ -362,13 +378,17 @@ impl Sink for Builder {
         );
     }
 
-    fn throw(&mut self, tag: TagIdx, base: u32) {
+    fn throw(&mut self, tag: TagIdx, _: &FuncType, base: u32) {
         // All operands are in slots where garbage can be collected.
         self.settle(u32::MAX);
         let first = self.home(base);
         self.safepoint(code::THROW);
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         self.u32(tag.0);
         self.slot(first);
+        #[cfg(feature = "native")]
+        self.note_call(at, first, false);
         self.last = None;
     }
 
@@ -377,7 +397,11 @@ impl Sink for Builder {
         self.settle(u32::MAX);
         let slot = self.take_slot(Num::handle, exception);
         self.safepoint(code::THROW_REF);
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         self.arg(slot);
+        #[cfg(feature = "native")]
+        self.note_call(at, 0, false);
         self.last = None;
     }
 
@@ -461,6 +485,8 @@ impl Builder {
             (Callee::Ref { .. }, true) => code::TAIL_CALL_REF,
         };
         self.safepoint(opcode + index.map_or(0, |(kind, _)| kind));
+        #[cfg(feature = "native")]
+        let at = self.code.len() as u32 - 2;
         match callee {
             Callee::Func(func) | Callee::Import(func) => self.u32(func.0),
             Callee::Table { table, ty, .. } => {
@@ -477,6 +503,8 @@ impl Builder {
         if let Some((_, index)) = index {
             self.arg(index);
         }
+        #[cfg(feature = "native")]
+        self.note_call(at, header - params, tail);
         !matches!(callee, Callee::Import(_))
     }
 

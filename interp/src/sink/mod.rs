@@ -19,14 +19,14 @@ mod vectors;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
-    handlers::{Handlers, Recorder},
+    handlers::{Clause, Handlers},
     kinds::Kind,
 };
 use alloc::{boxed::Box, vec::Vec};
 use kinglet_core::{
     error::Error,
     op::{Num, Op},
-    translate::{Live, Shape},
+    translate::{Live, Recorder, Shape},
 };
 
 /// Makes the bytecode of one function after the other; reused, for its allocations.
@@ -41,15 +41,18 @@ pub(crate) struct Builder {
     pub(crate) points: Option<Vec<Point>>,
     /// Where the managed references are at the ops that can call or stop. `None` if nobody wants to know.
     pub(crate) safepoints: Option<Safepoints>,
+    /// Where frames can stand. `None` if nobody wants to know.
+    #[cfg(feature = "native")]
+    pub(crate) noted: Option<crate::sites::Noted>,
     /// Ops that could have been fused with the one before: where they stand, and both forms.
     #[cfg(feature = "profile")]
     pub(crate) pairs: Vec<(u32, u16, u16)>,
     /// Offset of the binary that the current op comes from.
-    offset: usize,
+    pub(crate) offset: usize,
     params: u32,
     locals: u32,
     /// The pinned locals, by class.
-    pins: [Option<u32>; CLASSES],
+    pub(crate) pins: [Option<u32>; CLASSES],
     /// The slot that keeps the caller's pinned `f64` local, if this function has one.
     saved_pin: Option<u32>,
     accs: [Accumulator; CLASSES],
@@ -58,7 +61,7 @@ pub(crate) struct Builder {
     staged: Option<Comparison>,
     #[cfg(feature = "simd")]
     vector: Option<vectors::VectorProducer>,
-    handlers: Recorder,
+    handlers: Recorder<Clause>,
     labels: Vec<Label>,
     fixups: Vec<Fixup>,
     /// The highest operand stack so far.
@@ -222,12 +225,12 @@ impl Builder {
     }
 
     /// The slot of a local.
-    fn local_slot(&self, local: u32) -> u32 {
+    pub(crate) fn local_slot(&self, local: u32) -> u32 {
         if local < self.params { local } else { local + FRAME_HEADER as u32 }
     }
 
     /// The slot of a height of the operand stack.
-    fn home(&mut self, height: u32) -> u32 {
+    pub(crate) fn home(&mut self, height: u32) -> u32 {
         self.max_height = self.max_height.max(height + 1);
         self.locals + FRAME_HEADER as u32 + u32::from(self.saved_pin.is_some()) + height
     }
@@ -244,7 +247,8 @@ impl Builder {
 
     /// What catches exceptions in the function just made.
     pub(crate) fn handlers(&self) -> Option<Box<Handlers>> {
-        self.handlers.finish(|label| self.labels[label as usize].at.unwrap_or_default() as u32)
+        let offset = |label| self.labels[label as usize].at.unwrap_or_default() as u32;
+        Handlers::new(&self.handlers, offset)
     }
 
     /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.

@@ -2,7 +2,12 @@
 //!
 //! Both instruction sets are there on every host. Making code needs no unsafe code; running it is for other modules.
 
+pub mod arm64;
 pub mod buffer;
+pub mod known;
+pub mod moves;
+pub mod needs;
+pub mod x64;
 
 use crate::{
     abi::Shape,

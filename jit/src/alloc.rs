@@ -1,0 +1,351 @@
+//! Linear scan: gives each virtual register a machine register or a spill slot, for all of its life.
+//!
+//! Intervals are visited in the order of their starts. One that finds no register that is free takes the one whose owner costs least
+//! to keep in a slot, if that is less than its own: what counts is how often a register is read and written, in loops above all, for each instruction
+//! of its life. Registers that calls destroy are only for intervals that cross no call.
+//!
+//! Several things say which of the free registers an interval had better get: where a parameter comes in, where a call wants an argument or leaves a
+//! result, and what an instruction reads for the last time, whose register its result may have.
+//!
+//! What nobody reads is [`Place::Nowhere`]: an instruction that writes it has to write to a scratch register.
+
+use crate::{
+    abi::{Assigner, Passed},
+    ir::{Arg, Function, Inst, List},
+    live::{Interval, Liveness},
+    regs::{Allocation, Place, Reg, RegSet, Registers},
+};
+
+const NONE: u32 = u32::MAX;
+
+/// Allocates registers. Its lists are reused from function to function.
+#[derive(Debug, Default)]
+pub struct Allocator {
+    /// Intervals by start.
+    starts: Buckets,
+    /// Intervals in slots by end.
+    ends: Buckets,
+    /// Registers that intervals had better get.
+    hints: Vec<Option<Reg>>,
+    /// Slots that are free.
+    free: Vec<u32>,
+}
+
+impl Allocator {
+    /// Gives all virtual registers of a function their places.
+    pub fn run(
+        &mut self,
+        function: &Function,
+        liveness: &Liveness,
+        registers: &'static Registers,
+        allocation: &mut Allocation,
+    ) {
+        allocation.places.clear();
+        allocation.places.resize(function.vregs.len(), Place::Nowhere);
+        allocation.slots = 0;
+        allocation.saved = RegSet::EMPTY;
+        allocation.zeroed.clear();
+        allocation.zeroed.extend(liveness.zeroed(function));
+
+        let positions = 2 * function.insts.len() + 2;
+        self.starts.reset(positions, function.vregs.len());
+        for (vreg, interval) in liveness.intervals.iter().enumerate().rev() {
+            if interval.read {
+                self.starts.add(interval.start, vreg as u32);
+            }
+        }
+        self.hint(function, liveness, registers);
+        let mut scan = Scan {
+            function,
+            liveness,
+            registers,
+            hints: &self.hints,
+            allocation,
+            owners: [Owner::NONE; 64],
+            used: RegSet::EMPTY,
+            next_end: NONE,
+            spilled: false,
+        };
+        for position in 0..positions as u32 {
+            let mut vregs = self.starts.at(position);
+            if let Some(first) = vregs.next() {
+                scan.expire(position);
+                scan.place(first, position);
+                vregs.for_each(|vreg| scan.place(vreg, position));
+            }
+        }
+        if scan.spilled {
+            self.share_slots(liveness, positions, allocation);
+        }
+    }
+
+    /// Finds out where the conventions want values.
+    fn hint(&mut self, function: &Function, liveness: &Liveness, registers: &'static Registers) {
+        self.hints.clear();
+        self.hints.resize(function.vregs.len(), None);
+        let hints = &mut self.hints;
+        let mut params = Assigner::new(registers);
+        for (hint, ty) in hints.iter_mut().zip(&function.vregs[..function.params as usize]) {
+            *hint = register(params.next(ty.is_float()));
+        }
+        let mut pass = |list: List, wanted: &dyn Fn(&Interval) -> bool| {
+            let mut assigner = Assigner::new(registers);
+            for arg in function.list(list) {
+                let Some(vreg) = arg.vreg() else {
+                    // Most constants are integers.
+                    assigner.next(false);
+                    continue;
+                };
+                let vreg = vreg.0 as usize;
+                let passed = assigner.next(function.vregs[vreg].is_float());
+                if hints[vreg].is_none() && wanted(&liveness.intervals[vreg]) {
+                    hints[vreg] = register(passed);
+                }
+            }
+        };
+        for &at in &liveness.sites {
+            let dies = |interval: &Interval| interval.end == 2 * at;
+            match function.insts[at as usize] {
+                Inst::Call { site } => {
+                    let site = &function.calls[site as usize];
+                    pass(site.args, &dies);
+                    pass(site.results, &|_| true);
+                }
+                Inst::TailCall { site } => pass(function.calls[site as usize].args, &dies),
+                Inst::Return { values } => pass(values, &dies),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives slots to intervals that have got no register: intervals that do not meet may have the same.
+    fn share_slots(&mut self, liveness: &Liveness, positions: usize, allocation: &mut Allocation) {
+        self.ends.reset(positions, liveness.intervals.len());
+        self.free.clear();
+        for position in 0..positions as u32 {
+            for vreg in self.starts.at(position) {
+                if let place @ Place::Slot(_) = &mut allocation.places[vreg as usize] {
+                    let slot = self.free.pop().unwrap_or_else(|| {
+                        allocation.slots += 1;
+                        allocation.slots - 1
+                    });
+                    *place = Place::Slot(slot);
+                    self.ends.add(liveness.intervals[vreg as usize].end, vreg);
+                }
+            }
+            for vreg in self.ends.at(position) {
+                if let Place::Slot(slot) = allocation.places[vreg as usize] {
+                    self.free.push(slot);
+                }
+            }
+        }
+    }
+}
+
+fn register(passed: Passed) -> Option<Reg> {
+    match passed {
+        Passed::Reg(reg) => Some(reg),
+        Passed::Stack(_) => None,
+    }
+}
+
+/// Virtual registers by position.
+#[derive(Debug, Default)]
+struct Buckets {
+    /// The first one at each position.
+    first: Vec<u32>,
+    /// The one that follows each of them.
+    next: Vec<u32>,
+}
+
+impl Buckets {
+    fn reset(&mut self, positions: usize, vregs: usize) {
+        self.first.clear();
+        self.first.resize(positions, NONE);
+        self.next.clear();
+        self.next.resize(vregs, NONE);
+    }
+
+    fn add(&mut self, position: u32, vreg: u32) {
+        let first = &mut self.first[position as usize];
+        self.next[vreg as usize] = *first;
+        *first = vreg;
+    }
+
+    #[inline]
+    fn at(&self, position: u32) -> impl Iterator<Item = u32> {
+        let mut at = self.first[position as usize];
+        std::iter::from_fn(move || {
+            let vreg = (at != NONE).then_some(at)?;
+            at = self.next[vreg as usize];
+            Some(vreg)
+        })
+    }
+}
+
+/// Who has a machine register, or had it last.
+#[derive(Clone, Copy)]
+struct Owner {
+    vreg: u32,
+    /// When its life ends.
+    end: u32,
+    /// What it costs to keep it in a slot instead.
+    cost: f32,
+}
+
+impl Owner {
+    const NONE: Owner = Owner { vreg: NONE, end: 0, cost: 0.0 };
+}
+
+/// A scan of a function.
+struct Scan<'s> {
+    function: &'s Function,
+    liveness: &'s Liveness,
+    registers: &'static Registers,
+    hints: &'s [Option<Reg>],
+    allocation: &'s mut Allocation,
+    /// By register.
+    owners: [Owner; 64],
+    /// Registers whose owners are alive.
+    used: RegSet,
+    /// When the first of these dies.
+    next_end: u32,
+    /// Whether somebody has got a slot. Which slot that is, is found out afterwards.
+    spilled: bool,
+}
+
+impl Scan<'_> {
+    /// Frees registers whose owners died before a position.
+    #[inline]
+    fn expire(&mut self, position: u32) {
+        if self.next_end >= position {
+            return;
+        }
+        self.next_end = NONE;
+        for reg in self.used.iter() {
+            let end = self.owners[reg.index()].end;
+            if end < position {
+                self.used.remove(reg);
+            } else {
+                self.next_end = self.next_end.min(end);
+            }
+        }
+    }
+
+    /// Finds a place for an interval.
+    fn place(&mut self, vreg: u32, position: u32) {
+        let interval = &self.liveness.intervals[vreg as usize];
+        let cost = interval.weight / (interval.end - interval.start + 1) as f32;
+        let allowed = self.allowed(vreg);
+        let free = RegSet(allowed.0 & !self.used.0);
+        let reg = match free.is_empty() {
+            false => self.choose(vreg, position, free),
+            true => self.evict(allowed, cost),
+        };
+        match reg {
+            Some(reg) => self.give(reg, vreg, cost),
+            None => self.spill(vreg),
+        }
+    }
+
+    fn allowed(&self, vreg: u32) -> RegSet {
+        let Registers { caller_saved, callee_saved, .. } = self.registers;
+        let any = match self.liveness.intervals[vreg as usize].crosses {
+            true => callee_saved.0,
+            false => callee_saved.0 | caller_saved.0,
+        };
+        let floats = !0 << 32;
+        RegSet(any & if self.function.vregs[vreg as usize].is_float() { floats } else { !floats })
+    }
+
+    /// The best of several free registers, if any of them is worth it.
+    fn choose(&self, vreg: u32, position: u32, free: RegSet) -> Option<Reg> {
+        if let Some(hint) = self.hints[vreg as usize].filter(|&hint| free.has(hint)) {
+            return Some(hint);
+        }
+        if let Some(reg) = self.dying(position, free) {
+            return Some(reg);
+        }
+        let cheap = RegSet(free.0 & (self.registers.caller_saved.0 | self.allocation.saved.0));
+        if cheap.is_empty() {
+            // Saving and restoring a register costs as much as a value in a slot that is written and read once.
+            return free.first().filter(|_| self.liveness.intervals[vreg as usize].weight > 2.0);
+        }
+        let scratch = RegSet(cheap.0 & self.registers.caller_saved.0);
+        // The first registers are wanted by calls.
+        let first = self.liveness.calls == 0;
+        match scratch.is_empty() {
+            false if first => scratch.first(),
+            false => scratch.last(),
+            true => cheap.first(),
+        }
+    }
+
+    /// A register that the instruction which writes at a position reads for the last time.
+    fn dying(&self, position: u32, free: RegSet) -> Option<Reg> {
+        if position & 1 == 0 {
+            return None;
+        }
+        let of = |arg: Arg| {
+            let vreg = arg.vreg()?;
+            match self.allocation.place(vreg) {
+                Place::Reg(reg) if free.has(reg) && self.owners[reg.index()].vreg == vreg.0 => {
+                    Some(reg)
+                }
+                _ => None,
+            }
+        };
+        match self.function.insts[position as usize / 2] {
+            Inst::Op { a, b, .. } | Inst::ShiftAdd { a, b, .. } => of(a).or_else(|| of(b)),
+            Inst::Move { a, .. } => of(a),
+            Inst::Select { a, b, condition, .. } => {
+                of(a).or_else(|| of(b)).or_else(|| of(condition))
+            }
+            Inst::Load { address, .. } | Inst::LoadFar { address, .. } => of(address),
+            _ => None,
+        }
+    }
+
+    /// Takes away a register, if its owner costs less in a slot.
+    fn evict(&mut self, allowed: RegSet, cost: f32) -> Option<Reg> {
+        let costs = allowed.iter().map(|reg| (reg, self.owners[reg.index()].cost));
+        let (reg, cheapest) = costs.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        if cheapest >= cost {
+            return None;
+        }
+        let Owner { vreg, cost, .. } = self.owners[reg.index()];
+        match self.elsewhere(vreg) {
+            Some(other) => self.give(other, vreg, cost),
+            None => self.spill(vreg),
+        }
+        Some(reg)
+    }
+
+    /// A register that has been free for as long as a virtual register has lived.
+    fn elsewhere(&self, vreg: u32) -> Option<Reg> {
+        let start = self.liveness.intervals[vreg as usize].start;
+        let known = self.registers.caller_saved.0 | self.allocation.saved.0;
+        let free = RegSet(self.allowed(vreg).0 & known & !self.used.0);
+        let mut unused = free.iter().filter(|&reg| {
+            let last = self.owners[reg.index()];
+            last.vreg == NONE || last.end < start
+        });
+        unused.next()
+    }
+
+    fn give(&mut self, reg: Reg, vreg: u32, cost: f32) {
+        let end = self.liveness.intervals[vreg as usize].end;
+        self.owners[reg.index()] = Owner { vreg, end, cost };
+        self.used.add(reg);
+        self.next_end = self.next_end.min(end);
+        self.allocation.places[vreg as usize] = Place::Reg(reg);
+        if self.registers.callee_saved.has(reg) {
+            self.allocation.saved.add(reg);
+        }
+    }
+
+    fn spill(&mut self, vreg: u32) {
+        self.allocation.places[vreg as usize] = Place::Slot(NONE);
+        self.spilled = true;
+    }
+}

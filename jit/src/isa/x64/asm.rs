@@ -1,0 +1,484 @@
+//! Encodings: the shortest one of each instruction with a register and a register or memory operand.
+//!
+//! `dynasm!` has a fixed size for what a register or displacement given at run time takes: a prefix always, and four bytes. The forms that most
+//! code consists of are therefore encoded here, and so are those with a condition in the opcode.
+
+use super::regs::{R14, RSP};
+use crate::isa::buffer::Code;
+use dynasmrt::DynasmApi;
+
+/// A register or a place in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rm {
+    /// A register.
+    Reg(u8),
+    /// `[rsp + displacement]`
+    Frame(i32),
+    /// `[base + displacement]`
+    At(u8, i32),
+    /// `[base + index + displacement]`
+    Sum(u8, u8, i32),
+    /// A constant of 8 bytes behind the function.
+    Const(u64),
+}
+
+impl Rm {
+    /// Whether it is a register, or an address made of it.
+    pub(super) fn uses(self, reg: u8) -> bool {
+        match self {
+            Rm::Reg(r) | Rm::At(r, _) | Rm::Sum(R14, r, _) => r == reg,
+            Rm::Sum(base, index, _) => base == reg || index == reg,
+            Rm::Frame(_) | Rm::Const(_) => false,
+        }
+    }
+}
+
+/// An opcode with what stands in front of it.
+#[derive(Clone, Copy)]
+pub(super) struct Opcode {
+    prefix: u8,
+    /// How many bytes `map` has.
+    escapes: u8,
+    /// The bytes between the prefixes and the opcode, the first one lowest.
+    map: u16,
+    byte: u8,
+}
+
+/// An opcode of one byte.
+pub(super) const fn op(byte: u8) -> Opcode {
+    Opcode { prefix: 0, escapes: 0, map: 0, byte }
+}
+
+/// An opcode behind `0f`.
+pub(super) const fn op_0f(byte: u8) -> Opcode {
+    Opcode { prefix: 0, escapes: 1, map: 0x0f, byte }
+}
+
+/// An opcode behind a prefix and `0f`.
+pub(super) const fn op_p0f(prefix: u8, byte: u8) -> Opcode {
+    Opcode { prefix, escapes: 1, map: 0x0f, byte }
+}
+
+/// An opcode behind `66 0f 3a`.
+pub(super) const fn op_660f3a(byte: u8) -> Opcode {
+    Opcode { prefix: 0x66, escapes: 2, map: 0x3a0f, byte }
+}
+
+/// An opcode behind the prefix for operands of 16 bits.
+pub(super) const fn op_66(byte: u8) -> Opcode {
+    Opcode { prefix: 0x66, escapes: 0, map: 0, byte }
+}
+
+/// The instructions that `add` stands first of, by their number in the instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alu {
+    Add = 0,
+    Or = 1,
+    And = 4,
+    Sub = 5,
+    Xor = 6,
+    Cmp = 7,
+}
+
+impl Alu {
+    pub(super) fn commutes(self) -> bool {
+        !matches!(self, Alu::Sub | Alu::Cmp)
+    }
+}
+
+/// The shifts and rotations, by their number in the instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shift {
+    Rol = 0,
+    Ror = 1,
+    Shl = 4,
+    Shr = 5,
+    Sar = 7,
+}
+
+/// Conditions, by their number in the instruction set.
+pub(super) mod cc {
+    pub(in super::super) const O: u8 = 0;
+    pub(in super::super) const NO: u8 = 1;
+    pub(in super::super) const B: u8 = 2;
+    pub(in super::super) const AE: u8 = 3;
+    pub(in super::super) const E: u8 = 4;
+    pub(in super::super) const NE: u8 = 5;
+    pub(in super::super) const BE: u8 = 6;
+    pub(in super::super) const A: u8 = 7;
+    pub(in super::super) const S: u8 = 8;
+    pub(in super::super) const NS: u8 = 9;
+    pub(in super::super) const P: u8 = 10;
+    pub(in super::super) const NP: u8 = 11;
+    pub(in super::super) const L: u8 = 12;
+    pub(in super::super) const GE: u8 = 13;
+    pub(in super::super) const LE: u8 = 14;
+    pub(in super::super) const G: u8 = 15;
+}
+
+/// Code, and the constants behind it.
+pub(super) struct Asm<'a> {
+    pub(super) code: &'a mut Code,
+    /// Displacements that lead to constants.
+    pub(super) consts: Vec<(u32, u64)>,
+}
+
+const W: u8 = 0x48;
+
+fn rex(wide: bool) -> u8 {
+    if wide { W } else { 0 }
+}
+
+/// Whether a constant can be an immediate operand.
+pub(super) fn imm(wide: bool, bits: u64) -> Option<i32> {
+    if wide { i32::try_from(bits as i64).ok() } else { Some(bits as u32 as i32) }
+}
+
+impl Asm<'_> {
+    pub(super) fn at(&self) -> u32 {
+        self.code.at()
+    }
+
+    /// `opcode reg, rm` or `opcode rm, reg`. `rex` is 0, 0x48 for operands of 64 bits, or 0x40 where a register of 8 bits needs a prefix.
+    #[inline]
+    pub(super) fn rm(&mut self, opcode: Opcode, rex: u8, reg: u8, rm: Rm) {
+        let (base, index, displacement) = match rm {
+            Rm::Reg(r) => (r, 0, 0),
+            Rm::Frame(d) => (RSP, 0, d),
+            Rm::At(base, d) => (base, 0, d),
+            Rm::Sum(base, index, d) => (base, index, d),
+            Rm::Const(_) => (0, 0, 0),
+        };
+        // The bytes of the instruction, the first one lowest. Eight are enough for all but a displacement of four.
+        let (mut bytes, mut bits) = (0u64, 0u32);
+        let mut push = |byte: u8| {
+            bytes |= u64::from(byte) << bits;
+            bits += 8;
+        };
+        if opcode.prefix != 0 {
+            push(opcode.prefix);
+        }
+        let rex = rex | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
+        if rex != 0 {
+            push(0x40 | rex);
+        }
+        if opcode.escapes > 0 {
+            push(opcode.map as u8);
+            if opcode.escapes > 1 {
+                push((opcode.map >> 8) as u8);
+            }
+        }
+        push(opcode.byte);
+        let reg = (reg & 7) << 3;
+        if let Rm::Reg(r) = rm {
+            push(0xc0 | reg | r & 7);
+            return self.put(bytes, bits);
+        }
+        if let Rm::Const(value) = rm {
+            push(reg | 5);
+            self.put(bytes, bits);
+            self.consts.push((self.at(), value));
+            return self.code.push_i32(0);
+        }
+        // rbp and r13 as a base always have a displacement.
+        let mode = match displacement {
+            0 if base & 7 != 5 => 0,
+            -128..=127 => 0x40,
+            _ => 0x80,
+        };
+        match rm {
+            Rm::Sum(..) => {
+                push(mode | reg | 4);
+                push((index & 7) << 3 | base & 7);
+            }
+            _ if base & 7 == 4 => {
+                push(mode | reg | 4);
+                push(0x24);
+            }
+            _ => push(mode | reg | base & 7),
+        }
+        if mode == 0x40 {
+            push(displacement as u8);
+        }
+        self.put(bytes, bits);
+        if mode == 0x80 {
+            self.code.push_i32(displacement);
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: u64, bits: u32) {
+        let len = self.code.bytes.len() + bits as usize / 8;
+        self.code.bytes.extend_from_slice(&bytes.to_le_bytes());
+        self.code.bytes.truncate(len);
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.code.push(byte);
+    }
+
+    /// `alu reg, rm`
+    pub(super) fn alu(&mut self, alu: Alu, wide: bool, reg: u8, with: Rm) {
+        self.rm(op((alu as u8) << 3 | 3), rex(wide), reg, with);
+    }
+
+    /// `alu rm, reg`
+    pub(super) fn alu_to(&mut self, alu: Alu, wide: bool, to: Rm, reg: u8) {
+        self.rm(op((alu as u8) << 3 | 1), rex(wide), reg, to);
+    }
+
+    /// `alu rm, immediate`. Not for a constant behind the function.
+    pub(super) fn alu_imm(&mut self, alu: Alu, wide: bool, to: Rm, value: i32) {
+        if let Ok(short) = i8::try_from(value) {
+            self.rm(op(0x83), rex(wide), alu as u8, to);
+            self.byte(short as u8);
+        } else {
+            self.rm(op(0x81), rex(wide), alu as u8, to);
+            self.code.push_i32(value);
+        }
+    }
+
+    /// `test reg, rm`
+    pub(super) fn test(&mut self, wide: bool, reg: u8, with: Rm) {
+        self.rm(op(0x85), rex(wide), reg, with);
+    }
+
+    /// `test rm, immediate`
+    pub(super) fn test_imm(&mut self, wide: bool, with: Rm, value: i32) {
+        match with {
+            Rm::Reg(reg) if (0..128).contains(&value) => {
+                self.rm(op(0xf6), if reg >= 4 { 0x40 } else { 0 }, 0, with);
+                self.byte(value as u8);
+            }
+            _ => {
+                self.rm(op(0xf7), rex(wide), 0, with);
+                self.code.push_i32(value);
+            }
+        }
+    }
+
+    /// `mov reg, rm`
+    pub(super) fn mov(&mut self, wide: bool, reg: u8, from: Rm) {
+        self.rm(op(0x8b), rex(wide), reg, from);
+    }
+
+    /// `mov rm, reg`
+    pub(super) fn mov_to(&mut self, wide: bool, to: Rm, reg: u8) {
+        self.rm(op(0x89), rex(wide), reg, to);
+    }
+
+    /// `mov rm, immediate`, with its sign extended.
+    pub(super) fn mov_to_imm(&mut self, wide: bool, to: Rm, value: i32) {
+        self.rm(op(0xc7), rex(wide), 0, to);
+        self.code.push_i32(value);
+    }
+
+    /// `mov reg, immediate`. Leaves the flags alone.
+    pub(super) fn mov_imm(&mut self, reg: u8, bits: u64) {
+        if let Ok(short) = u32::try_from(bits) {
+            if reg >= 8 {
+                self.byte(0x41);
+            }
+            self.byte(0xb8 | reg & 7);
+            self.code.push_u32(short);
+        } else if let Ok(signed) = i32::try_from(bits as i64) {
+            self.mov_to_imm(true, Rm::Reg(reg), signed);
+        } else {
+            self.byte(0x48 | reg >> 3);
+            self.byte(0xb8 | reg & 7);
+            self.code.push_i64(bits as i64);
+        }
+    }
+
+    /// Sets a register to zero, and changes flags.
+    pub(super) fn zero(&mut self, reg: u8) {
+        self.alu_to(Alu::Xor, false, Rm::Reg(reg), reg);
+    }
+
+    /// `lea reg, [memory]`
+    pub(super) fn lea(&mut self, wide: bool, reg: u8, of: Rm) {
+        self.rm(op(0x8d), rex(wide), reg, of);
+    }
+
+    /// `lea reg, [base + (index << shift)]`
+    pub(super) fn lea_scaled(&mut self, wide: bool, reg: u8, base: u8, index: u8, shift: u8) {
+        let bits = rex(wide) | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
+        if bits != 0 {
+            self.byte(0x40 | bits);
+        }
+        self.byte(0x8d);
+        // rbp and r13 as a base always have a displacement.
+        let displacement = base & 7 == 5;
+        self.byte(if displacement { 0x44 } else { 0x04 } | (reg & 7) << 3);
+        self.byte(shift << 6 | (index & 7) << 3 | base & 7);
+        if displacement {
+            self.byte(0);
+        }
+    }
+
+    /// `lea reg, [(index << shift) + displacement]`
+    pub(super) fn lea_table(&mut self, wide: bool, reg: u8, index: u8, shift: u8, at: i32) {
+        let bits = rex(wide) | (reg >> 3) << 2 | (index >> 3) << 1;
+        if bits != 0 {
+            self.byte(0x40 | bits);
+        }
+        self.byte(0x8d);
+        self.byte(0x04 | (reg & 7) << 3);
+        self.byte(shift << 6 | (index & 7) << 3 | 5);
+        self.code.push_i32(at);
+    }
+
+    /// `imul reg, rm`
+    pub(super) fn imul(&mut self, wide: bool, reg: u8, with: Rm) {
+        self.rm(op_0f(0xaf), rex(wide), reg, with);
+    }
+
+    /// `imul reg, rm, immediate`
+    pub(super) fn imul_imm(&mut self, wide: bool, reg: u8, from: Rm, value: i32) {
+        if let Ok(short) = i8::try_from(value) {
+            self.rm(op(0x6b), rex(wide), reg, from);
+            self.byte(short as u8);
+        } else {
+            self.rm(op(0x69), rex(wide), reg, from);
+            self.code.push_i32(value);
+        }
+    }
+
+    /// One of the instructions with opcode `f7`: `neg` is 3, `mul` 4, `div` 6, `idiv` 7.
+    pub(super) fn unary(&mut self, number: u8, wide: bool, rm: Rm) {
+        self.rm(op(0xf7), rex(wide), number, rm);
+    }
+
+    /// `shift reg, count`
+    pub(super) fn shift_imm(&mut self, shift: Shift, wide: bool, reg: u8, count: u8) {
+        if count == 1 {
+            self.rm(op(0xd1), rex(wide), shift as u8, Rm::Reg(reg));
+        } else {
+            self.rm(op(0xc1), rex(wide), shift as u8, Rm::Reg(reg));
+            self.byte(count);
+        }
+    }
+
+    /// `shift reg, cl`
+    pub(super) fn shift_cl(&mut self, shift: Shift, wide: bool, reg: u8) {
+        self.rm(op(0xd3), rex(wide), shift as u8, Rm::Reg(reg));
+    }
+
+    /// `shlx`, `shrx` or `sarx reg, from, count`
+    pub(super) fn shift_x(&mut self, shift: Shift, wide: bool, reg: u8, from: u8, count: u8) {
+        let prefix = match shift {
+            Shift::Shl => 1,
+            Shift::Sar => 2,
+            _ => 3,
+        };
+        self.vex(2, prefix, wide, 0xf7, reg, from, count);
+    }
+
+    /// `rorx reg, from, count`
+    pub(super) fn rorx(&mut self, wide: bool, reg: u8, from: u8, count: u8) {
+        self.vex(3, 3, wide, 0xf0, reg, from, 0);
+        self.byte(count);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of the encoding")]
+    fn vex(&mut self, map: u8, prefix: u8, wide: bool, opcode: u8, reg: u8, rm: u8, second: u8) {
+        let bytes = [
+            0xc4,
+            (!reg >> 3 & 1) << 7 | 0x40 | (!rm >> 3 & 1) << 5 | map,
+            u8::from(wide) << 7 | (!second & 15) << 3 | prefix,
+            opcode,
+            0xc0 | (reg & 7) << 3 | rm & 7,
+        ];
+        self.code.bytes.extend_from_slice(&bytes);
+    }
+
+    /// Sets the low byte of a register to a condition.
+    pub(super) fn setcc(&mut self, condition: u8, reg: u8) {
+        self.rm(op_0f(0x90 | condition), if reg >= 4 { 0x40 } else { 0 }, 0, Rm::Reg(reg));
+    }
+
+    /// `movzx reg, low byte of from`
+    pub(super) fn movzx8(&mut self, reg: u8, from: u8) {
+        self.rm(op_0f(0xb6), if from >= 4 { 0x40 } else { 0 }, reg, Rm::Reg(from));
+    }
+
+    /// `cmov reg, rm`
+    pub(super) fn cmov(&mut self, condition: u8, wide: bool, reg: u8, from: Rm) {
+        self.rm(op_0f(0x40 | condition), rex(wide), reg, from);
+    }
+
+    /// An instruction with two operands in the registers for floats, the second perhaps in memory.
+    pub(super) fn sse(&mut self, opcode: Opcode, reg: u8, with: Rm) {
+        self.rm(opcode, 0, reg, with);
+    }
+
+    /// An instruction between registers for floats and integers of this width.
+    pub(super) fn sse_int(&mut self, opcode: Opcode, wide: bool, reg: u8, with: Rm) {
+        self.rm(opcode, rex(wide), reg, with);
+    }
+
+    /// A jump over a few instructions, to where [`Asm::land`] is called.
+    #[must_use]
+    pub(super) fn skip(&mut self, condition: u8) -> u32 {
+        self.byte(0x70 | condition);
+        self.byte(0);
+        self.at()
+    }
+
+    /// The same, in any case.
+    #[must_use]
+    pub(super) fn skip_always(&mut self) -> u32 {
+        self.byte(0xeb);
+        self.byte(0);
+        self.at()
+    }
+
+    /// Here a jump of [`Asm::skip`] leads.
+    pub(super) fn land(&mut self, from: u32) {
+        let distance = self.at() - from;
+        debug_assert!(distance < 128, "a jump over {distance} bytes");
+        self.code.bytes[from as usize - 1] = distance as u8;
+    }
+
+    /// A jump to a place that is not known yet. Returns where its displacement stands.
+    pub(super) fn jump_if(&mut self, condition: u8) -> u32 {
+        self.byte(0x0f);
+        self.byte(0x80 | condition);
+        self.code.push_i32(0);
+        self.at() - 4
+    }
+
+    /// The same, in any case.
+    pub(super) fn jump(&mut self) -> u32 {
+        self.byte(0xe9);
+        self.code.push_i32(0);
+        self.at() - 4
+    }
+
+    /// A jump back to a place.
+    pub(super) fn jump_back(&mut self, condition: Option<u8>, to: u32) {
+        let distance = i64::from(to) - i64::from(self.at());
+        if distance - 2 >= -128 {
+            self.byte(condition.map_or(0xeb, |condition| 0x70 | condition));
+            return self.byte((distance - 2) as u8);
+        }
+        let at = match condition {
+            Some(condition) => self.jump_if(condition),
+            None => self.jump(),
+        };
+        self.lead(at, to);
+    }
+
+    /// Lets a displacement lead to a place.
+    pub(super) fn lead(&mut self, at: u32, to: u32) {
+        lead(&mut self.code.bytes, at, to);
+    }
+}
+
+/// Lets the displacement at `at`, which ends its instruction, lead to `to`.
+pub(super) fn lead(code: &mut [u8], at: u32, to: u32) {
+    let displacement = to.wrapping_sub(at).wrapping_sub(4);
+    if let Some(bytes) = code.get_mut(at as usize..).and_then(|code| code.first_chunk_mut()) {
+        *bytes = displacement.to_le_bytes();
+    }
+}

@@ -1,0 +1,302 @@
+//! Running compiled code.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | here | the code of a module, and calls of its functions |
+//! | [`registry`] | whose code is at an address |
+//! | [`functions`] | what compiled code calls |
+//! | [`ops`] | the ops that are left to the runtime |
+//! | [`walk`] | the frames on the native stack |
+//! | [`roots`] | the managed references in them |
+//! | [`unwind`] | exceptions |
+//! | [`stop`] | errors with their backtraces, and frames for the other tier |
+
+#![allow(unsafe_code, reason = "runs compiled code, and reads the stack that it leaves")]
+
+mod functions;
+mod ops;
+mod registry;
+mod roots;
+mod stop;
+mod unwind;
+mod walk;
+
+use crate::{
+    compile::{CompiledFunction, CompiledModule, Machine, NONE, Options, function_at},
+    load::{CodeMemory, stack_bounds},
+    notes::FunctionNotes,
+};
+use functions::RUNTIME;
+use kinglet_core::{
+    Shared,
+    error::Error,
+    index::{FuncAddr, FuncIdx},
+    module::Module,
+    runtime::{
+        StoreInner,
+        native::{Native, NativeExit, Suspended},
+        vmctx::{VmInstance, native::VmStore},
+    },
+    trap::Trap,
+};
+use std::{
+    any::Any,
+    cell::Cell,
+    collections::BTreeMap,
+    fmt,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The code of a module, where it runs.
+pub struct NativeCode {
+    memory: CodeMemory,
+    module: Shared<Module>,
+    machine: Machine,
+    options: Options,
+    entries: Box<[u32]>,
+    enters: Box<[u32]>,
+    functions: Box<[CompiledFunction]>,
+    /// Notes of the functions that somebody wanted to know about.
+    notes: Mutex<BTreeMap<FuncIdx, Arc<FunctionNotes>>>,
+}
+
+/// Enters compiled code: instance, slots, code. The status is 0 if it has returned.
+type Enter = extern "C" fn(*const VmInstance, *mut u64, *const u8) -> u64;
+
+/// What the runtime's functions have to know about the call that entered compiled code.
+struct Activation {
+    store: *mut StoreInner,
+    data: *mut dyn Any,
+    /// What [`StoreInner::stack_in_use`] was.
+    in_use: usize,
+    may_stop: bool,
+    ended: Ended,
+}
+
+/// How an activation has ended, if not by returning.
+enum Ended {
+    Not,
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+    Suspended(Box<Suspended>),
+}
+
+/// Bytes of the stack that are left to the host: compiled code stops before.
+const HEADROOM: usize = 192 << 10;
+
+impl NativeCode {
+    /// Puts the code of a module where it can run. It must have been compiled for this machine.
+    ///
+    /// # Errors
+    /// The operating system has no memory for it; or it is for another machine.
+    pub fn new(module: Shared<Module>, compiled: CompiledModule) -> Result<Shared<NativeCode>, Error> {
+        if Some(compiled.machine) != Machine::host() {
+            return Err(Error::msg("the code is for another machine"));
+        }
+        let memory = CodeMemory::new(&compiled.code)
+            .map_err(|error| Error::new(error).context("no memory for code"))?;
+        let code = Shared::new(NativeCode {
+            memory,
+            module,
+            machine: compiled.machine,
+            options: Options { metered: compiled.metered },
+            entries: compiled.entries,
+            enters: compiled.enters,
+            functions: compiled.functions,
+            notes: Mutex::default(),
+        });
+        registry::add(&code);
+        Ok(code)
+    }
+
+    /// How many functions it has.
+    pub fn functions(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// Bytes of code.
+    pub fn size(&self) -> usize {
+        self.memory.bytes().len()
+    }
+
+    /// The function that a return address leads back to.
+    fn function_at(&self, address: usize) -> Option<CompiledFunction> {
+        // It may be the first address behind the code.
+        let offset = self.memory.offset(address - 1)? + 1;
+        function_at(&self.functions, offset)
+    }
+
+    /// What is known of a function.
+    fn notes(&self, function: CompiledFunction) -> Option<Arc<FunctionNotes>> {
+        let CompiledFunction { func, start, end } = function;
+        let mut known = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notes) = known.get(&func) {
+            return Some(notes.clone());
+        }
+        let (notes, unlinked) = FunctionNotes::new(&self.module, &self.machine, self.options, func)?;
+        let linked = &self.memory.bytes()[start as usize..end as usize];
+        // Otherwise the notes would be about other code.
+        assert!(unlinked.is(linked), "function {} was compiled differently before", func.0);
+        let notes = Arc::new(notes);
+        known.insert(func, notes.clone());
+        Some(notes)
+    }
+
+    /// The position of a function among those that the module defines.
+    fn position(&self, func: FuncIdx) -> Option<usize> {
+        func.0.checked_sub(self.module.imported_funcs).map(|at| at as usize)
+    }
+}
+
+impl Drop for NativeCode {
+    fn drop(&mut self) {
+        registry::remove(self.memory.base().addr());
+    }
+}
+
+impl fmt::Debug for NativeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NativeCode").field("memory", &self.memory).finish_non_exhaustive()
+    }
+}
+
+impl Native for NativeCode {
+    fn entry(&self, func: FuncIdx) -> Option<*const u8> {
+        let entry = *self.entries.get(self.position(func)?)?;
+        (entry != NONE).then(|| self.memory.base().wrapping_add(entry as usize))
+    }
+
+    fn call(
+        &self,
+        store: &mut StoreInner,
+        data: &mut dyn Any,
+        func: FuncAddr,
+        slots: &mut [u64],
+        may_stop: bool,
+    ) -> Result<NativeExit, Error> {
+        let callee = store.funcs[func.at()];
+        let at = (callee.index - self.module.imported_funcs) as usize;
+        let (entry, enter) = (self.entries[at], self.enters[at]);
+        let code = self.memory.base().wrapping_add(entry as usize);
+        assert!(enter != NONE && code == callee.code, "the function is not one of this code's");
+        assert!(
+            slots.len() >= usize::from(callee.params.max(callee.results)),
+            "too few slots for a call"
+        );
+        let in_use = store.stack_in_use;
+        let room = store.max_stack.saturating_sub(in_use);
+        if room == 0 {
+            return Err(Trap::StackOverflow.into());
+        }
+        let data: *mut (dyn Any + '_) = data;
+        // SAFETY: only the lifetime in the type changes; nobody uses the pointer after this call.
+        let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
+        let vm = store.vm();
+        let mut activation =
+            Activation { store, data, in_use, may_stop, ended: Ended::Not };
+        let here = (&raw const activation).addr();
+        let lowest = here.saturating_sub(room.saturating_mul(size_of::<u64>()));
+        // SAFETY: ENTER: the stub was made for functions of this type; `store` is not used by anybody but the runtime's functions
+        // until it returns, which they get by way of `activation`.
+        let status = unsafe {
+            let stub = self.memory.base().add(enter as usize);
+            let stub = std::mem::transmute::<*const u8, Enter>(stub);
+            let outer = ((*vm).stack_limit, (*vm).fuel, (*vm).activation);
+            let bottom = if outer.2.is_null() { bottom(here) } else { outer.0 };
+            (*vm).stack_limit = lowest.max(bottom);
+            (*vm).fuel = 0;
+            (*vm).activation = (&raw mut activation).cast();
+            (*vm).runtime = &raw const RUNTIME;
+            activation.refresh(vm);
+            let status = stub(callee.vm, slots.as_mut_ptr(), code);
+            activation.return_fuel(vm);
+            ((*vm).stack_limit, (*vm).fuel, (*vm).activation) = outer;
+            status
+        };
+        if status == 0 {
+            return Ok(NativeExit::Done);
+        }
+        activation.end()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Activation {
+    /// # Safety
+    /// Nobody else may be using the store.
+    #[inline]
+    unsafe fn store<'a>(&self) -> &'a mut StoreInner {
+        // SAFETY: ENTER: the store is borrowed by the call that this is the activation of.
+        unsafe { &mut *self.store }
+    }
+
+    /// Lets compiled code see what may have moved.
+    ///
+    /// # Safety
+    /// `vm` must be the store's.
+    #[inline]
+    unsafe fn refresh(&self, vm: *mut VmStore) {
+        // SAFETY: ENTER, and as promised.
+        unsafe {
+            (*vm).funcs = (*self.store).funcs.as_ptr();
+            (*vm).heap = (*self.store).heap.base();
+        }
+    }
+
+    /// Gives what is left of the slice back to the store.
+    ///
+    /// # Safety
+    /// `vm` must be the store's.
+    #[inline]
+    unsafe fn return_fuel(&self, vm: *mut VmStore) {
+        // SAFETY: ENTER, and as promised.
+        unsafe {
+            if (*self.store).consume_fuel {
+                (*self.store).fuel = (*self.store).fuel.saturating_add((*vm).fuel);
+                (*vm).fuel = 0;
+            }
+        }
+    }
+
+    /// What has become of a call that has not returned.
+    #[cold]
+    fn end(self) -> Result<NativeExit, Error> {
+        // SAFETY: the call is over, but for this.
+        unsafe { self.store() }.stack_in_use = self.in_use;
+        match self.ended {
+            Ended::Error(error) => Err(error),
+            Ended::Suspended(suspended) => Ok(NativeExit::Suspended(suspended)),
+            Ended::Panic(panic) => resume_unwind(panic),
+            Ended::Not => unreachable!("compiled code ends by itself only by returning"),
+        }
+    }
+}
+
+/// The lowest stack pointer that compiled code may have on this thread, where the stack pointer is `here`.
+#[inline]
+fn bottom(here: usize) -> usize {
+    thread_local! {
+        /// From where to where the stack is good for compiled code. Nowhere if that has not been found out.
+        static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    }
+    BOUNDS.with(|bounds| {
+        let (mut bottom, mut top) = bounds.get();
+        if top == 0 {
+            (bottom, top) = find_bounds();
+            bounds.set((bottom, top));
+        }
+        // A stack that somebody else has made for this call is not the thread's: nothing is known of it.
+        if here >= top || here < bottom.saturating_sub(HEADROOM) { 0 } else { bottom }
+    })
+}
+
+#[cold]
+fn find_bounds() -> (usize, usize) {
+    let (bottom, top) = stack_bounds().unwrap_or((0, usize::MAX));
+    // A thread with a small stack keeps half of it.
+    (bottom + HEADROOM.min((top - bottom) / 2), top)
+}
