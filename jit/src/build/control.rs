@@ -65,7 +65,7 @@ impl Builder {
         self.fix();
         self.function.labels[label.0 as usize] = self.function.blocks.len() as u32 - 1;
         if let Some((start, end)) = saved {
-            // At the end of the function, where nothing is left on the stack.
+            // Where control comes from elsewhere, as at the end of the function, the stack is another one.
             self.stack.clear();
             for i in start..end {
                 let (height, arg) = self.saved[i as usize];

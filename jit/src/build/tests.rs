@@ -314,8 +314,8 @@ fn loops_take_values() {
          v2:i32 = v0
          jump L0
          L1:
-         v4:i32 = v0
-         return v4",
+         v3:i32 = v0
+         return v3",
     );
 }
 
@@ -443,8 +443,8 @@ fn what_the_runtime_does() {
         "locals v1:ref
          v1:ref = struct_new[0, 0, 0](1, v0)
          StructSet[5, 5, 12](v1, v0)
-         v3:ref = StructGet[5, 5, 12](v1)
-         return v3",
+         v2:ref = StructGet[5, 5, 12](v1)
+         return v2",
     );
     check(
         "(type $a (array (mut i16))) (func (param anyref) (result i32) (local (ref null $a))
@@ -454,12 +454,12 @@ fn what_the_runtime_does() {
         "locals v1:ref
          v1:ref = RefCast[0, 1, 0](v0)
          ArraySet[3, 5, 0](v1, 0, 5)
-         v3:i32 = ArrayLen[0, 0, 0](v1)
-         v4:i32 = ArrayGet[2, 5, 0](v1, 1)
-         v5:i32 = RefTest[0, 0, 0](v0)
-         v6:i32 = i32_add v4, v5
-         v7:i32 = i32_add v3, v6
-         return v7",
+         v2:i32 = ArrayLen[0, 0, 0](v1)
+         v3:i32 = ArrayGet[2, 5, 0](v1, 1)
+         v4:i32 = RefTest[0, 0, 0](v0)
+         v5:i32 = i32_add v3, v4
+         v6:i32 = i32_add v2, v5
+         return v6",
     );
     check(
         "(memory 1 1 shared) (func (param i32) (result i64) (i64.atomic.rmw.add offset=8 (local.get
