@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use clap::ValueHint;
 use kinglet::{
     CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
-    Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val, ValType, WasmBacktrace,
-    inspect,
+    Store, StoreLimits, StoreLimitsBuilder, Strategy, ThrownException, Trap, Val, ValType,
+    WasmBacktrace, inspect,
 };
 use kinglet_wasi::{WasiCtx, WasiThreadsCtx};
 
@@ -121,7 +121,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
         if args.wasi.threads() {
             return Err(Failure::usage("programs with threads cannot be compared"));
         }
-        let again = Program::load(compiled(&mut config), &bytes, &args)?;
+        let again = Program::load(config.strategy(Strategy::Jit), &bytes, &args)?;
         in_both_tiers(&program, &again, &mut store, &linker)?
     } else if args.wasi.threads() {
         let threads = threads(&mut linker, &store, &program.module, bounds).map_err(setup)?;
@@ -242,11 +242,6 @@ impl Program {
             Err(error) => Outcome { stage: Stage::Instantiate, result: Err(error) },
         }
     }
-}
-
-/// The same with compiled code.
-fn compiled(config: &mut Config) -> &mut Config {
-    config.compilation_mode(CompilationMode::Eager)
 }
 
 /// Runs a program in a store that is ready for it, and then again as `compiled`. Fails if that is not the same.
