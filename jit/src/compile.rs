@@ -18,7 +18,7 @@ use kinglet_core::{
 use std::collections::HashMap;
 
 /// What code is for: an instruction set, and what may be used of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Machine {
     /// x86-64
     X64(X64),

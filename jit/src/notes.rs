@@ -136,6 +136,11 @@ impl FunctionNotes {
         Some(&self.sites[found])
     }
 
+    /// Everything that is known about return addresses, in their order.
+    pub fn sites(&self) -> &[SiteNotes] {
+        &self.sites
+    }
+
     /// The locals that are used behind a site.
     pub fn locals(&self, site: &SiteNotes) -> &[Value] {
         self.values(&site.locals)

@@ -145,7 +145,7 @@ fn garbage_is_collected_around_live_objects() {
                     (then (struct.new_default $node)) (else (array.new_default $list (i32.const 1)))))))"#,
         &[],
     );
-    assert_eq!(code.functions(), 7);
+    assert_eq!(code.functions(), 6);
     assert_eq!(world.call(instance, "build", &[100]).unwrap(), [10100]);
     assert_eq!(world.call(instance, "arrays", &[3]).unwrap(), [13]);
     assert_eq!(world.call(instance, "cast", &[0]).unwrap(), [0]);

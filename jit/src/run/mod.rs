@@ -52,6 +52,8 @@ use std::{
 pub struct NativeCode {
     memory: CodeMemory,
     module: Shared<Module>,
+    /// How many functions the module imports.
+    imported: u32,
     machine: Machine,
     options: Options,
     entries: Box<[u32]>,
@@ -98,6 +100,7 @@ impl NativeCode {
             .map_err(|error| Error::new(error).context("no memory for code"))?;
         let code = Shared::new(NativeCode {
             memory,
+            imported: module.imported_funcs,
             module,
             machine: compiled.machine,
             options: Options { metered: compiled.metered },
@@ -145,7 +148,7 @@ impl NativeCode {
 
     /// The position of a function among those that the module defines.
     fn position(&self, func: FuncIdx) -> Option<usize> {
-        func.0.checked_sub(self.module.imported_funcs).map(|at| at as usize)
+        func.0.checked_sub(self.imported).map(|at| at as usize)
     }
 }
 
@@ -175,15 +178,13 @@ impl Native for NativeCode {
         slots: &mut [u64],
         may_stop: bool,
     ) -> Result<NativeExit, Error> {
-        let callee = store.funcs[func.at()];
-        let at = (callee.index - self.module.imported_funcs) as usize;
-        let (entry, enter) = (self.entries[at], self.enters[at]);
-        let code = self.memory.base().wrapping_add(entry as usize);
-        assert!(enter != NONE && code == callee.code, "the function is not one of this code's");
-        assert!(
-            slots.len() >= usize::from(callee.params.max(callee.results)),
-            "too few slots for a call"
-        );
+        let callee = &store.funcs[func.at()];
+        let (code, instance) = (callee.code, callee.vm);
+        let enter = self.enters[callee.index.wrapping_sub(self.imported) as usize];
+        // An instance has the code of one module for all of its functions.
+        let own = self.memory.offset(code.addr()).is_some() && enter != NONE;
+        let enough = slots.len() >= usize::from(callee.params.max(callee.results));
+        assert!(own && enough, "a call of another module's function, or with too few slots");
         let in_use = store.stack_in_use;
         let room = store.max_stack.saturating_sub(in_use);
         if room == 0 {
@@ -209,12 +210,14 @@ impl Native for NativeCode {
             (*vm).activation = (&raw mut activation).cast();
             (*vm).runtime = &raw const RUNTIME;
             activation.refresh(vm);
-            let status = stub(callee.vm, slots.as_mut_ptr(), code);
+            let status = stub(instance, slots.as_mut_ptr(), code);
             activation.return_fuel(vm);
             ((*vm).stack_limit, (*vm).fuel, (*vm).activation) = outer;
             status
         };
         if status == 0 {
+            // It has nothing to drop: it has not ended in any other way.
+            std::mem::forget(activation);
             return Ok(NativeExit::Done);
         }
         activation.end()

@@ -1,6 +1,6 @@
 //! What it takes to run compiled code without the rest of the runtime.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 use kinglet_core::{
     Shared,
@@ -11,7 +11,7 @@ use kinglet_core::{
         Code, HostCall, StoreInner, StoreOptions,
         func::HostFunc,
         instance::{ExternVal, Program},
-        native::{Interpreter, InterpreterExit, Native, NativeExit},
+        native::{Interpreter, InterpreterExit, NativeExit},
         registry::TypeRegistry,
     },
     types::{CompositeType, FuncType, SubType, ValType},
