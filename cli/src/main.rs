@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asm;
 mod check;
 mod cmd;
 mod failure;
@@ -9,6 +10,7 @@ mod input;
 mod listing;
 mod progress;
 mod proposals;
+mod tier;
 mod units;
 mod values;
 mod wasi;

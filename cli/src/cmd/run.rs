@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use clap::ValueHint;
 use kinglet::{
     CompilationMode, Config, Engine, Error, ExternType, Func, I32Exit, Instance, Linker, Module,
-    Store, StoreLimits, StoreLimitsBuilder, Strategy, ThrownException, Trap, Val, ValType,
-    WasmBacktrace, inspect,
+    Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val, ValType, WasmBacktrace,
+    inspect,
 };
 use kinglet_wasi::{WasiCtx, WasiThreadsCtx};
 
 use crate::check::{Difference, Recorder, Replay};
 use crate::failure::Failure;
 use crate::proposals::ProposalArgs;
+use crate::tier::Tier;
 use crate::wasi::WasiArgs;
 use crate::{input, units, values};
 
@@ -61,11 +62,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     max_memory: Option<usize>,
 
+    /// Run in this tier.
+    #[arg(long, value_name = "TIER", value_enum, default_value_t)]
+    tier: Tier,
+
     /// Run in the interpreter, then again in compiled code, and compare calls of the host, memories, globals, fuel and outcome.
     ///
     /// Only the first run reaches the host; the second is given what the host did then, and says nothing unless it differs. Programs
     /// with threads cannot be compared.
-    #[arg(long, conflicts_with = "timeout")]
+    #[arg(long, conflicts_with_all = ["timeout", "tier"])]
     check_tiers: bool,
 
     /// The module, binary or text, `-` for standard input; then the guest's arguments.
@@ -95,7 +100,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let fuel = args.fuel.or(args.check_tiers.then_some(u64::MAX));
     config.consume_fuel(fuel.is_some()).epoch_interruption(interruptible);
     // A program seldom calls all that it consists of.
-    config.compilation_mode(CompilationMode::Lazy);
+    config.compilation_mode(CompilationMode::Lazy).strategy(args.tier.check()?.strategy());
     args.proposals.apply(&mut config);
     let program = Program::load(&config, &bytes, &args)?;
     let engine = program.module.engine();
@@ -121,7 +126,7 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
         if args.wasi.threads() {
             return Err(Failure::usage("programs with threads cannot be compared"));
         }
-        let again = Program::load(config.strategy(Strategy::Jit), &bytes, &args)?;
+        let again = Program::load(compiled(&mut config)?, &bytes, &args)?;
         in_both_tiers(&program, &again, &mut store, &linker)?
     } else if args.wasi.threads() {
         let threads = threads(&mut linker, &store, &program.module, bounds).map_err(setup)?;
@@ -242,6 +247,11 @@ impl Program {
             Err(error) => Outcome { stage: Stage::Instantiate, result: Err(error) },
         }
     }
+}
+
+/// The same with compiled code.
+fn compiled(config: &mut Config) -> Result<&mut Config, Failure> {
+    Ok(config.strategy(Tier::Jit.check()?.strategy()))
 }
 
 /// Runs a program in a store that is ready for it, and then again as `compiled`. Fails if that is not the same.

@@ -70,11 +70,12 @@ impl Machine<'_> {
             store.call_compiled(self.data, callee, slots, self.may_stop)
         });
         self.store.stack_in_use = self.in_use;
-        Some(self.after_native(exit?, word, caller, fp))
+        Some(self.after_native(func, exit?, word, caller, fp))
     }
 
     fn after_native(
         &mut self,
+        func: FuncIdx,
         exit: Result<NativeExit, Error>,
         word: u64,
         caller: Position,
@@ -91,7 +92,7 @@ impl Machine<'_> {
             }
             Ok(NativeExit::Suspended(suspended)) => {
                 let rebuilt = Rebuilt::above(self.store, self.execution, word, caller, fp);
-                Ok(Flow::Stopped(rebuilt.rebuild(*suspended)?))
+                Ok(Flow::Stopped(rebuilt.rebuild(func, *suspended)?))
             }
             Err(error) => self.native_failed(error, caller),
         }

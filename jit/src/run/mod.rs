@@ -203,17 +203,30 @@ impl Native for NativeCode {
         let status = unsafe {
             let stub = self.memory.base().add(enter as usize);
             let stub = std::mem::transmute::<*const u8, Enter>(stub);
-            let outer = ((*vm).stack_limit, (*vm).fuel, (*vm).activation);
-            let bottom = if outer.2.is_null() { bottom(here) } else { outer.0 };
-            (*vm).stack_limit = lowest.max(bottom);
-            (*vm).fuel = 0;
+            let outer = (*vm).activation;
             (*vm).activation = (&raw mut activation).cast();
-            (*vm).runtime = &raw const RUNTIME;
             activation.refresh(vm);
-            let status = stub(instance, slots.as_mut_ptr(), code);
-            activation.return_fuel(vm);
-            ((*vm).stack_limit, (*vm).fuel, (*vm).activation) = outer;
-            status
+            if outer.is_null() {
+                // What stands here otherwise is of nobody's interest any more.
+                (*vm).stack_limit = lowest.max(bottom(here));
+                (*vm).runtime = &raw const RUNTIME;
+                let status = stub(instance, slots.as_mut_ptr(), code);
+                activation.return_fuel(vm);
+                if self.options.metered {
+                    (*vm).fuel = 0;
+                }
+                (*vm).activation = outer;
+                status
+            } else {
+                let below = ((*vm).stack_limit, (*vm).fuel);
+                (*vm).stack_limit = lowest.max(below.0);
+                (*vm).fuel = 0;
+                let status = stub(instance, slots.as_mut_ptr(), code);
+                activation.return_fuel(vm);
+                ((*vm).stack_limit, (*vm).fuel) = below;
+                (*vm).activation = outer;
+                status
+            }
         };
         if status == 0 {
             // It has nothing to drop: it has not ended in any other way.
@@ -245,8 +258,14 @@ impl Activation {
     unsafe fn refresh(&self, vm: *mut VmStore) {
         // SAFETY: ENTER, and as promised.
         unsafe {
-            (*vm).funcs = (*self.store).funcs.as_ptr();
-            (*vm).heap = (*self.store).heap.base();
+            let (funcs, heap) = ((*self.store).funcs.as_ptr(), (*self.store).heap.base());
+            // They hardly ever move, and looking is faster than writing.
+            if (*vm).funcs != funcs {
+                (*vm).funcs = funcs;
+            }
+            if (*vm).heap != heap {
+                (*vm).heap = heap;
+            }
         }
     }
 

@@ -26,15 +26,15 @@ const FRAME_COST: u64 = 10;
 /// A search that has looked at all that it may.
 struct Exhausted;
 
-impl Call<'_> {
+impl Call {
     /// Throws an exception that is an object from where compiled code stands.
     #[cold]
-    pub(super) fn throw_at(&mut self, here: Here, exception: u32) -> End {
+    pub(super) fn throw_at(self, here: Here, exception: u32) -> End {
         self.raise(here, Thrown::Object(exception))
     }
 
     /// Lands where an exception is caught, or fails with it.
-    pub(super) fn raise(&mut self, here: Here, thrown: Thrown) -> End {
+    pub(super) fn raise(self, here: Here, thrown: Thrown) -> End {
         let store = self.store();
         let tag = match thrown {
             Thrown::Values(tag, _) => tag,
@@ -79,7 +79,7 @@ impl Call<'_> {
 
     /// Looks for a handler, frame by frame, as long as the fuel lasts.
     fn handler(
-        &self,
+        self,
         frames: &mut Frames,
         tag: TagAddr,
         fuel: &mut u64,
@@ -105,7 +105,7 @@ impl Call<'_> {
 
     /// Gives a handler in the frame that the walk stands at what the exception carries, and says where to go on.
     fn land(
-        &mut self,
+        self,
         here: Here,
         thrown: Thrown,
         frames: &Frames,
@@ -153,7 +153,7 @@ impl Call<'_> {
     }
 
     /// The exception as an object. If it is none yet, it is thrown from where compiled code stands.
-    fn object(&mut self, here: Here, thrown: Thrown) -> Result<u32, End> {
+    fn object(self, here: Here, thrown: Thrown) -> Result<u32, End> {
         match thrown {
             Thrown::Values(tag, at) => {
                 let (store, data) = (self.store(), self.data());
