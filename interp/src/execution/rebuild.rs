@@ -224,7 +224,9 @@ impl<'m> Rebuilt<'m> {
                 self.append(stopped.execution)?;
                 Ok(stopped.exit)
             }
-            native::Then::OutOfFuel(_) | native::Then::Interrupted(_) => Err(lost()),
+            native::Then::OutOfFuel(_) | native::Then::Interrupted(_) | native::Then::Throw(..) => {
+                Err(lost())
+            }
         }
     }
 
