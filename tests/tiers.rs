@@ -94,6 +94,7 @@ const FAR: u64 = 300_000;
 fn check(program: &Program) {
     let engines = tiers(Config::new().consume_fuel(true)).map(|c| Engine::new(&c).unwrap());
     let modules = engines.map(|engine| Module::new(&engine, &program.wasm).unwrap());
+    assert!(inspect::tiers(&modules[1]).compiled > 0, "{}", program.name);
     let start = || modules.each_ref().map(|module| start(program, module));
     for first in FIRST {
         assert_same(start(), &program.name, [first, FAR]);

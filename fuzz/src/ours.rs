@@ -10,8 +10,8 @@ use kinglet::{
     AnyRef, AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error,
     ExnRef, ExnRefPre, ExnType, Extern, ExternRef, ExternType, Func, GcHeapOutOfMemory, Global,
     HeapType, I31, Instance, Memory, Module, Ref, RefType, RootScope, Rooted, SharedMemory, Step,
-    Store, StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
-    inspect,
+    Store, StoreLimits, StoreLimitsBuilder, Strategy, Table, Tag, ThrownException, Trap, V128, Val,
+    ValType, inspect,
 };
 use std::{
     collections::BTreeMap,
@@ -80,11 +80,11 @@ fn starts(module: &Module) -> bool {
 }
 
 pub(crate) fn engine(how: How) -> Engine {
-    let mode =
-        if how.lazy || how.compiled { CompilationMode::Lazy } else { CompilationMode::Eager };
+    let mode = if how.lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
     let metered = how.fuel.is_some();
     let mut config = Config::new();
-    config.compilation_mode(mode).consume_fuel(metered);
+    let strategy = if how.compiled { Strategy::Jit } else { Strategy::Interpreter };
+    config.compilation_mode(mode).strategy(strategy).consume_fuel(metered);
     // Programs here are too small to leave garbage enough.
     config.gc_zeal_alloc_counter(NonZeroU32::new(if metered { 1 } else { 5 }));
     Engine::new(&config).expect("the configuration is sound")

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use kinglet::{
-    CompilationMode, Config, Engine, Instance, Linker, Module, Store, Val, ValType, WasmParams,
+    Config, Engine, Instance, Linker, Module, Store, Strategy, Val, ValType, WasmParams,
     WasmResults,
 };
 use std::{fs, path::Path};
@@ -36,9 +36,9 @@ pub(crate) fn call<T, P: WasmParams, R: WasmResults>(
 
 /// A configuration for each tier: the interpreter's first.
 pub(crate) fn tiers(config: &Config) -> [Config; 2] {
-    [CompilationMode::Eager, CompilationMode::Lazy].map(|mode| {
+    [Strategy::Interpreter, Strategy::Jit].map(|strategy| {
         let mut config = config.clone();
-        config.compilation_mode(mode);
+        config.strategy(strategy);
         config
     })
 }
