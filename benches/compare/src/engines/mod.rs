@@ -71,6 +71,7 @@ pub(crate) const ENGINES: &[Engine] = &[
     engine::<kinglet::Engine>("kinglet", Mode::Eager),
     engine::<kinglet::Engine>("kinglet lazy", Mode::Lazy),
     engine::<kinglet::Engine>("kinglet fuel", Mode::Fuel),
+    engine::<kinglet::Engine>("kinglet jit", Mode::Compiled),
     #[cfg(feature = "wasmi")]
     engine::<wasmi::Engine>("wasmi", Mode::Eager),
     #[cfg(feature = "wasmi")]
