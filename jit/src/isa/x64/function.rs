@@ -339,10 +339,10 @@ impl Emit<'_> {
         let Some(vreg) = arg.vreg() else {
             return Src::Const(self.function.const_bits(arg).unwrap_or(0));
         };
-        if let Some((folded, rm)) = self.folded {
-            if folded == vreg {
-                return Src::Rm(rm);
-            }
+        if let Some((folded, rm)) = self.folded
+            && folded == vreg
+        {
+            return Src::Rm(rm);
         }
         match self.allocation.place(vreg) {
             Place::Reg(reg) => Src::reg(reg.number()),
@@ -401,7 +401,7 @@ impl Emit<'_> {
             Src::Rm(Rm::Reg(from)) if from == reg => {}
             Src::Rm(rm) => self.asm.mov(wide, reg, rm),
             Src::Const(bits) if wide => self.asm.mov_imm(reg, bits),
-            Src::Const(bits) => self.asm.mov_imm(reg, bits.into_low()),
+            Src::Const(bits) => self.asm.mov_imm(reg, low(bits)),
         }
     }
 
@@ -423,6 +423,16 @@ impl Emit<'_> {
             Src::Rm(rm) => rm,
             Src::Const(_) => {
                 self.mov_int(wide, scratch, src);
+                Rm::Reg(scratch)
+            }
+        }
+    }
+
+    pub(super) fn int_rm_keeping_flags(&mut self, wide: bool, src: Src, scratch: u8) -> Rm {
+        match src {
+            Src::Rm(rm) => rm,
+            Src::Const(_) => {
+                self.mov_int_keeping_flags(wide, scratch, src);
                 Rm::Reg(scratch)
             }
         }
@@ -455,7 +465,7 @@ impl Emit<'_> {
     /// Stores an integer, or the bits of a float that is not in a register, in 8 bytes.
     pub(super) fn store_int(&mut self, wide: bool, to: Rm, src: Src) {
         let src = match src {
-            Src::Const(bits) if !wide => Src::Const(bits.into_low()),
+            Src::Const(bits) if !wide => Src::Const(low(bits)),
             src => src,
         };
         match src {
@@ -472,13 +482,7 @@ impl Emit<'_> {
     }
 }
 
-trait Low {
-    fn into_low(self) -> u64;
-}
-
-impl Low for u64 {
-    /// The lower half, extended with zeros.
-    fn into_low(self) -> u64 {
-        u64::from(self as u32)
-    }
+/// The lower half, extended with zeros.
+fn low(bits: u64) -> u64 {
+    u64::from(bits as u32)
 }

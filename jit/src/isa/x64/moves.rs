@@ -53,10 +53,10 @@ impl Emit<'_> {
         let mut assigner = Assigner::new(&REGISTERS);
         for (&value, &ty) in values {
             let Some(ty) = Ty::of(num(ty)) else { continue };
-            if let Passed::Reg(to) = assigner.next(ty.is_float()) {
-                if !matches!(self.place(value), Place::Reg(_)) {
-                    self.mov_value(ty, to, self.src(value));
-                }
+            if let Passed::Reg(to) = assigner.next(ty.is_float())
+                && !matches!(self.place(value), Place::Reg(_))
+            {
+                self.mov_value(ty, to, self.src(value));
             }
         }
         Ok(())
