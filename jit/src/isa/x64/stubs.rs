@@ -53,7 +53,6 @@ pub(super) fn emit(windows: bool, stub: Stub, shapes: &[Shape], code: &mut Code)
             asm.code.relocate(at, Target::Stub(Stub::Outside(number)));
         }
     }
-    x64!(stubs.asm.code; .align 16);
 }
 
 struct Stubs<'a> {
