@@ -5,7 +5,7 @@ use super::unwind::Thrown;
 use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
 #[cfg(feature = "gc")]
-use kinglet_core::op::Num;
+use kinglet_core::{op::Num, trap::Trap};
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -14,7 +14,6 @@ use kinglet_core::{
         native::Then,
         ops::{makes_object, multi},
     },
-    trap::Trap,
 };
 use std::slice;
 

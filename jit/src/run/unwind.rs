@@ -19,6 +19,7 @@ use std::slice;
 #[derive(Clone, Copy)]
 pub(super) enum Thrown {
     /// Just thrown: it is no object yet, and what it carries stands here.
+    #[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "nothing throws"))]
     Values(TagAddr, *const u64),
     /// An object.
     Object(u32),
