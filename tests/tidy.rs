@@ -11,7 +11,8 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("interp", &["kinglet-core"]),
-    (".", &["kinglet-core", "kinglet-interp"]),
+    ("jit", &["kinglet-core"]),
+    (".", &["kinglet-core", "kinglet-interp", "kinglet-jit"]),
     ("wasi", &["kinglet"]),
     ("spectest", &["kinglet"]),
     ("cli", &["kinglet", "kinglet-wasi", "kinglet-spectest"]),
@@ -28,9 +29,10 @@ const FOR_TESTS: &[(&str, &str)] = &[(".", "kinglet"), (".", "kinglet-wasi")];
 /// What may be named only below these paths.
 const ROOMS: &[(&str, &[&str])] = &[
     ("wasmparser::", &["core/src/binary/", "core/src/translate/"]),
-    ("kinglet_core", &["core/", "interp/", "src/"]),
+    ("kinglet_core", &["core/", "interp/", "jit/", "src/"]),
     ("kinglet_interp", &["interp/", "src/"]),
-    ("feature = \"jit\"", &[]),
+    ("kinglet_jit", &["jit/", "src/backend.rs"]),
+    ("feature = \"jit\"", &["src/backend.rs"]),
 ];
 
 /// Where unsafe code may be.
@@ -38,6 +40,8 @@ const UNSAFE: &[&str] = &[
     "core/src/runtime/memory",
     "core/src/runtime/vmctx",
     "interp/src/",
+    "jit/src/load/",
+    "jit/src/run/",
     "src/func/typed",
     "wasi/src/host/",
 ];

@@ -222,11 +222,13 @@ impl Native for NativeCode {
                 status
             } else {
                 let below = ((*vm).stack_limit, (*vm).fuel);
+                let entered = ((*vm).entry_sp, (*vm).entry_frame);
                 (*vm).stack_limit = lowest.max(below.0);
                 (*vm).fuel = 0;
                 let status = stub(instance, slots.as_mut_ptr(), code);
                 activation.return_fuel(vm);
                 ((*vm).stack_limit, (*vm).fuel) = below;
+                ((*vm).entry_sp, (*vm).entry_frame) = entered;
                 (*vm).activation = outer;
                 status
             }

@@ -5,7 +5,7 @@ use super::unwind::Thrown;
 use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
 #[cfg(feature = "gc")]
-use kinglet_core::op::Num;
+use kinglet_core::{op::Num, trap::Trap};
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -14,7 +14,6 @@ use kinglet_core::{
         native::Then,
         ops::{makes_object, multi},
     },
-    trap::Trap,
 };
 use std::slice;
 
@@ -117,12 +116,7 @@ impl Call {
 
     /// An access to an object, or a look at its type.
     #[cfg(feature = "gc")]
-    fn access(
-        self,
-        op: RuntimeOp,
-        [x, y, z]: [u32; 3],
-        slots: &mut [u64],
-    ) -> Result<(), Error> {
+    fn access(self, op: RuntimeOp, [x, y, z]: [u32; 3], slots: &mut [u64]) -> Result<(), Error> {
         let (store, addr) = (self.store(), self.addr());
         let [object, index] = [slots[0] as u32, slots[1] as u32];
         slots[0] = match op {
