@@ -4,8 +4,6 @@
 use super::unwind::Thrown;
 use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
-#[cfg(feature = "gc")]
-use kinglet_core::{op::Num, trap::Trap};
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -15,6 +13,8 @@ use kinglet_core::{
         ops::{makes_object, multi},
     },
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{op::Num, trap::Trap};
 use std::slice;
 
 /// Slots that any op of the class `multi` takes.
