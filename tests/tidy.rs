@@ -32,13 +32,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("kinglet_core", &["core/", "interp/", "jit/", "src/"]),
     ("kinglet_interp", &["interp/", "src/"]),
     ("kinglet_jit", &["jit/", "src/backend.rs"]),
-<<<<<<< HEAD
-    ("feature = \"jit\"", &["src/backend.rs"]),
-=======
     ("dynasm", &["jit/src/isa/"]),
     // In the command line, it stands for the disassemblers.
     ("feature = \"jit\"", &["src/backend.rs", "cli/src/asm.rs"]),
->>>>>>> jit-interp
 ];
 
 /// Where unsafe code may be.
