@@ -76,7 +76,8 @@ impl Config {
     }
 
     /// Whether code consumes fuel: about one unit per operator, counted at calls and loops. A store has no fuel
-    /// until [`Store::set_fuel`](crate::Store::set_fuel) gives it some. Off by default.
+    /// until [`Store::set_fuel`](crate::Store::set_fuel) gives it some. How much it is depends on the module and what it does
+    /// alone, not on the [strategy](Config::strategy). Off by default.
     pub fn consume_fuel(&mut self, enable: bool) -> &mut Config {
         self.consume_fuel = enable;
         self

@@ -32,7 +32,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("kinglet_core", &["core/", "interp/", "jit/", "src/"]),
     ("kinglet_interp", &["interp/", "src/"]),
     ("kinglet_jit", &["jit/", "src/backend.rs"]),
-    ("feature = \"jit\"", &["src/backend.rs"]),
+    ("dynasm", &["jit/src/isa/"]),
+    // In the command line, it stands for the disassemblers.
+    ("feature = \"jit\"", &["src/backend.rs", "cli/src/asm.rs"]),
 ];
 
 /// Where unsafe code may be.
@@ -47,14 +49,17 @@ const UNSAFE: &[&str] = &[
 ];
 
 /// Crates whose library must do without the operating system, and the files that are there to use it.
-const NO_SYSTEM: &[&str] = &["core/src/", "interp/src/", "src/", "wasi/src/"];
-const SYSTEM: &[&str] = &["src/module.rs", "core/src/runtime/memory/waiters.rs", "wasi/src/host/"];
+const NO_SYSTEM: &[&str] = &["core/src/", "interp/src/", "jit/src/", "src/", "wasi/src/"];
+const SYSTEM: &[&str] =
+    &["src/module.rs", "core/src/runtime/memory/waiters.rs", "jit/src/load/", "wasi/src/host/"];
 
 /// What calls the operating system. Types such as `std::io::Error` and `std::time::Instant` do not.
 const SYSTEM_CALLS: &[&str] = &[
     "std::fs",
     "std::process",
     "std::os::",
+    "libc::",
+    "windows_sys::",
     "rustix::",
     "cap_std::",
     "cap_fs_ext::",

@@ -36,3 +36,6 @@ pub mod regs;
 pub mod run;
 pub mod runtime_op;
 mod validate;
+
+#[cfg(test)]
+mod sample;
