@@ -41,11 +41,7 @@ impl Machine {
     pub fn host() -> Option<Machine> {
         if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
             Some(Machine::X64(X64::host()))
-        } else if cfg!(all(
-            target_arch = "aarch64",
-            target_pointer_width = "64",
-            target_endian = "little"
-        )) {
+        } else if cfg!(all(target_arch = "aarch64", target_pointer_width = "64", target_endian = "little")) {
             Some(Machine::Arm64(Arm64))
         } else {
             None
@@ -124,11 +120,7 @@ impl CompiledModule {
     ///
     /// # Errors
     /// Its code is too large for offsets of 32 bits.
-    pub fn new(
-        module: &Module,
-        machine: &Machine,
-        options: Options,
-    ) -> Result<CompiledModule, Error> {
+    pub fn new(module: &Module, machine: &Machine, options: Options) -> Result<CompiledModule, Error> {
         with_isa!(machine, isa => Compiler::new(isa, module, options).module(machine))
     }
 
@@ -258,9 +250,7 @@ impl<'m, I: Isa> Compiler<'m, I> {
         self.liveness.run(function);
         self.allocator.run(function, &self.liveness, I::REGISTERS, &mut self.allocation);
         #[cfg(debug_assertions)]
-        if let Err(error) =
-            crate::check::check(function, &self.liveness, I::REGISTERS, &self.allocation)
-        {
+        if let Err(error) = crate::check::check(function, &self.liveness, I::REGISTERS, &self.allocation) {
             panic!("function {}: {error}", func.0);
         }
         let shapes = |ty: TypeIdx| self.shapes.of(ty);

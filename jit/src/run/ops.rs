@@ -1,8 +1,8 @@
 //! Ops that compiled code leaves to the runtime.
 
+use super::{functions::Call, stop::End};
 #[cfg(feature = "gc")]
 use super::unwind::Thrown;
-use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
 #[cfg(feature = "gc")]
 use kinglet_core::op::Num;
@@ -73,7 +73,9 @@ impl Call<'_> {
     fn slots(&mut self, op: Op, [x, y, _]: [u32; 3], slots: *mut u64) -> Result<(), Error> {
         let (store, data, addr) = (self.store(), self.data(), self.addr());
         // SAFETY: STOPPED: the frame has room for the operands; what is behind them is the stack as well.
-        let slots = unsafe { slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y])) };
+        let slots = unsafe {
+            slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y]))
+        };
         if !makes_object(op) {
             return store.slots_op(data, addr, op, [x, y], slots);
         }

@@ -46,7 +46,12 @@ impl Call<'_> {
 
     /// The same, where compiled code stands. `registers` has all registers by their index, if it is in the middle of a function.
     #[cold]
-    pub(super) fn stop_at(&mut self, here: Here, then: Then, registers: Option<*const u64>) -> End {
+    pub(super) fn stop_at(
+        &mut self,
+        here: Here,
+        then: Then,
+        registers: Option<*const u64>,
+    ) -> End {
         if self.activation.may_stop {
             let frames = native_frames(here, registers);
             return End::Suspended(Box::new(Suspended { frames, then }));

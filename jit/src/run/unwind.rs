@@ -3,11 +3,7 @@
 //! The search changes nothing. Until it has found a handler, all frames are still there, and where none catches, they are what
 //! the backtrace shows.
 
-use super::{
-    functions::Call,
-    stop::End,
-    walk::{Frames, Here},
-};
+use super::{functions::Call, stop::End, walk::{Frames, Here}};
 use crate::notes::{At, Clause, Kind};
 use kinglet_core::{
     index::{InstanceAddr, TagAddr},
