@@ -21,10 +21,27 @@ use kinglet_core::{
 pub struct Config {
     pub(crate) features: Features,
     pub(crate) mode: CompilationMode,
+    pub(crate) strategy: Strategy,
     pub(crate) consume_fuel: bool,
     pub(crate) epoch_interruption: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) gc_zeal: Option<NonZeroU32>,
+}
+
+/// How code runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// As machine code if that is possible, otherwise in the interpreter.
+    Auto,
+    /// In the interpreter: on every host, and ready at once.
+    #[default]
+    Interpreter,
+    /// As machine code, for which all of a module is compiled when it is loaded. Functions that the compiler cannot compile, those with
+    /// vectors first of all, run in the interpreter.
+    ///
+    /// It takes the feature `jit`, and a host with an x86-64 or arm64 processor.
+    Jit,
 }
 
 /// When functions are translated to the form in which they run.
@@ -43,6 +60,7 @@ impl Default for Config {
         Config {
             features: Features::default(),
             mode: CompilationMode::default(),
+            strategy: Strategy::default(),
             consume_fuel: false,
             epoch_interruption: false,
             max_wasm_stack: 1 << 20,
@@ -58,7 +76,8 @@ impl Config {
     }
 
     /// Whether code consumes fuel: about one unit per operator, counted at calls and loops. A store has no fuel
-    /// until [`Store::set_fuel`](crate::Store::set_fuel) gives it some. Off by default.
+    /// until [`Store::set_fuel`](crate::Store::set_fuel) gives it some. How much it is depends on the module and what it does
+    /// alone, not on the [strategy](Config::strategy). Off by default.
     pub fn consume_fuel(&mut self, enable: bool) -> &mut Config {
         self.consume_fuel = enable;
         self
@@ -91,7 +110,21 @@ impl Config {
         self.max_wasm_stack(bytes)
     }
 
-    /// When functions are translated. [`CompilationMode::Eager`] by default.
+    /// How code runs. [`Strategy::Interpreter`] by default.
+    ///
+    /// ```
+    /// use kinglet::{Config, Engine, Strategy};
+    ///
+    /// let engine = Engine::new(Config::new().strategy(Strategy::Auto))?;
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    pub fn strategy(&mut self, strategy: Strategy) -> &mut Config {
+        self.strategy = strategy;
+        self
+    }
+
+    /// When functions are translated for the interpreter. [`CompilationMode::Eager`] by default; functions of modules that are
+    /// [compiled](Strategy::Jit) are always translated lazily.
     pub fn compilation_mode(&mut self, mode: CompilationMode) -> &mut Config {
         self.mode = mode;
         self

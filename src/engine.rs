@@ -1,6 +1,6 @@
 //! Engines.
 
-use crate::{Config, Result};
+use crate::{Config, Result, backend};
 use core::fmt;
 use kinglet_core::{
     Shared,
@@ -36,7 +36,8 @@ impl Engine {
     /// An engine with this configuration.
     ///
     /// # Errors
-    /// The configuration makes no sense: a stack on which nothing can be called.
+    /// The configuration makes no sense, such as a stack on which nothing can be called; or this program or host does not have the
+    /// [strategy](crate::Strategy).
     pub fn new(config: &Config) -> Result<Engine> {
         if config.max_wasm_stack < MIN_STACK {
             crate::bail!(
@@ -44,7 +45,8 @@ impl Engine {
                 config.max_wasm_stack
             );
         }
-        Ok(Engine::with(config.clone()))
+        let strategy = backend::choose(config.strategy)?;
+        Ok(Engine::with(Config { strategy, ..config.clone() }))
     }
 
     fn with(config: Config) -> Engine {

@@ -1,6 +1,8 @@
-//! A look into modules: what they are made of, and the code that the interpreter runs.
+//! A look into modules, at what they are made of and the code that runs, and into stores.
 
-use crate::{Engine, Error, FuncType, Module, Result};
+use crate::{
+    AsContext, Caller, Engine, Error, Extern, Func, FuncType, Module, Result, Val, backend,
+};
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 use kinglet_core::{
@@ -13,14 +15,99 @@ use kinglet_core::{
 /// # Errors
 /// The module has no function of this index, or it is imported.
 pub fn bytecode(module: &Module, func_index: u32) -> Result<String> {
+    let func = defined(module, func_index)?;
+    let code = module.program().code.as_any().downcast_ref();
+    kinglet_interp::disassemble(code.expect("the code is the interpreter's"), module.core(), func)
+}
+
+/// How many functions of a module run as machine code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tiers {
+    /// The functions that it defines.
+    pub functions: usize,
+    /// Those of them that have been compiled.
+    pub compiled: usize,
+    /// Those that have not, because they use vectors.
+    pub vectors: usize,
+}
+
+/// How many functions of a module run as machine code: none, unless its engine's [strategy](crate::Strategy) is to compile.
+///
+/// ```
+/// use kinglet::{Engine, Module, inspect};
+///
+/// let module = Module::new(&Engine::default(), "(module (func) (func))")?;
+/// let tiers = inspect::tiers(&module);
+/// assert_eq!((tiers.functions, tiers.compiled), (2, 0));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+pub fn tiers(module: &Module) -> Tiers {
+    backend::tiers(module.program())
+}
+
+/// The compiler's form of a function, as text.
+///
+/// # Errors
+/// There is no compiler in this program, or it cannot compile the function; or the module does not define it.
+pub fn ir(module: &Module, func_index: u32) -> Result<String> {
+    let func = defined(module, func_index)?;
+    backend::ir(module.core(), func, module.engine().config().metered())
+}
+
+/// What machine code is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// x86-64, with all that the compiler can use of it.
+    X64,
+    /// arm64
+    Arm64,
+}
+
+impl Target {
+    /// What this program runs on, if it is one of these.
+    pub const HOST: Option<Target> = if cfg!(target_arch = "x86_64") {
+        Some(Target::X64)
+    } else if cfg!(target_arch = "aarch64") {
+        Some(Target::Arm64)
+    } else {
+        None
+    };
+}
+
+/// The machine code of a function.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MachineCode {
+    /// What it is for.
+    pub target: Target,
+    /// The code.
+    pub bytes: Vec<u8>,
+    /// Where it begins in the code of its module.
+    pub start: usize,
+    /// Where the module's functions begin there, by their indices, in order.
+    pub functions: Vec<(usize, u32)>,
+}
+
+/// The machine code that the compiler makes of a function, for any host.
+///
+/// # Errors
+/// There is no compiler in this program, or it cannot compile the function; or the module does not define it.
+pub fn machine_code(module: &Module, func_index: u32, target: Target) -> Result<MachineCode> {
+    let func = defined(module, func_index)?;
+    backend::machine_code(module.core(), func, target, module.engine().config().metered())
+}
+
+/// A function that a module defines.
+fn defined(module: &Module, func_index: u32) -> Result<FuncIdx> {
     let core = module.core();
     let func = FuncIdx(func_index);
     if core.body(func).is_none() {
         let why = if func_index < core.imported_funcs { "is imported" } else { "does not exist" };
         return Err(Error::msg(alloc::format!("function {func_index} {why}")));
     }
-    let code = module.program().code.as_any().downcast_ref();
-    kinglet_interp::disassemble(code.expect("the code is the interpreter's"), core, func)
+    Ok(func)
 }
 
 /// The binary of a module, as it was loaded or as it was made from text.
@@ -156,4 +243,36 @@ pub fn features_used(module: &Module) -> Vec<&'static str> {
         module::Module::validate(binary(module), &without).is_err()
     };
     (0..Features::NAMES.len()).filter(used).map(|i| Features::NAMES[i]).collect()
+}
+
+/// All memories, tables and globals of a store, also those that nobody exports: each kind in the order in which they were made.
+///
+/// ```
+/// use kinglet::{Engine, Extern, Instance, Module, Store, inspect};
+///
+/// let engine = Engine::default();
+/// let mut store = Store::new(&engine, ());
+/// Instance::new(&mut store, &Module::new(&engine, "(module (memory 1) (global i32 (i32.const 5)))")?, &[])?;
+/// let [Extern::Memory(memory), Extern::Global(global)] = inspect::objects(&store)[..] else { panic!() };
+/// assert_eq!(memory.size(&store), 1);
+/// assert_eq!(global.get(&mut store).i32(), Some(5));
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+pub fn objects(store: impl AsContext) -> Vec<Extern> {
+    let inner = store.as_context().inner;
+    inner.objects().map(|object| Extern::from_core(object, inner)).collect()
+}
+
+/// Calls a host function as if the instance that called `caller` had called it itself: for a function that stands in its place and
+/// watches.
+///
+/// # Errors
+/// `func` is not a synchronous function of the host, the values are not of its type, or it fails.
+pub fn forward<T: 'static>(
+    caller: &mut Caller<'_, T>,
+    func: &Func,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<()> {
+    func.call_for(caller, params, results)
 }

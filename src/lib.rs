@@ -68,6 +68,7 @@
 //! |---|---|
 //! | `std` (default) | the operating system: modules from files, `std::io::Error` as a host error |
 //! | `wat` | modules in the text format, wherever a binary is accepted |
+//! | `jit` | a compiler to machine code of x86-64 and arm64: see [`Strategy::Jit`] |
 //!
 //! Without `std` the crate needs `alloc` only.
 #![no_std]
@@ -78,6 +79,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod backend;
 mod config;
 mod engine;
 mod exceptions;
@@ -96,7 +98,7 @@ mod store;
 mod types;
 mod values;
 
-pub use config::{CompilationMode, Config};
+pub use config::{CompilationMode, Config, Strategy};
 pub use engine::Engine;
 pub use exceptions::{ExnRef, ExnRefPre, ExnType, Tag};
 pub use externals::{Extern, Global, Memory, MemoryAccessError, Table};

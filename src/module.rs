@@ -1,10 +1,9 @@
 //! Modules.
 
-use crate::{CompilationMode, Engine, ExportType, ExternType, ImportType, Result};
+use crate::{Engine, ExportType, ExternType, ImportType, Result, backend};
 use alloc::borrow::Cow;
 use core::fmt;
 use kinglet_core::{Shared, module, runtime::instance::Program};
-use kinglet_interp::{Code, Options};
 
 /// A module: decoded, validated and ready to be instantiated, any number of times and in any store of its engine.
 /// Clones are the same module.
@@ -35,14 +34,9 @@ impl Module {
     /// It is not a valid module, or needs what is not enabled, or exceeds a limit of the configuration. The error says
     /// at which [`offset`](crate::Error::offset).
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
-        let config = engine.config();
         let wasm = to_binary(bytes.as_ref())?;
-        let module = Shared::new(module::Module::decode(wasm, &config.features)?);
-        let options =
-            Options { metered: config.metered(), lazy: config.mode == CompilationMode::Lazy };
-        let code = Shared::new(Code::new(&module, options)?);
-        let types = engine.types().register(&module.types, &module.rec_groups);
-        let program = Program::new(module, code, types);
+        let module = module::Module::decode(wasm, &engine.config().features)?;
+        let program = backend::program(engine, Shared::new(module))?;
         Ok(Module(Shared::new(ModuleInner { engine: engine.clone(), program })))
     }
 

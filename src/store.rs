@@ -1,6 +1,6 @@
 //! Stores, and what stands for them in calls.
 
-use crate::{Engine, GcHeapOutOfMemory, ResourceLimiter, Result};
+use crate::{Engine, GcHeapOutOfMemory, ResourceLimiter, Result, backend};
 use alloc::boxed::Box;
 use core::{
     any::Any,
@@ -60,7 +60,8 @@ pub trait AsContextMut: AsContext {
 impl<T: 'static> Store<T> {
     /// An empty store with the embedder's data.
     pub fn new(engine: &Engine, data: T) -> Store<T> {
-        let inner = StoreInner::new(engine.store_options(), Box::new(engine.clone()));
+        let mut inner = StoreInner::new(engine.store_options(), Box::new(engine.clone()));
+        backend::prepare(&mut inner);
         Store { inner: Box::new(inner), data, _exactly: PhantomData }
     }
 

@@ -30,6 +30,11 @@ impl Failure {
         Failure { message: message.into(), code: 134 }
     }
 
+    /// The tiers differ: what the system's conventions call an internal error of software.
+    pub(crate) fn difference(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), code: 70 }
+    }
+
     /// Tells the user, and gives the exit code.
     pub(crate) fn report(&self) -> i32 {
         if !self.message.is_empty() {

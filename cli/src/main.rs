@@ -2,12 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+mod asm;
+mod check;
 mod cmd;
 mod failure;
 mod input;
 mod listing;
 mod progress;
 mod proposals;
+mod tier;
 mod units;
 mod values;
 mod wasi;
@@ -54,7 +57,8 @@ Exit codes:
   0-255  whatever the guest exits with
   134    the guest trapped, also by running out of --fuel or --timeout
   1      something could not be done: no such file or import, an invalid module, a failed test
-  2      the command line is wrong";
+  2      the command line is wrong
+  70     the tiers differ (run --check-tiers)";
 
 fn main() {
     let outcome = match Cli::parse().command {

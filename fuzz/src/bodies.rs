@@ -6,7 +6,7 @@ use crate::{
     Rng,
     generate::{self, Ending},
     observe::hash,
-    ours::{self, How},
+    ours::{self, How, Stops},
 };
 use kinglet::{Engine, Module};
 use std::{
@@ -39,6 +39,7 @@ impl Target {
         MUTATE,
         RESUME,
         LAZY,
+        TIERS,
     ];
 
     /// Makes a module from arbitrary bytes and checks it.
@@ -91,11 +92,15 @@ pub const DIFFERENTIAL: Target = Target {
         }
         let Some(theirs) = oracle::observe(wasm) else { return };
         let how = How { reentrant: true, ..How::default() };
-        let ours = ours::observe(wasm, how);
-        ours.assert_agrees(&theirs, "kinglet and wasmtime");
-        let metered = How { fuel: Some(u64::MAX), ..how };
-        ours::observe(wasm, metered).assert_agrees(&theirs, "kinglet with fuel and wasmtime");
-        EXECUTIONS.fetch_add(ours.calls() as u64, Ordering::Relaxed);
+        for compiled in [false, true] {
+            let how = How { compiled, ..how };
+            let ours = ours::observe(wasm, how);
+            ours.assert_agrees(&theirs, format_args!("kinglet with {how:?} and wasmtime"));
+            let metered = How { fuel: Some(u64::MAX), ..how };
+            let what = format_args!("kinglet with {metered:?} and wasmtime");
+            ours::observe(wasm, metered).assert_agrees(&theirs, what);
+            EXECUTIONS.fetch_add(ours.calls() as u64, Ordering::Relaxed);
+        }
     },
 };
 
@@ -115,7 +120,7 @@ pub const RESUME: Target = Target {
     name: "resume",
     make: |data| generate::module(data, Ending::Open),
     check: |wasm| {
-        let sliced = ours::observe(wasm, How { sliced: true, ..METERED });
+        let sliced = ours::observe(wasm, How { stops: Stops::Everywhere, ..METERED });
         ours::observe(wasm, METERED).assert_same(&sliced, "one run and many");
     },
 };
@@ -127,6 +132,25 @@ pub const LAZY: Target = Target {
     check: |wasm| {
         let late = ours::observe(wasm, How { lazy: true, ..METERED });
         ours::observe(wasm, METERED).assert_same(&late, "early and late translation");
+    },
+};
+
+/// Runs generated modules in the interpreter and compiled, in one go and with stops: they do the same, with the same amount of fuel.
+pub const TIERS: Target = Target {
+    name: "tiers",
+    make: |data| generate::module(data, Ending::Bounded),
+    check: |wasm| {
+        let once = Stops::Once(hash(wasm));
+        let stops = [Stops::Nowhere, Stops::Everywhere, once].map(|stops| How { stops, ..METERED });
+        let callbacks = How { reentrant: true, ..METERED };
+        let unmetered = How { fuel: None, ..callbacks };
+        for how in stops.into_iter().chain([callbacks, unmetered]) {
+            let how = How { compiled: true, ..how };
+            let interpreted = How { compiled: false, stops: Stops::Nowhere, ..how };
+            let what = format_args!("interpreter and compiled code with {how:?}");
+            let compiled = ours::observe(wasm, how);
+            ours::observe(wasm, interpreted).assert_same_below_overflow(&compiled, what);
+        }
     },
 };
 
@@ -145,7 +169,13 @@ fn differs(wasm: &[u8]) -> bool {
     wasm.windows(3).any(|op| matches!(op, [VECTOR, 0x85..=0x88 | 0x8d..=0x90, 2]))
 }
 
-const METERED: How = How { lazy: false, fuel: Some(20_000), sliced: false, reentrant: false };
+const METERED: How = How {
+    lazy: false,
+    compiled: false,
+    fuel: Some(20_000),
+    stops: Stops::Nowhere,
+    reentrant: false,
+};
 
 fn mutate(rng: &mut Rng) -> Vec<u8> {
     let mut wasm = GUESTS[rng.below(GUESTS.len())].clone();
@@ -168,10 +198,14 @@ fn load(bytes: &[u8]) -> Option<Module> {
     loaded.pop()?
 }
 
-/// Eager and lazy, without and with fuel.
-static ENGINES: LazyLock<[Engine; 4]> = LazyLock::new(|| {
-    [(false, false), (true, false), (true, true), (false, true)]
-        .map(|(lazy, metered)| ours::engine(lazy, metered))
+/// Eager, lazy and compiled, without and with fuel.
+static ENGINES: LazyLock<[Engine; 6]> = LazyLock::new(|| {
+    let metered = How { compiled: true, ..METERED };
+    let lazy = How { lazy: true, ..METERED };
+    let unmetered = [METERED, lazy, metered].map(|how| How { fuel: None, ..how });
+    let [a, b, c] = unmetered;
+    // The last one is what runs.
+    [a, b, c, lazy, metered, METERED].map(ours::engine)
 });
 
 /// Modules that compilers made.

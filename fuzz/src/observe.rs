@@ -124,6 +124,8 @@ enum Event {
     Host(u64),
     /// Fuel used so far.
     Fuel(u64),
+    /// Where a call has stopped: for each frame, index of the function and offset in the binary.
+    Frames(Vec<(u32, Option<usize>)>),
 }
 
 /// What happened, in order.
@@ -141,6 +143,10 @@ pub(crate) trait Guest {
     fn items(&mut self) -> Vec<(String, Item)>;
     /// The calls of host functions so far.
     fn host(&mut self) -> &Host;
+    /// Where the last call failed, if that is noted: for each frame, index of the function and offset in the binary.
+    fn frames(&mut self) -> Vec<(u32, Option<usize>)> {
+        Vec::new()
+    }
     /// The fuel used so far, where it is counted.
     fn fuel_used(&mut self) -> Option<u64>;
 }
@@ -174,6 +180,7 @@ impl Observation {
                     Ok(results) => Event::Returned(results),
                     Err(stop) => Event::Stopped(stop),
                 });
+                self.0.push(Event::Frames(guest.frames()));
                 self.0.push(Event::Host(guest.host().trace));
                 if let Some(used) = guest.fuel_used() {
                     self.0.push(Event::Fuel(used));
@@ -197,7 +204,7 @@ impl Observation {
     /// If the two differ in more than when they exhaust a limit: from there on they may do as they like.
     pub(crate) fn assert_agrees(&self, other: &Observation, what: impl fmt::Display) {
         let exhausted = |event: &Event| matches!(event, Event::Stopped(Stop::Exhausted(_)));
-        let comparable = |event: &&Event| !matches!(event, Event::Fuel(_));
+        let comparable = |event: &&Event| !matches!(event, Event::Fuel(_) | Event::Frames(_));
         let mut before = &Event::Instantiate;
         for (a, b) in self.0.iter().filter(comparable).zip(other.0.iter().filter(comparable)) {
             match (a, b) {
@@ -209,6 +216,18 @@ impl Observation {
             }
             before = a;
         }
+    }
+
+    /// # Panics
+    /// If the two differ, before one of them has filled its stack: what it takes differs from tier to tier.
+    pub(crate) fn assert_same_below_overflow(&self, other: &Observation, what: impl fmt::Display) {
+        let overflow = |event: &Event| matches!(event, Event::Stopped(Stop::Exhausted(limit)) if limit == "StackOverflow");
+        let ends = [self, other].map(|log| log.0.iter().position(overflow));
+        let before = |log: &Observation| match ends.into_iter().flatten().min() {
+            Some(end) => Observation(log.0[..end.min(log.0.len())].to_vec()),
+            None => log.clone(),
+        };
+        before(self).assert_same(&before(other), what);
     }
 
     /// # Panics

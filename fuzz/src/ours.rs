@@ -1,13 +1,17 @@
 //! Running modules on Kinglet.
 
-use crate::observe::{
-    DEPTH, ELEMENTS, Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash,
+use crate::{
+    Rng,
+    observe::{
+        DEPTH, ELEMENTS, Guest, Host, Item, Kind, Observation, Reference, SHARED, Stop, Value, hash,
+    },
 };
 use kinglet::{
     AnyRef, AsContext, AsContextMut, Budget, Caller, CompilationMode, Config, Engine, Error,
     ExnRef, ExnRefPre, ExnType, Extern, ExternRef, ExternType, Func, GcHeapOutOfMemory, Global,
     HeapType, I31, Instance, Memory, Module, Ref, RefType, RootScope, Rooted, SharedMemory, Step,
-    Store, StoreLimits, StoreLimitsBuilder, Table, Tag, ThrownException, Trap, V128, Val, ValType,
+    Store, StoreLimits, StoreLimitsBuilder, Strategy, Table, Tag, ThrownException, Trap, V128, Val,
+    ValType, inspect,
 };
 use std::{
     collections::BTreeMap,
@@ -22,17 +26,30 @@ use std::{
 pub(crate) struct How {
     /// Functions are translated when they are called.
     pub(crate) lazy: bool,
+    /// The code is compiled.
+    pub(crate) compiled: bool,
     /// How much fuel there is, if it is counted.
     pub(crate) fuel: Option<u64>,
-    /// Calls are interrupted all the time.
-    pub(crate) sliced: bool,
+    /// Where calls stop.
+    pub(crate) stops: Stops,
     /// Host functions call the guest back.
     pub(crate) reentrant: bool,
 }
 
+/// Where calls stop before they end. In all cases but the first, host functions are asynchronous, if they can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stops {
+    #[default]
+    Nowhere,
+    /// All the time, by little fuel and interrupts.
+    Everywhere,
+    /// At most once for lack of fuel, at places that depend on this number; and for host functions.
+    Once(u64),
+}
+
 /// Runs a module, which is valid.
 pub(crate) fn observe(wasm: &[u8], how: How) -> Observation {
-    let engine = engine(how.lazy, how.fuel.is_some());
+    let engine = engine(how);
     let module = Module::new(&engine, wasm).expect("generated modules are valid");
     observe_module(&module, how)
 }
@@ -56,10 +73,18 @@ fn importable(module: &Module) -> bool {
     })
 }
 
-pub(crate) fn engine(lazy: bool, metered: bool) -> Engine {
-    let mode = if lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
+/// Whether a module has a start function.
+fn starts(module: &Module) -> bool {
+    const START_SECTION: u8 = 8;
+    inspect::sections(module).iter().any(|section| section.id == START_SECTION)
+}
+
+pub(crate) fn engine(how: How) -> Engine {
+    let mode = if how.lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
+    let metered = how.fuel.is_some();
     let mut config = Config::new();
-    config.compilation_mode(mode).consume_fuel(metered);
+    let strategy = if how.compiled { Strategy::Jit } else { Strategy::Interpreter };
+    config.compilation_mode(mode).strategy(strategy).consume_fuel(metered);
     // Programs here are too small to leave garbage enough.
     config.gc_zeal_alloc_counter(NonZeroU32::new(if metered { 1 } else { 5 }));
     Engine::new(&config).expect("the configuration is sound")
@@ -71,7 +96,9 @@ struct Running {
     /// One instance that imports from the host, and one that imports functions of the first where they fit.
     instances: [Instance; 2],
     fuel: Option<u64>,
-    sliced: bool,
+    stops: Stops,
+    /// Where the last call failed.
+    frames: Vec<(u32, Option<usize>)>,
 }
 
 struct Data {
@@ -92,11 +119,13 @@ impl Running {
         if let Some(fuel) = how.fuel {
             store.set_fuel(fuel).expect("fuel is counted");
         }
+        // What runs when a module is instantiated cannot wait.
+        let asynchronous = how.stops != Stops::Nowhere && !starts(module);
         let imports: Vec<Extern> = module
             .imports()
             .map(|import| {
                 let seed = hash([import.module(), import.name()].concat().as_bytes());
-                item(&mut store, import.ty(), seed, how.sliced)
+                item(&mut store, import.ty(), seed, asynchronous)
             })
             .collect::<Result<_, Error>>()
             .map_err(|error| stop(&mut store, error))?;
@@ -130,20 +159,24 @@ impl Running {
             let name = nullary.map(|export| export.name().to_string()).min();
             store.data_mut().callback = name.and_then(|name| instance.get_func(&store, &name));
         }
-        let (module, fuel, sliced) = (module.clone(), how.fuel, how.sliced);
-        Ok(Running { store, module, instances: [first, instance], fuel, sliced })
+        let (module, instances) = (module.clone(), [first, instance]);
+        let (fuel, stops, frames) = (how.fuel, how.stops, Vec::new());
+        Ok(Running { store, module, instances, fuel, stops, frames })
     }
 
-    /// Calls a function in slices of fuel that grow only if nothing gets done, with interruptions in between.
+    /// Calls a function in slices of fuel.
     fn call_sliced(&mut self, func: Func, params: &[Val]) -> Result<Vec<Val>, Error> {
         let store = &mut self.store;
         let mut execution = func.start(&mut *store, params)?;
         let interrupt = store.interrupt_handle();
         let mut rest = store.get_fuel()?;
-        let mut slice = SLICE;
+        let (mut slice, interrupts) = match self.stops {
+            Stops::Once(seed) => (Rng::new(seed ^ rest).below(MAX_FIRST) as u64, false),
+            _ => (SLICE, true),
+        };
         loop {
             // Not again where it has just been interrupted.
-            if rest.is_multiple_of(3) && slice == SLICE {
+            if interrupts && rest.is_multiple_of(3) && slice == SLICE {
                 interrupt.interrupt();
             }
             let budget = rest.min(slice);
@@ -151,7 +184,13 @@ impl Running {
             let step = execution.run(&mut *store, Budget::fuel(budget));
             let used = budget - store.get_fuel()?;
             rest -= used;
-            slice = if used == 0 { slice * 2 } else { SLICE };
+            slice = match self.stops {
+                Stops::Once(_) if matches!(step, Ok(Step::Pending(_))) => slice - used,
+                Stops::Once(_) => rest,
+                // More only if nothing gets done.
+                _ if used == 0 => slice * 2,
+                _ => SLICE,
+            };
             let done = match step {
                 Ok(Step::Pending(_)) => {
                     ready(execution.finish_host_call(&mut *store))?;
@@ -168,9 +207,24 @@ impl Running {
             return done;
         }
     }
+
+    /// How a call failed.
+    fn failed(&mut self, error: Error) -> Stop {
+        let frames = error.wasm_backtrace().map_or(&[][..], |backtrace| backtrace.frames());
+        self.frames =
+            frames.iter().map(|frame| (frame.func_index(), frame.module_offset())).collect();
+        if error.trap() == Some(Trap::OutOfFuel) {
+            // A call that has stopped for lack of fuel has not failed.
+            self.frames.clear();
+        }
+        stop(&mut self.store, error)
+    }
 }
 
 const SLICE: u64 = 50;
+
+/// Below this is the fuel with which calls that stop once begin.
+const MAX_FIRST: usize = 1000;
 
 impl Guest for Running {
     fn funcs(&mut self) -> Vec<(String, Vec<Kind>)> {
@@ -186,11 +240,10 @@ impl Guest for Running {
 
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
         let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
-        if self.sliced {
+        if self.stops != Stops::Nowhere {
             let params: Vec<Val> =
                 params.iter().map(|value| from_value(&mut self.store, value)).collect();
-            let results = self.call_sliced(func, &params);
-            let results = results.map_err(|error| stop(&mut self.store, error))?;
+            let results = self.call_sliced(func, &params).map_err(|error| self.failed(error))?;
             return Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect());
         }
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
@@ -198,7 +251,10 @@ impl Guest for Running {
         let params: Vec<Val> = params.iter().map(|value| from_value(&mut scope, value)).collect();
         match func.call(&mut scope, &params, &mut results) {
             Ok(()) => Ok(results.iter().map(|value| to_value(&mut scope, value, 0)).collect()),
-            Err(error) => Err(stop(&mut scope, error)),
+            Err(error) => {
+                drop(scope);
+                Err(self.failed(error))
+            }
         }
     }
 
@@ -247,17 +303,26 @@ impl Guest for Running {
         &self.store.data().host
     }
 
+    fn frames(&mut self) -> Vec<(u32, Option<usize>)> {
+        std::mem::take(&mut self.frames)
+    }
+
     fn fuel_used(&mut self) -> Option<u64> {
         self.fuel.map(|fuel| fuel - self.store.get_fuel().expect("fuel is counted"))
     }
 }
 
 /// Something to import, which depends on `seed` where it can.
-fn item(store: &mut Store<Data>, ty: ExternType, seed: u64, sliced: bool) -> Result<Extern, Error> {
+fn item(
+    store: &mut Store<Data>,
+    ty: ExternType,
+    seed: u64,
+    asynchronous: bool,
+) -> Result<Extern, Error> {
     Ok(match ty {
         ExternType::Func(ty) => {
             let kinds: Vec<Kind> = ty.results().filter_map(|ty| kind(&ty)).collect();
-            if sliced {
+            if asynchronous {
                 let call =
                     move |mut caller: Caller<'_, Data>, params: &[Val], results: &mut [Val]| {
                         called(&mut caller, seed, &kinds, params, results)

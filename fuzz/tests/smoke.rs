@@ -1,6 +1,6 @@
 //! The targets on a few inputs that are always the same.
 
-use kinglet_fuzz::{DECODE, EXECUTE, LAZY, MUTATE, RESUME, Rng, Target};
+use kinglet_fuzz::{DECODE, EXECUTE, LAZY, MUTATE, RESUME, Rng, TIERS, Target};
 
 fn run(target: Target, count: u64) {
     for seed in 0..count {
@@ -37,4 +37,9 @@ fn resume() {
 #[test]
 fn lazy() {
     run(LAZY, 300);
+}
+
+#[test]
+fn tiers() {
+    run(TIERS, 300);
 }

@@ -1,8 +1,8 @@
 //! Linear scan: gives each virtual register a machine register or a spill slot, for all of its life.
 //!
 //! Intervals are visited in the order of their starts. One that finds no register that is free takes the one whose owner costs least
-//! to keep in a slot, if that is less than its own: what counts is how often a register is read and written, in loops above all, for each instruction
-//! of its life. Registers that calls destroy are only for intervals that cross no call.
+//! to keep in a slot, if that is less than its own: what counts is how often a register is read and written, in loops above all, and how long it
+//! stands in the way of others. Registers that calls destroy are only for intervals that cross no call.
 //!
 //! Several things say which of the free registers an interval had better get: where a parameter comes in, where a call wants an argument or leaves a
 //! result, and what an instruction reads for the last time, whose register its result may have.
@@ -235,7 +235,8 @@ impl Scan<'_> {
     /// Finds a place for an interval.
     fn place(&mut self, vreg: u32, position: u32) {
         let interval = &self.liveness.intervals[vreg as usize];
-        let cost = interval.weight / (interval.end - interval.start + 1) as f32;
+        let length = (interval.end - interval.start + 1) as f32;
+        let cost = interval.weight / length.sqrt();
         let allowed = self.allowed(vreg);
         let free = RegSet(allowed.0 & !self.used.0);
         let reg = match free.is_empty() {
@@ -266,19 +267,13 @@ impl Scan<'_> {
         if let Some(reg) = self.dying(position, free) {
             return Some(reg);
         }
-        let cheap = RegSet(free.0 & (self.registers.caller_saved.0 | self.allocation.saved.0));
-        if cheap.is_empty() {
-            // Saving and restoring a register costs as much as a value in a slot that is written and read once.
-            return free.first().filter(|_| self.liveness.intervals[vreg as usize].weight > 2.0);
-        }
-        let scratch = RegSet(cheap.0 & self.registers.caller_saved.0);
+        let unsaved = RegSet(free.0 & self.registers.caller_saved.0);
         // The first registers are wanted by calls.
-        let first = self.liveness.calls == 0;
-        match scratch.is_empty() {
-            false if first => scratch.first(),
-            false => scratch.last(),
-            true => cheap.first(),
-        }
+        let best = if self.liveness.calls == 0 { unsaved.first() } else { unsaved.last() };
+        best.or_else(|| RegSet(free.0 & self.allocation.saved.0).first()).or_else(|| {
+            // Saving and restoring a register costs as much as a value in a slot that is written and read once.
+            free.first().filter(|_| self.liveness.intervals[vreg as usize].weight > 2.0)
+        })
     }
 
     /// A register that the instruction which writes at a position reads for the last time.
@@ -347,5 +342,125 @@ impl Scan<'_> {
     fn spill(&mut self, vreg: u32) {
         self.allocation.places[vreg as usize] = Place::Slot(NONE);
         self.spilled = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        check::check,
+        ir::{Ty, Vreg},
+        sample::{LARGE, Maker, Rng, Style, TINY, random},
+    };
+
+    fn allocate(function: &Function, registers: &'static Registers) -> (Liveness, Allocation) {
+        let (mut liveness, mut allocation) = (Liveness::default(), Allocation::default());
+        liveness.run(function);
+        Allocator::default().run(function, &liveness, registers, &mut allocation);
+        if let Err(error) = check(function, &liveness, registers, &allocation) {
+            panic!("{error}\n{:#?}", allocation.places);
+        }
+        (liveness, allocation)
+    }
+
+    #[test]
+    fn random_functions() {
+        let mut rng = Rng::new(1);
+        let (mut wrong, mut changed) = (0, 0);
+        for seed in 0..1000 {
+            let style = Style {
+                insts: 10 + seed as usize / 2,
+                locals: [2, 9, 40, 120][seed as usize % 4],
+                calls: seed % 3 != 0,
+                tries: seed % 2 == 0,
+            };
+            let function = random(seed, style);
+            for registers in [&TINY, &LARGE] {
+                let (liveness, mut allocation) = allocate(&function, registers);
+                // Two that have different places of the same kind get the same one.
+                let (a, b) = (rng.below(function.vregs.len()), rng.below(function.vregs.len()));
+                let (from, to) = (allocation.places[a], allocation.places[b]);
+                let same_kind = function.vregs[a].is_float() == function.vregs[b].is_float();
+                if from != to && from != Place::Nowhere && same_kind {
+                    changed += 1;
+                    allocation.places[a] = to;
+                    wrong += check(&function, &liveness, registers, &allocation).is_err() as usize;
+                }
+            }
+        }
+        assert!(wrong * 4 > changed && changed > 200, "{wrong} of {changed}");
+    }
+
+    #[test]
+    fn values_are_where_calls_want_them() {
+        // v2 = v0 + v1; v3 = call(v2, v1); return v3 + v1
+        let mut maker = Maker::new(&[Ty::I32, Ty::I32], &[]);
+        let (v0, v1) = (Vreg(0), Vreg(1));
+        let (v2, v3, v4) = (maker.vreg(Ty::I32), maker.vreg(Ty::I32), maker.vreg(Ty::I32));
+        maker.add(v2, v0, v1);
+        maker.call(&[v2.into(), v1.into()], &[v3]);
+        maker.add(v4, v3, v1);
+        maker.ret(&[v4.into()]);
+        let (_, allocation) = allocate(&maker.function, &LARGE);
+        let first = Place::Reg(LARGE.int_args[0]);
+        assert_eq!(allocation.places, [first, Place::Reg(Reg::int(3)), first, first, first]);
+        assert_eq!(allocation.saved, RegSet::of(&[Reg::int(3)]));
+        assert_eq!((allocation.slots, allocation.zeroed.len()), (0, 0));
+    }
+
+    #[test]
+    fn floats_across_calls_and_what_is_rarely_read_get_slots() {
+        let mut maker = Maker::new(&[Ty::F64, Ty::F64, Ty::I32], &[Ty::I32]);
+        maker.call(&[], &[]);
+        maker.inst(Inst::Move { dst: Vreg(3), a: Vreg(2).into() });
+        maker.ret(&[Vreg(0).into()]);
+        let (_, allocation) = allocate(&maker.function, &LARGE);
+        let [float, unread, int, dead] = allocation.places[..] else { panic!() };
+        assert!(matches!((float, int), (Place::Slot(_), Place::Slot(_))));
+        assert_eq!((unread, dead), (Place::Nowhere, Place::Nowhere));
+        assert_eq!((allocation.saved, allocation.slots), (RegSet::EMPTY, 2));
+    }
+
+    #[test]
+    fn what_loops_read_has_registers_and_others_share_slots() {
+        let mut maker = Maker::new(&[Ty::I32; 8], &[]);
+        let start = maker.label();
+        for from in [0, 4] {
+            for at in from..from + 4 {
+                maker.add(Vreg(at), Vreg(0), Vreg(at));
+            }
+            let sum = maker.joined(Ty::I32);
+            maker.inst(Inst::Move { dst: sum, a: Vreg(0).into() });
+            for _ in 0..4 {
+                let other = maker.vreg(Ty::I32);
+                maker.add(other, Vreg(0), Vreg(0));
+                maker.add(sum, other, sum);
+            }
+        }
+        let inner = maker.label();
+        maker.bind(start, true);
+        maker.bind(inner, true);
+        maker.add(Vreg(0), Vreg(0), Vreg(1));
+        maker.branch(Vreg(0), inner);
+        maker.branch(Vreg(0), start);
+        maker.ret(&[Vreg(0).into()]);
+        let (liveness, allocation) = allocate(&maker.function, &TINY);
+        assert!(matches!(allocation.places[..2], [Place::Reg(_), Place::Reg(_)]));
+        let spilled = (0..liveness.intervals.len())
+            .filter(|&at| matches!(allocation.places[at], Place::Slot(_)));
+        assert!((allocation.slots as usize) < spilled.count());
+    }
+
+    #[test]
+    fn enormous_functions() {
+        let mut maker = Maker::new(&[], &vec![Ty::I64; 100_000]);
+        for at in 0..50_000 {
+            let label = maker.label();
+            maker.bind(label, false);
+            maker.add(Vreg(at), Vreg(2 * at), Vreg(2 * at + 1));
+        }
+        maker.ret(&[Vreg(0).into()]);
+        allocate(&maker.function, &LARGE);
     }
 }

@@ -291,3 +291,85 @@ fn meet(known: &mut Option<State>, new: &State) -> bool {
     }
     less
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alloc::Allocator,
+        sample::{LARGE, Maker, TINY},
+    };
+
+    fn allocate(function: &Function, registers: &'static Registers) -> (Liveness, Allocation) {
+        let (mut liveness, mut allocation) = (Liveness::default(), Allocation::default());
+        liveness.run(function);
+        Allocator::default().run(function, &liveness, registers, &mut allocation);
+        (liveness, allocation)
+    }
+
+    /// Makes an allocation wrong, and looks how that is described.
+    fn fails(function: &Function, spoil: impl Fn(&mut Allocation), expected: &str) {
+        let (liveness, mut allocation) = allocate(function, &LARGE);
+        assert_eq!(check(function, &liveness, &LARGE, &allocation), Ok(()));
+        spoil(&mut allocation);
+        let error = check(function, &liveness, &LARGE, &allocation).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn wrong_allocations() {
+        // v1 = v0; loop { call(v0, v1, v2); if v0 continue }
+        let mut maker = Maker::new(&[Ty::I32, Ty::F32], &[Ty::I64]);
+        let [v0, v1, v2] = [Vreg(0), Vreg(1), Vreg(2)];
+        let start = maker.label();
+        maker.bind(start, true);
+        maker.call(&[v0.into(), v1.into(), v2.into()], &[]);
+        maker.branch(v0, start);
+        maker.ret(&[]);
+        let function = &maker.function;
+        fails(
+            function,
+            |allocation| allocation.places[0] = Place::Reg(Reg::int(11)),
+            "v0 is read at 1",
+        );
+        fails(function, |allocation| allocation.places[0] = allocation.places[2], "at the entry");
+        fails(function, |allocation| allocation.places[0] = Place::Nowhere, "v0 is read at 1");
+        fails(function, |allocation| allocation.places[1] = allocation.places[0], "v1 of type F32");
+        fails(function, |allocation| allocation.places[1] = Place::Slot(9), "v1 of type F32");
+        fails(function, |allocation| allocation.saved = RegSet::EMPTY, "v0 of type I32");
+        fails(function, |allocation| allocation.zeroed.clear(), "v2 is read at 1");
+        fails(function, |allocation| _ = allocation.places.pop(), "2 places");
+
+        let mut maker = Maker::new(&[Ty::I32], &[]);
+        maker.call(&[], &[]);
+        maker.ret(&[v0.into()]);
+        let spoil = |allocation: &mut Allocation| allocation.places[0] = Place::Reg(Reg::int(11));
+        fails(&maker.function, spoil, "v0 is live at 0");
+    }
+
+    /// A loop that is entered again by exceptions only: what it reads has to survive the call.
+    #[test]
+    fn exceptions() {
+        let mut maker = Maker::new(&[Ty::I32, Ty::I32], &[]);
+        let caught = maker.joined(Ty::I32);
+        maker.inst(Inst::Move { dst: caught, a: Vreg(0).into() });
+        let start = maker.label();
+        maker.bind(start, true);
+        maker.add(Vreg(1), caught, Vreg(1));
+        let values = maker.list([caught.into()]);
+        maker.enter(
+            None,
+            &[Clause { tag: None, to: start, values, reference: None, wanted: false }],
+        );
+        maker.call(&[], &[]);
+        maker.leave(None);
+        maker.ret(&[]);
+        let function = &maker.function;
+        let spoiled = Place::Reg(Reg::int(11));
+        fails(function, |allocation| allocation.places[1] = spoiled, "v1 is read at 2");
+        fails(function, |allocation| allocation.places[2] = spoiled, "v2 is caught at 3");
+        fails(function, |allocation| allocation.places[2] = allocation.places[1], "is read at 2");
+        let (liveness, allocation) = allocate(function, &TINY);
+        assert_eq!(check(function, &liveness, &TINY, &allocation), Ok(()));
+    }
+}

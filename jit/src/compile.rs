@@ -41,10 +41,22 @@ impl Machine {
     pub fn host() -> Option<Machine> {
         if cfg!(all(target_arch = "x86_64", target_pointer_width = "64")) {
             Some(Machine::X64(X64::host()))
-        } else if cfg!(all(target_arch = "aarch64", target_pointer_width = "64", target_endian = "little")) {
+        } else if cfg!(all(
+            target_arch = "aarch64",
+            target_pointer_width = "64",
+            target_endian = "little"
+        )) {
             Some(Machine::Arm64(Arm64))
         } else {
             None
+        }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Machine::X64(_) => "x86-64",
+            Machine::Arm64(_) => "arm64",
         }
     }
 
@@ -120,7 +132,11 @@ impl CompiledModule {
     ///
     /// # Errors
     /// Its code is too large for offsets of 32 bits.
-    pub fn new(module: &Module, machine: &Machine, options: Options) -> Result<CompiledModule, Error> {
+    pub fn new(
+        module: &Module,
+        machine: &Machine,
+        options: Options,
+    ) -> Result<CompiledModule, Error> {
         with_isa!(machine, isa => Compiler::new(isa, module, options).module(machine))
     }
 
@@ -250,7 +266,9 @@ impl<'m, I: Isa> Compiler<'m, I> {
         self.liveness.run(function);
         self.allocator.run(function, &self.liveness, I::REGISTERS, &mut self.allocation);
         #[cfg(debug_assertions)]
-        if let Err(error) = crate::check::check(function, &self.liveness, I::REGISTERS, &self.allocation) {
+        if let Err(error) =
+            crate::check::check(function, &self.liveness, I::REGISTERS, &self.allocation)
+        {
             panic!("function {}: {error}", func.0);
         }
         let shapes = |ty: TypeIdx| self.shapes.of(ty);

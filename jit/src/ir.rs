@@ -148,7 +148,7 @@ pub enum Inst {
     Label { label: Label, is_loop: bool },
     /// Jumps.
     Jump { to: Label },
-    /// Jumps if the comparison `op` of `a` and `b` is `when`. A plain condition is compared with 0 by `I32Ne`.
+    /// Jumps if the comparison `op` of `a` and `b` is `when`. A plain condition is compared with 0.
     Branch { op: Op, when: bool, a: Arg, b: Arg, to: Label },
     /// Jumps to the label of number `index` of a list in [`Function::targets`], or to the last one.
     JumpTable { index: Arg, targets: List },
@@ -268,7 +268,8 @@ pub struct Function {
     pub joined: Vec<Vreg>,
     /// The instructions.
     pub insts: Vec<Inst>,
-    /// Blocks, in order. The first begins with the function; one begins at each label and behind each jump, return or trap.
+    /// Blocks, in order. The first begins with the function, maybe with the label of a loop; one begins at each label and behind each
+    /// jump, return or trap.
     pub blocks: Vec<Block>,
     /// The block of each label.
     pub labels: Vec<u32>,

@@ -15,6 +15,7 @@
 //! | [`notes`] | where values are while a function stands at a call |
 //! | [`load`] | memory that code runs from |
 //! | [`run`] | running it |
+//! | [`inspect`] | a look at all that, for tools |
 //!
 //! `docs/jit.md` describes the design, `docs/unsafe.md` what unsafe code here rests on.
 #![deny(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod alloc;
 pub mod build;
 pub mod check;
 pub mod compile;
+pub mod inspect;
 pub mod ir;
 pub mod isa;
 pub mod live;
@@ -34,3 +36,6 @@ pub mod regs;
 pub mod run;
 pub mod runtime_op;
 mod validate;
+
+#[cfg(test)]
+mod sample;

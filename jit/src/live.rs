@@ -3,7 +3,8 @@
 //! Instruction *i* reads at position 2*i* and writes at 2*i* + 1. An [`Interval`] is the hull of all positions at which a register is live: a register
 //! that ends at a position and one that begins at a later one do not meet.
 //!
-//! Registers with one definition live from there to their last use in the order of instructions: the operand stack sees to that. For the others
+//! Registers with one definition live from there to their last use in the order of instructions: the operand stack sees to that, as long as a loop
+//! reads nothing that has been pushed before it, and handlers stand inside of the block whose end they lead to. For the others
 //! (locals, and [`Function::joined`]) a backward pass over sets of them finds out where they are live, exactly. It is repeated over loops until nothing
 //! changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
 //! registers with several definitions are taken to be live from the entry on, to the end of the loops they are in: see [`Liveness::is_exact`].
@@ -122,15 +123,21 @@ pub struct Liveness {
 impl Liveness {
     /// Finds out about a function.
     pub fn run(&mut self, function: &Function) {
+        let words = (1 << 20) + 16 * function.insts.len();
+        self.run_within(function, words, 8 * words);
+    }
+
+    /// Does it with sets of so many words, and passes over so many.
+    fn run_within(&mut self, function: &Function, words: usize, work: usize) {
+        self.work = work;
         self.find_spans(function);
         self.find_loops(function);
-        self.number(function);
+        self.number(function, words);
         self.scan(function);
         self.catch_values(function);
         if self.exact && self.flow(function) {
             self.extend(function);
         } else {
-            self.exact = false;
             self.approximate(function);
         }
         self.enter(function);
@@ -281,15 +288,13 @@ impl Liveness {
         }
     }
 
-    /// Numbers registers with several definitions, and makes room for sets of them, unless these are too large.
-    fn number(&mut self, function: &Function) {
+    /// Numbers registers with several definitions, and makes room for sets of them, unless that takes too many words.
+    fn number(&mut self, function: &Function, limit: usize) {
         let rows = self.spans.len()
             + function.targets.len()
             + function.tries.len()
             + function.clauses.len();
-        let limit = (1 << 20) + 16 * function.insts.len();
         self.words = (function.locals as usize + function.joined.len()).div_ceil(64);
-        self.work = 8 * limit;
         self.exact = self.words.saturating_mul(rows) <= limit;
         refill(&mut self.intervals, function.vregs.len(), Interval::NEW);
         if self.exact {
@@ -405,6 +410,9 @@ impl Liveness {
         let mut range = self.ranges.len();
         let mut span = self.spans.len();
         while span > 0 {
+            if self.work == 0 {
+                return false;
+            }
             span -= 1;
             match self.ranges[..range].last() {
                 Some(&Loop { first, last }) if last as usize == span => {
@@ -529,11 +537,16 @@ impl Liveness {
         }
         refill(seen, *words, 0);
         for (at, live) in live_out.chunks_exact(*words).enumerate().rev() {
-            let end = (2 * end(spans, function, at) as u32).saturating_sub(1);
-            each_new(seen, live, |index| {
-                let interval = &mut intervals[vreg(index)];
-                interval.end = interval.end.max(end);
-            });
+            let mut reach = |live, end: u32| {
+                each_new(seen, live, |index| {
+                    let interval = &mut intervals[vreg(index)];
+                    interval.end = interval.end.max(end);
+                });
+            };
+            reach(live, (2 * end(spans, function, at) as u32).saturating_sub(1));
+            if let Span { start, thrown: Some(thrown), .. } = spans[at] {
+                reach(&caught[thrown as usize * *words..][..*words], 2 * start + 1);
+            }
         }
         refill(seen, *words, 0);
         let mut cross = |index| intervals[vreg(index)].crosses = true;
@@ -552,11 +565,13 @@ impl Liveness {
         }
     }
 
-    /// Without sets: makes the intervals of registers with several definitions large enough.
+    /// Makes the intervals of registers with several definitions large enough for all that may happen.
     fn approximate(&mut self, function: &Function) {
+        self.exact = false;
         let Liveness { intervals, spans, ranges, .. } = self;
         for vreg in (0..function.locals).map(Vreg).chain(function.joined.iter().copied()) {
             let interval = &mut intervals[vreg.0 as usize];
+            interval.index = NONE;
             if interval.read {
                 let last = spans.partition_point(|span| 2 * span.start <= interval.end) - 1;
                 let range = ranges.partition_point(|range| (range.last as usize) < last);
@@ -566,8 +581,7 @@ impl Liveness {
                 };
                 interval.start = 0;
                 interval.end = 2 * end(spans, function, last) as u32 - 1;
-                interval.crosses = self.calls > 0;
-                interval.index = NONE;
+                interval.crosses |= self.calls > 0;
             }
         }
     }
@@ -688,3 +702,6 @@ fn each_new_bit(at: usize, seen: &mut u64, set: u64, each: &mut impl FnMut(usize
         new &= new - 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,9 @@ impl Display for Operand<'_> {
             (Some(bits), Some(Ty::F32)) => write!(f, "{:?}", f32::from_bits(bits as u32)),
             (Some(bits), Some(Ty::F64)) => write!(f, "{:?}", f64::from_bits(bits)),
             (Some(bits), Some(Ty::I32)) => write!(f, "{}", bits as i32),
-            (Some(bits), _) => write!(f, "{}", bits as i64),
+            (Some(bits), Some(_)) => write!(f, "{}", bits as i64),
+            (Some(bits), None) if bits > i32::MAX as u64 => write!(f, "{bits:#x}"),
+            (Some(bits), None) => write!(f, "{bits}"),
         }
     }
 }
@@ -221,6 +223,7 @@ impl Display for Line<'_> {
                 }
                 write!(f, "({})", Args(function, args))
             }
+            Inst::Return { values } if values.len == 0 => write!(f, "return"),
             Inst::Return { values } => write!(f, "return {}", Args(function, values)),
             Inst::Runtime { site } => {
                 let RuntimeSite { op, immediates, args, results } =

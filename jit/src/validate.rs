@@ -74,7 +74,7 @@ impl Function {
                     | Inst::Trap { .. }
             )
         };
-        ensure(self.insts.last().is_some_and(|last| ends(last)), || "it has no end".into())?;
+        ensure(self.insts.last().is_some_and(ends), || "it has no end".into())?;
         let (mut starts, mut block) = (self.blocks.iter().map(|block| block.start).peekable(), 0);
         let mut bound = vec![false; self.labels.len()];
         for (i, inst) in self.insts.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use kinglet::inspect::Tiers;
+
 /// What came of one script.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -13,6 +15,8 @@ pub struct Report {
     pub skipped: usize,
     /// The directives that did something else, in the order of the script.
     pub failures: Vec<Failure>,
+    /// What tiers the functions of its modules ran in.
+    pub tiers: Tiers,
 }
 
 /// A directive that did not do what it should. Displays as `file:line:column: what was expected, what came`.
@@ -46,6 +50,12 @@ pub struct Summary {
     pub failed: usize,
     /// How many directives the skip list excuses.
     pub skipped: usize,
+    /// How many functions there were in the modules of all scripts.
+    pub functions: usize,
+    /// How many of them were compiled.
+    pub compiled: usize,
+    /// How many were not, because they use vectors.
+    pub vectors: usize,
     /// Entries of the skip list that fit something which passes without them.
     pub needless: Vec<String>,
     /// Entries of the skip list that fit nothing in this run.
@@ -63,6 +73,9 @@ impl Summary {
         self.passed += report.passed;
         self.failed += report.failures.len();
         self.skipped += report.skipped;
+        self.functions += report.tiers.functions;
+        self.compiled += report.tiers.compiled;
+        self.vectors += report.tiers.vectors;
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use kinglet::{
     Config, Engine, Error, ErrorKind, Instance, Linker, Module, SharedMemory, Store,
     ThrownException, Val,
+    inspect::{self, Tiers},
 };
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
@@ -82,6 +83,7 @@ impl Run<'_> {
                     self.record(at, verdict);
                 }
             }
+            self.report.tiers = world.tiers;
             for (at, verdict) in world.end() {
                 self.record(at, verdict);
             }
@@ -161,6 +163,8 @@ struct World<'scope, 'script> {
     threads: HashMap<String, ScopedJoinHandle<'scope, Verdicts>>,
     /// What came of threads that ended.
     of_threads: Verdicts,
+    /// What tiers the functions of its modules run in, those of threads apart.
+    tiers: Tiers,
 }
 
 impl<'scope, 'script> World<'scope, 'script> {
@@ -180,6 +184,7 @@ impl<'scope, 'script> World<'scope, 'script> {
             scope,
             threads: HashMap::new(),
             of_threads: Vec::new(),
+            tiers: Tiers::default(),
         })
     }
 
@@ -347,9 +352,15 @@ impl<'scope, 'script> World<'scope, 'script> {
         self.linker.instantiate(&mut self.store, module)
     }
 
-    fn compile(&self, module: &mut QuoteWat<'_>) -> Verdict<Module> {
+    fn compile(&mut self, module: &mut QuoteWat<'_>) -> Verdict<Module> {
         let bytes = encode(module).map_err(|message| format!("module: {message}"))?;
-        Module::new(self.store.engine(), bytes).map_err(|error| format!("module: {error:#}"))
+        let module = Module::new(self.store.engine(), bytes);
+        let module = module.map_err(|error| format!("module: {error:#}"))?;
+        let Tiers { functions, compiled, vectors, .. } = inspect::tiers(&module);
+        self.tiers.functions += functions;
+        self.tiers.compiled += compiled;
+        self.tiers.vectors += vectors;
+        Ok(module)
     }
 
     fn instance(&self, name: Option<Id<'_>>) -> Verdict<Instance> {

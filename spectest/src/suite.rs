@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use kinglet::Config;
+use kinglet::{Config, Strategy};
 
 use crate::report::{Report, Summary};
 use crate::script;
@@ -35,6 +35,12 @@ impl Suite {
     /// Runs on engines of the given configuration.
     pub fn config(mut self, config: Config) -> Suite {
         self.config = config;
+        self
+    }
+
+    /// Runs in another tier.
+    pub fn strategy(mut self, strategy: Strategy) -> Suite {
+        self.config.strategy(strategy);
         self
     }
 

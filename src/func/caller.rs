@@ -45,6 +45,10 @@ impl<'a, T: 'static> Caller<'a, T> {
         Caller { store, instance }
     }
 
+    pub(super) fn instance(&self) -> Option<InstanceAddr> {
+        self.instance
+    }
+
     /// What the calling instance exports under `name`. `None` if it has no such export, or if no instance called.
     pub fn get_export(&self, name: &str) -> Option<Extern> {
         let item = self.store.inner.export(self.instance?, name)?;

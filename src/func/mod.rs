@@ -12,6 +12,7 @@ pub use host::{IntoFunc, WasmRet};
 pub use resumable::{ResumableCall, ResumableCallOutOfFuel};
 pub use typed::{TypedFunc, WasmParams, WasmResults, WasmTy, WasmTyList};
 
+pub(crate) use crate::backend::call as call_slots;
 pub(crate) use execution::call_slots_async;
 pub(crate) use host::{typed_async, untyped, untyped_async};
 
@@ -21,8 +22,13 @@ use crate::{
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec};
-use core::{any::Any, fmt, future::Future};
-use kinglet_core::{Shared, index::FuncAddr, runtime::StoreInner, types::slot_count};
+use core::{fmt, future::Future};
+use kinglet_core::{
+    Shared,
+    index::FuncAddr,
+    runtime::{self, StoreInner},
+    types::slot_count,
+};
 
 /// A function of a store: a guest's, or the host's.
 ///
@@ -165,6 +171,28 @@ impl Func {
         })
     }
 
+    /// Calls a host function as if the instance that called `caller` had called it.
+    pub(crate) fn call_for<T: 'static>(
+        &self,
+        caller: &mut Caller<'_, T>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<()> {
+        let instance = caller.instance();
+        let StoreContextMut { inner, data } = caller.as_context_mut();
+        let len = self.check_call(inner, params, results)?;
+        let host = inner.as_host_func(self.addr).cloned();
+        let Some(runtime::HostCall::Sync(call)) = host.as_ref().map(|host| &host.call) else {
+            crate::bail!("the function is not a synchronous one of the host");
+        };
+        with_slots(len, |slots| {
+            write_slots(params, slots, inner)?;
+            call(inner, data, instance, slots)?;
+            self.take_results(inner, slots, results);
+            Ok(())
+        })
+    }
+
     /// As [`Func::call`], where the function may call asynchronous host functions.
     ///
     /// # Errors
@@ -246,15 +274,4 @@ fn with_slots<R>(len: usize, call: impl FnOnce(&mut [u64]) -> R) -> R {
         Some(slots) => call(slots),
         None => call(&mut vec![0; len]),
     }
-}
-
-/// Calls a function: arguments in, results out.
-#[inline]
-pub(crate) fn call_slots(
-    inner: &mut StoreInner,
-    data: &mut dyn Any,
-    func: FuncAddr,
-    slots: &mut [u64],
-) -> Result<()> {
-    kinglet_interp::call(inner, data, func, slots)
 }

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::ValueHint;
+use clap::{ValueEnum, ValueHint};
 use kinglet::{ExternType, FuncType, Module, Mutability, inspect};
 
+use crate::asm;
 use crate::failure::Failure;
 use crate::input;
 use crate::listing::Listing;
@@ -18,7 +19,8 @@ use crate::proposals::ProposalArgs;
 #[command(after_help = "Examples:
   kinglet inspect hello.wasm
   kinglet inspect hello.wasm --bytecode          # of all functions
-  kinglet inspect hello.wasm --bytecode main     # of one, by name or index")]
+  kinglet inspect hello.wasm --bytecode main     # of one, by name or index
+  kinglet inspect hello.wasm --asm main --target aarch64")]
 pub(crate) struct Args {
     /// The module, binary or text; `-` is standard input.
     #[arg(
@@ -30,11 +32,32 @@ pub(crate) struct Args {
 
     /// Show instead the code that the interpreter runs, beside the WebAssembly it was made from: of all functions or
     /// of FUNC, a name or an index.
-    #[arg(long, value_name = "FUNC")]
+    #[arg(long, value_name = "FUNC", group = "code")]
     bytecode: Option<Option<String>>,
+
+    /// Show instead the compiler's form of FUNC, a name or an index.
+    #[arg(long, value_name = "FUNC", group = "code")]
+    ir: Option<String>,
+
+    /// Show instead the machine code that the compiler makes of FUNC, a name or an index.
+    #[arg(long, value_name = "FUNC", group = "code")]
+    asm: Option<String>,
+
+    /// The processor to make machine code for, if it is not this one's.
+    #[arg(long, value_enum, requires = "asm")]
+    target: Option<Target>,
 
     #[command(flatten)]
     proposals: ProposalArgs,
+}
+
+/// Processors that there is machine code for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Target {
+    #[value(name = "x86_64")]
+    X64,
+    #[value(name = "aarch64")]
+    Arm64,
 }
 
 impl Args {
@@ -55,6 +78,22 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let engine = input::lazy_engine(&args.proposals)?;
     let module = input::compile(&engine, &file, &bytes)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
+    if let Some(function) = args.ir.as_ref().or(args.asm.as_ref()) {
+        let file = input::name(&file);
+        let functions = chosen(&module, Some(function), &file)?;
+        let failure = |error: kinglet::Error| Failure::new(format!("{file}: {error:#}"));
+        let text = match args.asm {
+            Some(_) => {
+                let target = target(args.target)?;
+                let code = inspect::machine_code(&module, functions[0].index, target);
+                asm::list(&code.map_err(failure)?)
+            }
+            None => inspect::ir(&module, functions[0].index).map_err(failure)?,
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        return Ok(0);
+    }
     match bytecode {
         Some(function) => {
             let file = input::name(&file);
@@ -77,6 +116,15 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     }
     out.flush()?;
     Ok(0)
+}
+
+/// What machine code is asked for.
+fn target(wanted: Option<Target>) -> Result<inspect::Target, Failure> {
+    match wanted {
+        Some(Target::X64) => Ok(inspect::Target::X64),
+        Some(Target::Arm64) => Ok(inspect::Target::Arm64),
+        None => inspect::Target::HOST.ok_or_else(|| Failure::usage("for which --target?")),
+    }
 }
 
 /// The functions whose code is asked for: all that are not imported, or the one whose index or name `wanted` is.

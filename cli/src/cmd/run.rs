@@ -15,8 +15,10 @@ use kinglet::{
 };
 use kinglet_wasi::{WasiCtx, WasiThreadsCtx};
 
+use crate::check::{Difference, Recorder, Replay};
 use crate::failure::Failure;
 use crate::proposals::ProposalArgs;
+use crate::tier::Tier;
 use crate::wasi::WasiArgs;
 use crate::{input, units, values};
 
@@ -35,7 +37,7 @@ use crate::{input, units, values};
   wasm-tool | kinglet run -                    # the module comes from standard input
 
 Exit codes: the guest's own; 134 for a trap, or the end of --fuel or of --timeout;
-1 if it could not be run; 2 for a wrong command line."
+1 if it could not be run; 2 for a wrong command line; 70 if --check-tiers finds a difference."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -59,6 +61,17 @@ pub(crate) struct Args {
     /// Let each memory and each table grow to SIZE bytes at most, such as 64k or 16MiB.
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     max_memory: Option<usize>,
+
+    /// Run in this tier.
+    #[arg(long, value_name = "TIER", value_enum, default_value_t)]
+    tier: Tier,
+
+    /// Run in the interpreter, then again in compiled code, and compare calls of the host, memories, globals, fuel and outcome.
+    ///
+    /// Only the first run reaches the host; the second is given what the host did then, and says nothing unless it differs. Programs
+    /// with threads cannot be compared.
+    #[arg(long, conflicts_with_all = ["timeout", "tier"])]
+    check_tiers: bool,
 
     /// The module, binary or text, `-` for standard input; then the guest's arguments.
     #[arg(
@@ -84,25 +97,20 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let mut config = Config::new();
     // Threads that run are interrupted when the guest ends.
     let interruptible = args.timeout.is_some() || args.wasi.threads();
-    config.consume_fuel(args.fuel.is_some()).epoch_interruption(interruptible);
+    let fuel = args.fuel.or(args.check_tiers.then_some(u64::MAX));
+    config.consume_fuel(fuel.is_some()).epoch_interruption(interruptible);
     // A program seldom calls all that it consists of.
-    config.compilation_mode(CompilationMode::Lazy);
+    config.compilation_mode(CompilationMode::Lazy).strategy(args.tier.check()?.strategy());
     args.proposals.apply(&mut config);
-    let engine = Engine::new(&config).map_err(|error| Failure::new(format!("{error:#}")))?;
-    let module = input::compile(&engine, file, &bytes)?;
-    let entry = Entry::find(&module, file, args.invoke.as_deref())?;
-    let arguments = match &entry {
-        Entry::Function(name, parameters) => parse_arguments(name, parameters, guest_args)?,
-        _ => Vec::new(),
-    };
+    let program = Program::load(&config, &bytes, &args)?;
+    let engine = program.module.engine();
 
     let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let guest_args = if args.invoke.is_some() { &[] } else { guest_args };
     let wasi = args.wasi.context(file, guest_args, deadline)?;
     let host = Host { wasi, limits: limits(args.max_memory), threads: None };
-    let mut store = Store::new(&engine, host);
-    let setup = |error: Error| Failure::new(format!("{error:#}"));
-    let bounds = Bounds { fuel: args.fuel, deadline: args.timeout.is_some() };
+    let mut store = Store::new(engine, host);
+    let bounds = Bounds { fuel, deadline: args.timeout.is_some() };
     bounds.impose(&mut store);
     if let Some(timeout) = args.timeout {
         let engine = engine.clone();
@@ -111,27 +119,25 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             engine.increment_epoch();
         });
     }
-    let mut linker = Linker::new(&engine);
+    let mut linker = Linker::new(engine);
     kinglet_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi).map_err(setup)?;
-    let threads = if args.wasi.threads() {
-        let threads = threads(&mut linker, &store, &module, bounds).map_err(setup)?;
-        Some(store.data_mut().threads.insert(Arc::new(threads)).clone())
-    } else {
-        None
-    };
 
-    let outcome = linker
-        .instantiate(&mut store, &module)
-        .map_err(|error| (Stage::Instantiate, error))
-        .and_then(|instance| {
-            let outcome = entry.call(&mut store, &instance, &arguments);
-            let outcome = match &threads {
-                Some(threads) => threads.end(outcome),
-                None => outcome,
-            };
-            outcome.map_err(|error| (Stage::Call, error))
-        });
-    match outcome {
+    let outcome = if args.check_tiers {
+        if args.wasi.threads() {
+            return Err(Failure::usage("programs with threads cannot be compared"));
+        }
+        let again = Program::load(compiled(&mut config)?, &bytes, &args)?;
+        in_both_tiers(&program, &again, &mut store, &linker)?
+    } else if args.wasi.threads() {
+        let threads = threads(&mut linker, &store, &program.module, bounds).map_err(setup)?;
+        let threads = store.data_mut().threads.insert(Arc::new(threads)).clone();
+        let Outcome { stage, result } =
+            program.run(&mut store, |store| linker.instantiate(store, &program.module));
+        Outcome { stage, result: threads.end(result) }
+    } else {
+        program.run(&mut store, |store| linker.instantiate(store, &program.module))
+    };
+    match outcome.result {
         Ok(results) => {
             let mut out = std::io::stdout().lock();
             for result in &results {
@@ -139,12 +145,16 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             }
             Ok(0)
         }
-        Err((_, error)) if error.is::<ThrownException>() => {
+        Err(error) if error.is::<ThrownException>() => {
             let backtrace = error.wasm_backtrace().map(show_backtrace).unwrap_or_default();
             Err(Failure::trap(uncaught(&mut store).map_err(setup)? + &backtrace))
         }
-        Err((stage, error)) => stopped(&error, stage, file, &args),
+        Err(error) => stopped(&error, outcome.stage, file, &args),
     }
+}
+
+fn setup(error: Error) -> Failure {
+    Failure::new(format!("{error:#}"))
 }
 
 /// What each thread of the guest is bounded by.
@@ -192,6 +202,84 @@ fn limits(size: Option<usize>) -> StoreLimits {
     }
 }
 
+/// A module, and what to run of it.
+struct Program {
+    module: Module,
+    entry: Entry,
+    arguments: Vec<Val>,
+}
+
+/// What came of running a program, or of instantiating it.
+struct Outcome {
+    stage: Stage,
+    result: Result<Vec<Val>, Error>,
+}
+
+impl Outcome {
+    fn seen(&self) -> Result<&[Val], &Error> {
+        self.result.as_deref()
+    }
+}
+
+impl Program {
+    /// What the command line says.
+    fn load(config: &Config, bytes: &[u8], args: &Args) -> Result<Program, Failure> {
+        let (file, guest_args) = args.file_and_args.split_first().expect("clap asks for the file");
+        let module = input::compile(&Engine::new(config).map_err(setup)?, file, bytes)?;
+        let entry = Entry::find(&module, file, args.invoke.as_deref())?;
+        let arguments = match &entry {
+            Entry::Function(name, parameters) => parse_arguments(name, parameters, guest_args)?,
+            _ => Vec::new(),
+        };
+        Ok(Program { module, entry, arguments })
+    }
+
+    fn run<T: 'static>(
+        &self,
+        store: &mut Store<T>,
+        instantiate: impl FnOnce(&mut Store<T>) -> Result<Instance, Error>,
+    ) -> Outcome {
+        match instantiate(store) {
+            Ok(instance) => {
+                let result = self.entry.call(store, &instance, &self.arguments);
+                Outcome { stage: Stage::Call, result }
+            }
+            Err(error) => Outcome { stage: Stage::Instantiate, result: Err(error) },
+        }
+    }
+}
+
+/// The same with compiled code.
+fn compiled(config: &mut Config) -> Result<&mut Config, Failure> {
+    Ok(config.strategy(Tier::Jit.check()?.strategy()))
+}
+
+/// Runs a program in a store that is ready for it, and then again as `compiled`. Fails if that is not the same.
+fn in_both_tiers(
+    program: &Program,
+    compiled: &Program,
+    store: &mut Store<Host>,
+    linker: &Linker<Host>,
+) -> Result<Outcome, Failure> {
+    let recorder = Recorder::new(&*store).map_err(setup)?;
+    let imports = recorder.imports(store, linker, &program.module).map_err(setup)?;
+    let mut again = Store::new(compiled.module.engine(), store.data().limits.clone());
+    again.limiter(|limits| limits);
+    again.set_fuel(store.get_fuel().map_err(setup)?).map_err(setup)?;
+
+    let outcome = program.run(store, |store| Instance::new(store, &program.module, &imports));
+    let recording = recorder.finish(store, outcome.seen()).map_err(setup)?;
+
+    let replay = Replay::new(recording, &again, &compiled.module).map_err(setup)?;
+    let imports = replay.imports(&mut again, &compiled.module);
+    let other = compiled.run(&mut again, |store| Instance::new(store, &compiled.module, &imports));
+    replay.finish(&mut again, other.seen()).map_err(|error| match error.is::<Difference>() {
+        true => Failure::difference(error.to_string()),
+        false => setup(error),
+    })?;
+    Ok(outcome)
+}
+
 /// The number of the section that names a start function (spec, 5.5.11).
 const START_SECTION: u8 = 8;
 
@@ -234,9 +322,9 @@ impl Entry {
         }
     }
 
-    fn call(
+    fn call<T: 'static>(
         &self,
-        store: &mut Store<Host>,
+        store: &mut Store<T>,
         instance: &Instance,
         arguments: &[Val],
     ) -> Result<Vec<Val>, Error> {
@@ -260,7 +348,11 @@ impl Entry {
 }
 
 /// Calls one of the functions that WASI defines, which take and give nothing.
-fn lifecycle(store: &mut Store<Host>, instance: &Instance, name: &str) -> Result<(), Error> {
+fn lifecycle<T: 'static>(
+    store: &mut Store<T>,
+    instance: &Instance,
+    name: &str,
+) -> Result<(), Error> {
     instance.get_typed_func::<(), ()>(&mut *store, name)?.call(store, ())
 }
 

@@ -9,6 +9,7 @@ use kinglet_spectest::{Skips, Source, Suite};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::tier::Tier;
 
 /// Run scripts of the WebAssembly test suite.
 ///
@@ -29,6 +30,10 @@ pub(crate) struct Args {
     #[arg(long)]
     no_skips: bool,
 
+    /// Run in this tier. With `jit`, tell how many of the functions without vectors have been compiled.
+    #[arg(long, value_name = "TIER", value_enum, default_value_t)]
+    tier: Tier,
+
     /// Scripts, and folders of them.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
@@ -48,9 +53,10 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     };
     let sources = Source::load(&args.paths).map_err(|error| Failure::new(error.to_string()))?;
 
+    let suite = Suite::new(skips).strategy(args.tier.check()?.strategy());
     let progress = Progress::bar(sources.len(), "running".to_owned());
     let mut written = Ok(());
-    let summary = Suite::new(skips).run(&sources, |report| {
+    let summary = suite.run(&sources, |report| {
         progress.step();
         if written.is_ok() && !report.failures.is_empty() {
             written = progress.print(|| {
@@ -75,6 +81,15 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
         // Who runs single scripts or other suites does not expect all of our list to fit.
         let count = unmatched.len();
         writeln!(out, "note: {count} entries of the built-in skip list fit nothing here")?;
+    }
+    if args.tier == Tier::Jit {
+        let compilable = summary.functions - summary.vectors;
+        let share = 100.0 * summary.compiled as f64 / compilable.max(1) as f64;
+        writeln!(
+            out,
+            "compiled {} of {compilable} functions without vectors ({share:.2} %), and none of {} with vectors",
+            summary.compiled, summary.vectors
+        )?;
     }
     writeln!(out, "{summary}")?;
     Ok(i32::from(!summary.success()))

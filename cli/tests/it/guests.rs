@@ -7,6 +7,16 @@ use toml::{Table, Value};
 
 #[test]
 fn guests_do_what_the_manifest_says() {
+    check_all(&[]);
+}
+
+#[test]
+fn guests_do_the_same_in_both_tiers() {
+    check_all(&["--check-tiers"]);
+}
+
+/// Runs all that the manifest lists, with these options.
+fn check_all(options: &[&str]) {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests");
     let manifest = fs::read_to_string(guests.join("manifest.toml")).expect("the manifest is there");
     let manifest: Table = manifest.parse().expect("the manifest is TOML");
@@ -15,15 +25,17 @@ fn guests_do_what_the_manifest_says() {
     let wrong: Vec<String> = runs
         .iter()
         .map(|run| run.as_table().expect("a run is a table"))
-        .filter_map(|run| check(&guests, run).err().map(|why| format!("{run}: {why}")))
+        .filter_map(|run| check(&guests, run, options).err().map(|why| format!("{run}: {why}")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn check(guests: &Path, run: &Table) -> Result<(), String> {
-    let (scratch, module) = (folder("guests"), guests.join(text(run, "file")));
+fn check(guests: &Path, run: &Table, options: &[&str]) -> Result<(), String> {
+    // Tests run side by side.
+    let scratch = folder(&format!("guests{}", options.concat()));
+    let module = guests.join(text(run, "file"));
     let grant = format!("{}::{}", scratch.display(), text(run, "dir"));
-    let mut args = vec!["run"];
+    let mut args = [&["run"], options].concat();
     if run.contains_key("dir") {
         args.extend(["--dir", &grant]);
     }

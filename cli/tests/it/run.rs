@@ -237,8 +237,46 @@ fn wrong_options_exit_with_2_and_are_named() {
         (&["run", "--fuel", "lots", "x.wasm"], "--fuel"),
         (&["run", "--max-memory", "1T", "x.wasm"], "`T` is no unit of size"),
         (&["run", "--dir", "::x", "x.wasm"], "--dir"),
+        (&["run", "--check-tiers", "--timeout", "5s", "x.wasm"], "--timeout"),
+        (&["run", "--check-tiers", "--tier", "jit", "x.wasm"], "--tier"),
         (&["bogus"], "bogus"),
     ] {
         kinglet(args).complains(2, part);
     }
+}
+
+#[test]
+fn tiers_can_be_chosen() {
+    for tier in ["interp", "jit"] {
+        let run = |args: &[&str]| kinglet_with(&[&["run", "--tier", tier], args].concat(), MATH);
+        run(&["--invoke", "add", "-", "1", "2"]).gives(0, "3\n");
+        run(&["--invoke", "mixed", "-", "0", "nan", "-0"]).gives(0, "0\nNaN\n-0\n");
+        run(&["--invoke", "fail", "-"]).complains(134, "$math!outer");
+        run(&["--invoke", "recurse", "-"]).complains(134, "call stack exhausted");
+        run(&["--fuel", "5000", "--invoke", "forever", "-"]).complains(134, "fuel of 5000");
+        run(&["--timeout", "50ms", "--invoke", "forever", "-"]).complains(134, "timeout");
+    }
+    kinglet(&["run", "--tier", "fast", "x.wasm"]).complains(2, "fast");
+}
+
+#[test]
+fn a_run_in_both_tiers_is_as_one() {
+    let check = |name: &str, args: &[&str]| {
+        kinglet_with(&[&["run", "--check-tiers", "--invoke", name, "-"], args].concat(), MATH)
+    };
+    check("add", &["1", "2"]).gives(0, "3\n");
+    check("mixed", &["0", "nan", "-0"]).gives(0, "0\nNaN\n-0\n");
+    check("null", &[]).gives(0, "<null funcref>\n<null externref>\n");
+    check("fail", &[]).complains(134, "unreachable");
+    check("recurse", &[]).complains(134, "call stack exhausted");
+    let outcome =
+        kinglet_with(&["run", "--check-tiers", "--fuel", "5000", "--invoke", "forever", "-"], MATH);
+    outcome.complains(134, "standard input used up its fuel of 5000\n");
+    kinglet_with(
+        &["run", "--check-tiers", "-"],
+        r#"(module (memory 1 1 shared) (start 0) (func))"#,
+    )
+    .fails(1, "error: the tiers cannot be compared on this program: it has a shared memory");
+    kinglet_with(&["run", "--check-tiers", "-S", "threads", "-"], "(module (start 0) (func))")
+        .fails(2, "error: programs with threads cannot be compared");
 }

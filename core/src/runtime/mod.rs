@@ -37,7 +37,7 @@ use core::{
 use exception::Tag;
 use func::HostFunc;
 use gc::Heap;
-use instance::{Instance, InstanceEntry};
+use instance::{ExternVal, Instance, InstanceEntry};
 use limits::Limiter;
 use memory::Memory;
 use registry::{KnownTypes, TypeIds};
@@ -231,6 +231,14 @@ impl StoreInner {
     /// A global, mutably.
     pub fn global_mut(&mut self, addr: GlobalAddr) -> &mut Global {
         &mut self.globals[addr.at()]
+    }
+
+    /// All memories, tables and globals, each kind in the order in which they were made.
+    pub fn objects(&self) -> impl Iterator<Item = ExternVal> {
+        let memories = (0..self.memories.len() as u32).map(|i| ExternVal::Memory(MemoryAddr(i)));
+        let tables = (0..self.tables.len() as u32).map(|i| ExternVal::Table(TableAddr(i)));
+        let globals = (0..self.globals.len() as u32).map(|i| ExternVal::Global(GlobalAddr(i)));
+        memories.chain(tables).chain(globals)
     }
 
     /// Adds a global.

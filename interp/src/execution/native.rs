@@ -7,7 +7,7 @@ use super::{
 };
 use alloc::boxed::Box;
 use core::slice;
-use kinglet_core::runtime::native::{self, InterpreterExit, Native, NativeExit};
+use kinglet_core::runtime::native::{self, InterpreterExit, NativeExit};
 
 /// The interpreter, for compiled code that calls functions which are not compiled.
 pub static INTERPRETER: &dyn native::Interpreter = &Bytecode;
@@ -44,17 +44,10 @@ impl native::Interpreter for Bytecode {
 
 impl Machine<'_> {
     /// Calls the function at hand, whose frame has been opened, if it is a compiled one.
-    #[inline]
     pub(super) fn call_compiled(&mut self, func: FuncIdx) -> Option<Result<Flow, Error>> {
-        let instance = self.store.instance(InstanceAddr(self.cx.instance));
-        let native = instance.native.as_deref().filter(|native| native.entry(func).is_some())?;
-        // SAFETY: INSTANCE: instances and their code stay where they are as long as the store lives.
-        let native = unsafe { &*ptr::from_ref(native) };
-        Some(self.call_native(native, func))
-    }
-
-    fn call_native(&mut self, native: &dyn Native, func: FuncIdx) -> Result<Flow, Error> {
-        let callee = self.store.ref_func(InstanceAddr(self.cx.instance), func);
+        let addr = InstanceAddr(self.cx.instance);
+        self.store.instance(addr).native.as_ref()?.entry(func)?;
+        let callee = self.store.ref_func(addr, func);
         let VmFunc { params, results, .. } = self.store.funcs[callee.at()];
         let (fp, header) = (self.fp(), self.fp() + usize::from(params));
         // Results may be written over the header.
@@ -73,10 +66,21 @@ impl Machine<'_> {
         let standing = self.execution.standing(At::Call(caller));
         // SAFETY: it is a range of the stack, which stays where it is; `standing` reads slots of the callers only.
         let slots = unsafe { slice::from_raw_parts_mut(stack, end - fp) };
-        let exit = self
-            .store
-            .during(&standing, |store| native.call(store, self.data, callee, slots, self.may_stop));
+        let exit = self.store.during(&standing, |store| {
+            store.call_compiled(self.data, callee, slots, self.may_stop)
+        });
         self.store.stack_in_use = self.in_use;
+        Some(self.after_native(func, exit?, word, caller, fp))
+    }
+
+    fn after_native(
+        &mut self,
+        func: FuncIdx,
+        exit: Result<NativeExit, Error>,
+        word: u64,
+        caller: Position,
+        fp: usize,
+    ) -> Result<Flow, Error> {
         match exit {
             Ok(NativeExit::Done) => {
                 self.cx.saved.ip = self.cx.code.wrapping_add(caller.ip as usize);
@@ -88,7 +92,7 @@ impl Machine<'_> {
             }
             Ok(NativeExit::Suspended(suspended)) => {
                 let rebuilt = Rebuilt::above(self.store, self.execution, word, caller, fp);
-                Ok(Flow::Stopped(rebuilt.rebuild(*suspended)?))
+                Ok(Flow::Stopped(rebuilt.rebuild(func, *suspended)?))
             }
             Err(error) => self.native_failed(error, caller),
         }

@@ -46,21 +46,21 @@ impl<'m> Rebuilt<'m> {
         Rebuilt { store, execution, fp, word, pin, instance, pin_f64 }
     }
 
-    /// Adds the frames, and sets where the execution stands. Answers why it has stopped.
-    pub(super) fn rebuild(mut self, suspended: Suspended) -> Result<Exit, Error> {
+    /// Adds the frames of what had been called as `func`, and sets where the execution stands. Answers why it has stopped.
+    pub(super) fn rebuild(mut self, func: FuncIdx, suspended: Suspended) -> Result<Exit, Error> {
         let Suspended { mut frames, then } = suspended;
-        let innermost = frames.pop().ok_or_else(lost)?;
+        let Some(innermost) = frames.pop() else { return self.stand_alone(func, then) };
         for frame in frames {
-            let sites = self.sites(&frame)?;
+            let sites = self.sites(frame.instance, frame.func)?;
             let call = sites.call(frame.offset).ok_or_else(lost)?;
             self.call(&frame, &sites, call)?;
         }
         self.stand(&innermost, then)
     }
 
-    fn sites(&self, frame: &NativeFrame) -> Result<Shared<Sites>, Error> {
-        let instance = self.store.instance(frame.instance);
-        code_of(instance).sites(&instance.module, frame.func)
+    fn sites(&self, instance: InstanceAddr, func: FuncIdx) -> Result<Shared<Sites>, Error> {
+        let instance = self.store.instance(instance);
+        code_of(instance).sites(&instance.module, func)
     }
 
     /// Adds a frame that has called the next one.
@@ -120,7 +120,7 @@ impl<'m> Rebuilt<'m> {
 
     /// Adds the innermost frame, and what it is about to do.
     fn stand(mut self, frame: &NativeFrame, then: native::Then) -> Result<Exit, Error> {
-        let sites = self.sites(frame)?;
+        let sites = self.sites(frame.instance, frame.func)?;
         let call = || sites.call(frame.offset).ok_or_else(lost);
         let point = || frame.fuel_point.and_then(|point| sites.fuel(point));
         match then {
@@ -157,7 +157,7 @@ impl<'m> Rebuilt<'m> {
                     at.ip += call.behind;
                     Then::Continue(at)
                 };
-                self.put(base, &args);
+                self.put_args(func, base, &args)?;
                 let (caller, params) = (Some(frame.instance), args.len());
                 self.execution.state = State::HostCall { func, caller, base, params, then };
                 Ok(Exit::HostCall)
@@ -194,6 +194,48 @@ impl<'m> Rebuilt<'m> {
                 Ok(stopped.exit)
             }
         }
+    }
+
+    /// There is no frame left: `func`, or somebody whom it has called in place of itself, has called in place of itself.
+    fn stand_alone(mut self, func: FuncIdx, then: native::Then) -> Result<Exit, Error> {
+        match then {
+            native::Then::HostCall(host, args) => {
+                // As if the function itself had done it, before anything else.
+                let instance = self.instance;
+                let (sites, pin_f64) = (self.sites(instance, func)?, self.pin_f64);
+                let frame = NativeFrame {
+                    instance,
+                    func,
+                    offset: 0,
+                    fuel_point: None,
+                    locals: alloc::vec![0; sites.header.into()],
+                    operands: Vec::new(),
+                };
+                let from = Position { pin_f64, ..self.open(&frame, &sites)? };
+                let then = Then::Return { from, header: sites.header };
+                let base = from.fp + usize::from(sites.operands);
+                self.put_args(host, base, &args)?;
+                let (func, caller, params) = (host, Some(instance), args.len());
+                self.execution.state = State::HostCall { func, caller, base, params, then };
+                Ok(Exit::HostCall)
+            }
+            native::Then::Called(stopped) => {
+                let stopped: Box<Stopped> = stopped.downcast().map_err(|_| lost())?;
+                self.append(stopped.execution)?;
+                Ok(stopped.exit)
+            }
+            native::Then::OutOfFuel(_) | native::Then::Interrupted(_) | native::Then::Throw(..) => {
+                Err(lost())
+            }
+        }
+    }
+
+    /// Writes the arguments of a host function, and makes room for its results.
+    fn put_args(&mut self, func: FuncAddr, base: usize, args: &[u64]) -> Result<(), Error> {
+        let slots = self.store.as_host_func(func).map_or(0, |host| host.slots as usize);
+        self.reserve(base + slots.max(args.len()))?;
+        self.put(base, args);
+        Ok(())
     }
 
     fn put(&mut self, at: usize, values: &[u64]) {

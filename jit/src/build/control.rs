@@ -9,6 +9,17 @@ use kinglet_core::{
     types::{FuncType, slot_count},
 };
 
+/// Which values a label takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// Those that have been placed. Nobody reads them any more where they stand.
+    Placed,
+    /// Those that stand on the operand stack, for the last time.
+    Popped,
+    /// The same, but they stay there if the jump is not taken.
+    Standing,
+}
+
 impl Builder {
     pub(super) fn new_label(&mut self, height: u32, types: impl Iterator<Item = Num>) -> u32 {
         let start = self.label_types.len() as u32;
@@ -47,15 +58,14 @@ impl Builder {
             return;
         }
         self.dead = false;
-        if self.function.blocks.last().is_none_or(|b| b.start as usize != self.function.insts.len())
-        {
-            self.ended = true;
-        }
+        self.drop_jump(label);
+        let len = self.function.insts.len();
+        self.ended = self.function.blocks.last().is_none_or(|block| block.start as usize != len);
         self.emit(Inst::Label { label, is_loop });
         self.fix();
         self.function.labels[label.0 as usize] = self.function.blocks.len() as u32 - 1;
         if let Some((start, end)) = saved {
-            // At the end of the function, where nothing is left on the stack.
+            // Where control comes from elsewhere, as at the end of the function, the stack is another one.
             self.stack.clear();
             for i in start..end {
                 let (height, arg) = self.saved[i as usize];
@@ -69,12 +79,25 @@ impl Builder {
         }
     }
 
+    /// Takes the last instruction back if it is a jump to this label, which is about to be bound here.
+    fn drop_jump(&mut self, label: Label) {
+        let function = &mut self.function;
+        let Some(&Inst::Jump { to }) = function.insts.last() else { return };
+        let at = function.insts.len() as u32 - 1;
+        if to == label && self.handlers.segments.last().is_none_or(|segment| segment.0 <= at) {
+            function.insts.pop();
+            if let Some(notes) = &mut function.notes {
+                notes.offsets.pop();
+            }
+        }
+    }
+
     pub(super) fn bind_label(&mut self, at: u32, reachable: bool) {
         let LabelState { height, types: (start, count), used, .. } = self.labels[at as usize];
         let falls = reachable && !self.dead;
         match (falls, used) {
             (true, Some((_, first))) => {
-                self.move_values(true, height, first, count);
+                self.move_values(Values::Placed, height, first, count);
                 self.place_label(at, false);
             }
             (false, Some(_)) => self.place_label(at, false),
@@ -102,7 +125,7 @@ impl Builder {
         let label = self.new_label(height, types);
         if !self.dead {
             let (_, first) = self.use_label(label);
-            self.move_values(false, height, first, self.labels[label as usize].types.1);
+            self.move_values(Values::Popped, height, first, self.labels[label as usize].types.1);
             self.place_label(label, true);
         }
         label
@@ -123,15 +146,14 @@ impl Builder {
         label
     }
 
-    /// Moves values from a height on to the registers of a label: those that have been placed, in front of an unconditional jump,
-    /// or those that stand there.
-    fn move_values(&mut self, placed: bool, height: u32, first: Vreg, count: u32) {
+    /// Moves values from a height on to the registers of a label.
+    fn move_values(&mut self, which: Values, height: u32, first: Vreg, count: u32) {
         if count == 0 || self.dead {
             return;
         }
         let mut values = std::mem::take(&mut self.values);
         values.clear();
-        let list = if placed { &self.placed } else { &self.stack };
+        let list = if which == Values::Placed { &self.placed } else { &self.stack };
         values.extend((height..height + count).map(|h| {
             let arg = list.get(h as usize).copied().unwrap_or(Arg::NONE);
             debug_assert!(arg != Arg::NONE, "a jump's operand is nowhere");
@@ -141,7 +163,9 @@ impl Builder {
             let i = arg.vreg()?.0.checked_sub(first.0)?;
             (i < count).then_some(i)
         };
-        if placed && let Some(i) = values.iter().rposition(|&value| self.maker(value).is_some()) {
+        if which != Values::Standing
+            && let Some(i) = values.iter().rposition(|&value| self.maker(value).is_some())
+        {
             let to = Vreg(first.0 + i as u32);
             let is_read = values.iter().any(|&value| value == to.into());
             if !is_read {
@@ -172,7 +196,7 @@ impl Builder {
         }
         let (label, first) = self.use_label(to);
         let LabelState { height, types: (_, count), .. } = self.labels[to as usize];
-        self.move_values(true, height, first, count);
+        self.move_values(Values::Placed, height, first, count);
         let point = metered.then(|| {
             self.note_stack(height, Some((first, count)));
             self.emit_fuel()
@@ -204,7 +228,7 @@ impl Builder {
         };
         let (label, first) = self.use_label(to);
         let LabelState { height, types: (_, count), .. } = self.labels[to as usize];
-        self.move_values(false, height, first, count);
+        self.move_values(Values::Standing, height, first, count);
         match test {
             Some((op, when, a, b)) => self.emit_end(Inst::Branch { op, when, a, b, to: label }),
             None => {
@@ -246,7 +270,7 @@ impl Builder {
             let to = targets[last.min(bits as u32 as usize)];
             let (label, first) = self.use_label(to);
             let LabelState { height, types: (_, count), .. } = self.labels[to as usize];
-            self.move_values(false, height, first, count);
+            self.move_values(Values::Standing, height, first, count);
             self.emit_end(Inst::Jump { to: label });
         } else {
             let start = self.function.targets.len() as u32;
@@ -258,7 +282,7 @@ impl Builder {
                 // What any of the targets takes is moved in front of the jump.
                 let moved = std::mem::replace(&mut self.labels[to as usize].table, self.tables);
                 if moved != self.tables {
-                    self.move_values(false, height, first, count);
+                    self.move_values(Values::Standing, height, first, count);
                 }
                 if self.dead {
                     return;

@@ -248,9 +248,13 @@ impl Builder {
         }
     }
 
-    /// The last instruction, which makes one value, makes it there.
+    /// The last instruction, which makes a temporary, makes the value there.
     fn retarget(&mut self, to: Vreg) {
         let function = &mut self.function;
+        let Some(last) = function.insts.last().copied() else { return };
+        if function.only_def(&last).is_some_and(|old| old.0 as usize + 1 == function.vregs.len()) {
+            function.vregs.pop();
+        }
         let Some(last) = function.insts.last_mut() else { return };
         match last {
             Inst::Op { dst, .. }

@@ -202,7 +202,7 @@ impl Builder {
         if dst.0 >= self.function.locals && dst != local {
             insts.swap(len - 1, len - 2);
             if let Some(notes) = &mut self.function.notes {
-                notes.offsets.swap(len - 1, len - 2);
+                notes.offsets[len - 1] = notes.offsets[len - 2];
             }
         }
     }

@@ -83,10 +83,10 @@ mod tests {
         for &(to, from) in moves {
             assert_eq!(values[to.index()], from.index(), "{moves:?}");
         }
-        for reg in 0..64 {
+        for (reg, &value) in values.iter().enumerate() {
             let moved = moves.iter().any(|(to, _)| to.index() == reg);
             let scratch = SCRATCH.iter().any(|s| s.index() == reg);
-            assert!(moved || scratch || values[reg] == reg);
+            assert!(moved || scratch || value == reg);
         }
         count
     }

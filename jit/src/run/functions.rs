@@ -6,7 +6,7 @@ use kinglet_core::{
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         HostCall, StoreInner,
-        func::HostFunc,
+        func::{HostFunc, SyncHostCall},
         native::{InterpreterExit, Then},
         vmctx::{
             VmFunc, VmInstance,
@@ -37,9 +37,10 @@ const INTERPRETER_SLOTS: usize = 128;
 /// Units of fuel between two looks at the store: for more, and for interrupts.
 const FUEL_SLICE: u64 = 10_000;
 
-/// A call of the runtime by compiled code.
-pub(super) struct Call<'a> {
-    pub(super) activation: &'a mut Activation,
+/// A call of the runtime by compiled code. It is handed on by value, to stay in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    activation: *mut Activation,
     pub(super) vm: *mut VmStore,
     /// The instance of the code that calls.
     pub(super) instance: *const VmInstance,
@@ -50,42 +51,27 @@ pub(super) struct Call<'a> {
 /// # Safety
 /// Compiled code of the instance must have called.
 #[inline(always)]
-unsafe fn serve(
-    instance: *const VmInstance,
-    act: impl FnOnce(&mut Call<'_>) -> Result<(), End>,
-) -> u64 {
+unsafe fn serve(instance: *const VmInstance, act: impl FnOnce(Call) -> u64) -> u64 {
     // SAFETY: STOPPED: the instance is one of the store's, and somebody has entered compiled code.
-    let (vm, activation) = unsafe {
+    let call = unsafe {
         let vm = (*instance).store;
-        (vm, (*vm).activation.cast::<Activation>())
+        Call { activation: (*vm).activation.cast::<Activation>(), vm, instance }
     };
     // A panic must not reach compiled code.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: STOPPED: the activation stands in the frame of `NativeCode::call`, and only the runtime's functions use it.
-        let mut call = Call { activation: unsafe { &mut *activation }, vm, instance };
-        match act(&mut call) {
-            Ok(()) => DONE,
-            Err(end) => call.end(end),
-        }
-    }));
-    match result {
+    match catch_unwind(AssertUnwindSafe(|| act(call))) {
         Ok(status) => status,
-        Err(panic) => {
-            // SAFETY: as above.
-            unsafe { (*activation).ended = Ended::Panic(panic) };
-            ENDED
-        }
+        Err(panic) => call.ended(Ended::Panic(panic)),
     }
 }
 
 extern "C" fn op(instance: *const VmInstance, slots: *mut u64, first: u64, second: u64) -> u64 {
     // SAFETY: STOPPED.
-    unsafe { serve(instance, |call| call.op(slots, [first, second])) }
+    unsafe { serve(instance, |call| call.status(call.op(slots, [first, second]))) }
 }
 
 extern "C" fn fuel(instance: *const VmInstance, registers: *mut u64, cost: u64) -> u64 {
     // SAFETY: STOPPED.
-    unsafe { serve(instance, |call| call.fuel(registers, cost)) }
+    unsafe { serve(instance, |call| call.status(call.fuel(registers, cost))) }
 }
 
 extern "C" fn check_type(instance: *const VmInstance, func: *const VmFunc, ty: u64) -> u64 {
@@ -94,9 +80,9 @@ extern "C" fn check_type(instance: *const VmInstance, func: *const VmFunc, ty: u
         serve(instance, |call| {
             let (actual, wanted) = ((*func).ty, *(*instance).types.add(ty as usize));
             if call.store().types.is_subtype(actual, wanted) {
-                Ok(())
+                DONE
             } else {
-                Err(Trap::BadSignature.into())
+                call.end(Trap::BadSignature.into())
             }
         })
     }
@@ -105,7 +91,7 @@ extern "C" fn check_type(instance: *const VmInstance, func: *const VmFunc, ty: u
 extern "C" fn trap(instance: *const VmInstance, code: u64) -> u64 {
     let trap = Trap::from_code(code as u8).unwrap_or(Trap::UnreachableCodeReached);
     // SAFETY: STOPPED.
-    unsafe { serve(instance, |_| Err(trap.into())) }
+    unsafe { serve(instance, |call| call.end(trap.into())) }
 }
 
 extern "C" fn call(instance: *const VmInstance, slots: *mut u64, callee: usize) -> u64 {
@@ -113,44 +99,71 @@ extern "C" fn call(instance: *const VmInstance, slots: *mut u64, callee: usize) 
     unsafe { serve(instance, |call| call.outside(slots, callee)) }
 }
 
-impl<'a> Call<'a> {
+impl Call {
     /// The store.
     #[inline]
-    pub(super) fn store(&self) -> &'a mut StoreInner {
+    pub(super) fn store<'a>(self) -> &'a mut StoreInner {
         // SAFETY: STOPPED: compiled code stands still, and so does everybody below; callers use one of these at a time.
-        unsafe { self.activation.store() }
+        unsafe { (*self.activation).store() }
     }
 
     /// The data of the store.
     #[inline]
-    pub(super) fn data(&self) -> &'a mut dyn Any {
+    pub(super) fn data<'a>(self) -> &'a mut dyn Any {
         // SAFETY: as for the store.
-        unsafe { &mut *self.activation.data }
+        unsafe { &mut *(*self.activation).data }
+    }
+
+    /// Whether the activation may stop.
+    #[inline]
+    pub(super) fn may_stop(self) -> bool {
+        // SAFETY: STOPPED.
+        unsafe { (*self.activation).may_stop }
+    }
+
+    /// Slots in use below the activation.
+    #[inline]
+    pub(super) fn in_use(self) -> usize {
+        // SAFETY: STOPPED.
+        unsafe { (*self.activation).in_use }
     }
 
     /// The instance of the code that calls.
     #[inline]
-    pub(super) fn addr(&self) -> InstanceAddr {
+    pub(super) fn addr(self) -> InstanceAddr {
         // SAFETY: STOPPED.
         InstanceAddr(unsafe { (*self.instance).addr })
     }
 
-    /// Where the code that calls stands.
+    /// Where the code that calls stands, as long as nobody else has run.
     #[inline]
-    pub(super) fn here(&self) -> Here {
+    pub(super) fn here(self) -> Here {
+        self.here_at(self.sp())
+    }
+
+    /// Where the code that calls stands, by its stack pointer.
+    #[inline]
+    fn here_at(self, sp: usize) -> Here {
         // SAFETY: STOPPED.
-        unsafe { Here::new(self.vm, self.instance) }
+        Here { instance: self.instance, sp, outermost: unsafe { (*self.vm).entry_sp } }
+    }
+
+    /// The stack pointer of the code that calls, as long as nobody else has run.
+    #[inline]
+    fn sp(self) -> usize {
+        // SAFETY: STOPPED.
+        unsafe { (*self.vm).last_sp }
     }
 
     /// Lets compiled code see what may have moved.
     #[inline]
-    pub(super) fn refresh(&self) {
+    pub(super) fn refresh(self) {
         // SAFETY: STOPPED.
-        unsafe { self.activation.refresh(self.vm) };
+        unsafe { (*self.activation).refresh(self.vm) };
     }
 
     /// The slice of fuel does not suffice.
-    fn fuel(&mut self, registers: *const u64, cost: u64) -> Result<(), End> {
+    fn fuel(self, registers: *const u64, cost: u64) -> Result<(), End> {
         if let Err(then) = self.supply(cost) {
             return Err(self.stop(then, Some(registers)));
         }
@@ -160,14 +173,14 @@ impl<'a> Call<'a> {
     }
 
     /// Sees to it that the slice suffices for something, or says why not.
-    pub(super) fn supply(&mut self, cost: u64) -> Result<(), Then> {
+    pub(super) fn supply(self, cost: u64) -> Result<(), Then> {
         let store = self.store();
         if store.interrupted() {
             return Err(Then::Interrupted(Vec::new()));
         }
         // SAFETY: STOPPED.
         unsafe {
-            self.activation.return_fuel(self.vm);
+            (*self.activation).return_fuel(self.vm);
             if !store.consume_fuel {
                 (*self.vm).fuel = FUEL_SLICE.max(cost);
                 return Ok(());
@@ -181,25 +194,25 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Calls a function that is not compiled.
+    /// Calls a function that is not compiled. Answers with the status.
     #[inline]
-    fn outside(&mut self, slots: *mut u64, callee: usize) -> Result<(), End> {
+    fn outside(self, slots: *mut u64, callee: usize) -> u64 {
         // SAFETY: STOPPED: it is a function of the store's list, or the number of one of the module.
         unsafe {
             if callee & 1 == 0 {
-                let func = *(callee as *const VmFunc);
-                if func.instance == VmFunc::HOST {
-                    let host = ptr::from_ref(self.store().host_func(func.index));
+                let func = callee as *const VmFunc;
+                if (*func).instance == VmFunc::HOST {
+                    let host = ptr::from_ref(self.store().host_func((*func).index));
                     // A store's host functions stay where they are as long as it lives.
                     return self.host(&*host, slots, callee);
                 }
             }
         }
-        self.interpreted(slots, callee)
+        self.status(self.interpreted(slots, callee))
     }
 
     /// The address of a function that is called.
-    fn func_addr(&self, callee: usize) -> FuncAddr {
+    fn func_addr(self, callee: usize) -> FuncAddr {
         if callee & 1 == 0 {
             // SAFETY: STOPPED.
             let first = unsafe { (*self.vm).funcs.addr() };
@@ -209,58 +222,69 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Calls a function of the host.
+    /// Calls a function of the host. Answers with the status.
     #[inline]
-    fn host(&mut self, host: &HostFunc, slots: *mut u64, callee: usize) -> Result<(), End> {
+    fn host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
         let HostCall::Sync(function) = &host.call else {
-            return Err(self.stop_at_host(host, slots, callee));
+            return self.end(self.stop_at_host(host, slots, callee));
         };
-        let (store, data) = (self.store(), self.data());
+        let (store, data, sp) = (self.store(), self.data(), self.sp());
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, host.slots as usize) };
-        let in_use = self.activation.in_use;
         // SAFETY: STOPPED.
-        unsafe { self.activation.return_fuel(self.vm) };
-        store.stack_in_use = in_use + self.used() + store.max_stack / MAX_NESTED;
+        unsafe { (*self.activation).return_fuel(self.vm) };
+        store.stack_in_use = self.in_use() + self.used(sp) + store.max_stack / MAX_NESTED;
         let scope = store.heap.roots.enter();
         let caller = Some(self.addr());
-        // The arguments are read before anything else happens, and what has been read is a root of the function's scope.
-        let here = self.here();
         let result = if store.heap.is_used() {
-            store.during(&here.standing(None), |store| function(store, data, caller, slots))
+            self.host_standing(function, slots, sp)
         } else {
             function(store, data, caller, slots)
         };
+        let store = self.store();
         store.heap.roots.leave(scope);
-        store.stack_in_use = in_use;
+        store.stack_in_use = self.in_use();
         self.refresh();
         match result {
-            Ok(()) => Ok(()),
-            Err(error) => self.failed(here, error, false),
+            Ok(()) => DONE,
+            Err(error) => self.end(self.failed(self.here_at(sp), error, false)),
         }
     }
 
-    /// Slots' worth of native stack that this activation uses.
+    /// The same, where collections must find what compiled code refers to. The arguments are read before anything else happens,
+    /// and what has been read is a root of the function's scope.
+    #[inline(never)]
+    fn host_standing(
+        self,
+        function: &SyncHostCall,
+        slots: &mut [u64],
+        sp: usize,
+    ) -> Result<(), Error> {
+        let standing = self.here_at(sp).standing(None);
+        let (data, caller) = (self.data(), Some(self.addr()));
+        self.store().during(&standing, |store| function(store, data, caller, slots))
+    }
+
+    /// Slots' worth of native stack that this activation uses, down to a stack pointer.
     #[inline]
-    fn used(&self) -> usize {
+    fn used(self, sp: usize) -> usize {
         // SAFETY: STOPPED.
-        unsafe { ((*self.vm).entry_sp - (*self.vm).last_sp) / size_of::<u64>() }
+        unsafe { ((*self.vm).entry_sp - sp) / size_of::<u64>() }
     }
 
     /// An asynchronous function of the host is called: only the embedder can do that.
     #[cold]
-    fn stop_at_host(&mut self, host: &HostFunc, slots: *mut u64, callee: usize) -> End {
+    fn stop_at_host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> End {
         // SAFETY: STOPPED: the stub has put the arguments in slots.
         let args = unsafe { slice::from_raw_parts(slots, host.params as usize) };
-        let then = Then::HostCall(self.func_addr(callee), args.to_vec());
-        self.stop(then, None)
+        self.stop(Then::HostCall(self.func_addr(callee), args.to_vec()), None)
     }
 
     /// Calls a function of a guest that is not compiled.
     #[inline(never)]
-    fn interpreted(&mut self, slots: *mut u64, callee: usize) -> Result<(), End> {
+    fn interpreted(self, slots: *mut u64, callee: usize) -> Result<(), End> {
         let func = self.func_addr(callee);
-        let (store, data) = (self.store(), self.data());
+        let (store, data, here) = (self.store(), self.data(), self.here());
         let vm = store.funcs[func.at()];
         let Some(interpreter) = store.interpreter() else {
             return Err(Error::msg("there is no interpreter for what is not compiled").into());
@@ -268,11 +292,10 @@ impl<'a> Call<'a> {
         let count = usize::from(vm.params.max(vm.results));
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, count) };
-        let (in_use, may_stop) = (self.activation.in_use, self.activation.may_stop);
+        let may_stop = self.may_stop();
         // SAFETY: STOPPED.
-        unsafe { self.activation.return_fuel(self.vm) };
-        store.stack_in_use = in_use + self.used() + INTERPRETER_SLOTS;
-        let here = self.here();
+        unsafe { (*self.activation).return_fuel(self.vm) };
+        store.stack_in_use = self.in_use() + self.used(self.sp()) + INTERPRETER_SLOTS;
         let result = if store.heap.is_used() {
             store.during(&here.standing(None), |store| {
                 interpreter.call(store, data, func, slots, may_stop)
@@ -280,37 +303,53 @@ impl<'a> Call<'a> {
         } else {
             interpreter.call(store, data, func, slots, may_stop)
         };
-        store.stack_in_use = in_use;
+        self.store().stack_in_use = self.in_use();
         self.refresh();
         match result {
             Ok(InterpreterExit::Done) => Ok(()),
             Ok(InterpreterExit::Stopped(execution)) => {
                 Err(self.stop_at(here, Then::Called(execution), None))
             }
-            Err(error) => self.failed(here, error, true),
+            Err(error) => Err(self.failed(here, error, true)),
         }
     }
 
     /// What was called has failed. If it throws an exception, that is thrown on from here.
     #[cold]
-    fn failed(&mut self, here: Here, error: Error, of_guest: bool) -> Result<(), End> {
+    fn failed(self, here: Here, error: Error, of_guest: bool) -> End {
         match self.store().thrown(&error) {
-            Some(exception) => Err(self.throw_at(here, exception)),
-            None => Err(End::Error(here, error, of_guest)),
+            Some(exception) => self.throw_at(here, exception),
+            None => End::Error(here, error, of_guest),
+        }
+    }
+
+    /// What compiled code gets to know.
+    #[inline]
+    fn status(self, result: Result<(), End>) -> u64 {
+        match result {
+            Ok(()) => DONE,
+            Err(end) => self.end(end),
         }
     }
 
     /// Ends the activation, or goes on where somebody has caught an exception. Answers with the status.
     #[cold]
-    fn end(&mut self, end: End) -> u64 {
-        self.activation.ended = match end {
+    fn end(self, end: End) -> u64 {
+        self.ended(match end {
             End::Landed => return VmRuntime::LANDED,
             End::Error(here, error, of_guest) => {
                 Ended::Error(self.with_backtrace(here, error, of_guest))
             }
             End::Trap(error) => Ended::Error(self.with_backtrace(self.here(), error, false)),
             End::Suspended(suspended) => Ended::Suspended(suspended),
-        };
+        })
+    }
+
+    /// Ends the activation.
+    #[cold]
+    fn ended(self, how: Ended) -> u64 {
+        // SAFETY: STOPPED: the activation stands in the frame of `NativeCode::call`, and only the runtime's functions use it.
+        unsafe { (*self.activation).ended = how };
         ENDED
     }
 }

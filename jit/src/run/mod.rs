@@ -52,6 +52,8 @@ use std::{
 pub struct NativeCode {
     memory: CodeMemory,
     module: Shared<Module>,
+    /// How many functions the module imports.
+    imported: u32,
     machine: Machine,
     options: Options,
     entries: Box<[u32]>,
@@ -90,7 +92,10 @@ impl NativeCode {
     ///
     /// # Errors
     /// The operating system has no memory for it; or it is for another machine.
-    pub fn new(module: Shared<Module>, compiled: CompiledModule) -> Result<Shared<NativeCode>, Error> {
+    pub fn new(
+        module: Shared<Module>,
+        compiled: CompiledModule,
+    ) -> Result<Shared<NativeCode>, Error> {
         if Some(compiled.machine) != Machine::host() {
             return Err(Error::msg("the code is for another machine"));
         }
@@ -98,6 +103,7 @@ impl NativeCode {
             .map_err(|error| Error::new(error).context("no memory for code"))?;
         let code = Shared::new(NativeCode {
             memory,
+            imported: module.imported_funcs,
             module,
             machine: compiled.machine,
             options: Options { metered: compiled.metered },
@@ -134,7 +140,8 @@ impl NativeCode {
         if let Some(notes) = known.get(&func) {
             return Some(notes.clone());
         }
-        let (notes, unlinked) = FunctionNotes::new(&self.module, &self.machine, self.options, func)?;
+        let (notes, unlinked) =
+            FunctionNotes::new(&self.module, &self.machine, self.options, func)?;
         let linked = &self.memory.bytes()[start as usize..end as usize];
         // Otherwise the notes would be about other code.
         assert!(unlinked.is(linked), "function {} was compiled differently before", func.0);
@@ -145,7 +152,7 @@ impl NativeCode {
 
     /// The position of a function among those that the module defines.
     fn position(&self, func: FuncIdx) -> Option<usize> {
-        func.0.checked_sub(self.module.imported_funcs).map(|at| at as usize)
+        func.0.checked_sub(self.imported).map(|at| at as usize)
     }
 }
 
@@ -175,15 +182,13 @@ impl Native for NativeCode {
         slots: &mut [u64],
         may_stop: bool,
     ) -> Result<NativeExit, Error> {
-        let callee = store.funcs[func.at()];
-        let at = (callee.index - self.module.imported_funcs) as usize;
-        let (entry, enter) = (self.entries[at], self.enters[at]);
-        let code = self.memory.base().wrapping_add(entry as usize);
-        assert!(enter != NONE && code == callee.code, "the function is not one of this code's");
-        assert!(
-            slots.len() >= usize::from(callee.params.max(callee.results)),
-            "too few slots for a call"
-        );
+        let callee = &store.funcs[func.at()];
+        let (code, instance) = (callee.code, callee.vm);
+        let enter = self.enters[callee.index.wrapping_sub(self.imported) as usize];
+        // An instance has the code of one module for all of its functions.
+        let own = self.memory.offset(code.addr()).is_some() && enter != NONE;
+        let enough = slots.len() >= usize::from(callee.params.max(callee.results));
+        assert!(own && enough, "a call of another module's function, or with too few slots");
         let in_use = store.stack_in_use;
         let room = store.max_stack.saturating_sub(in_use);
         if room == 0 {
@@ -193,8 +198,7 @@ impl Native for NativeCode {
         // SAFETY: only the lifetime in the type changes; nobody uses the pointer after this call.
         let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
         let vm = store.vm();
-        let mut activation =
-            Activation { store, data, in_use, may_stop, ended: Ended::Not };
+        let mut activation = Activation { store, data, in_use, may_stop, ended: Ended::Not };
         let here = (&raw const activation).addr();
         let lowest = here.saturating_sub(room.saturating_mul(size_of::<u64>()));
         // SAFETY: ENTER: the stub was made for functions of this type; `store` is not used by anybody but the runtime's functions
@@ -202,19 +206,36 @@ impl Native for NativeCode {
         let status = unsafe {
             let stub = self.memory.base().add(enter as usize);
             let stub = std::mem::transmute::<*const u8, Enter>(stub);
-            let outer = ((*vm).stack_limit, (*vm).fuel, (*vm).activation);
-            let bottom = if outer.2.is_null() { bottom(here) } else { outer.0 };
-            (*vm).stack_limit = lowest.max(bottom);
-            (*vm).fuel = 0;
+            let outer = (*vm).activation;
             (*vm).activation = (&raw mut activation).cast();
-            (*vm).runtime = &raw const RUNTIME;
             activation.refresh(vm);
-            let status = stub(callee.vm, slots.as_mut_ptr(), code);
-            activation.return_fuel(vm);
-            ((*vm).stack_limit, (*vm).fuel, (*vm).activation) = outer;
-            status
+            if outer.is_null() {
+                // What stands here otherwise is of nobody's interest any more.
+                (*vm).stack_limit = lowest.max(bottom(here));
+                (*vm).runtime = &raw const RUNTIME;
+                let status = stub(instance, slots.as_mut_ptr(), code);
+                activation.return_fuel(vm);
+                if self.options.metered {
+                    (*vm).fuel = 0;
+                }
+                (*vm).activation = outer;
+                status
+            } else {
+                let below = ((*vm).stack_limit, (*vm).fuel);
+                let entered = ((*vm).entry_sp, (*vm).entry_frame);
+                (*vm).stack_limit = lowest.max(below.0);
+                (*vm).fuel = 0;
+                let status = stub(instance, slots.as_mut_ptr(), code);
+                activation.return_fuel(vm);
+                ((*vm).stack_limit, (*vm).fuel) = below;
+                ((*vm).entry_sp, (*vm).entry_frame) = entered;
+                (*vm).activation = outer;
+                status
+            }
         };
         if status == 0 {
+            // It has nothing to drop: it has not ended in any other way.
+            std::mem::forget(activation);
             return Ok(NativeExit::Done);
         }
         activation.end()
@@ -242,8 +263,14 @@ impl Activation {
     unsafe fn refresh(&self, vm: *mut VmStore) {
         // SAFETY: ENTER, and as promised.
         unsafe {
-            (*vm).funcs = (*self.store).funcs.as_ptr();
-            (*vm).heap = (*self.store).heap.base();
+            let (funcs, heap) = ((*self.store).funcs.as_ptr(), (*self.store).heap.base());
+            // They hardly ever move, and looking is faster than writing.
+            if (*vm).funcs != funcs {
+                (*vm).funcs = funcs;
+            }
+            if (*vm).heap != heap {
+                (*vm).heap = heap;
+            }
         }
     }
 

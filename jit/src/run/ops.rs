@@ -1,11 +1,9 @@
 //! Ops that compiled code leaves to the runtime.
 
-use super::{functions::Call, stop::End};
 #[cfg(feature = "gc")]
 use super::unwind::Thrown;
+use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
-#[cfg(feature = "gc")]
-use kinglet_core::op::Num;
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -14,8 +12,9 @@ use kinglet_core::{
         native::Then,
         ops::{makes_object, multi},
     },
-    trap::Trap,
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{op::Num, trap::Trap};
 use std::slice;
 
 /// Slots that any op of the class `multi` takes.
@@ -26,10 +25,10 @@ const ATOMIC_SLOTS: usize = 3;
 #[cfg(feature = "gc")]
 const ACCESS_SLOTS: usize = 3;
 
-impl Call<'_> {
+impl Call {
     /// Does an op, whose operands and results are in slots.
     #[inline]
-    pub(super) fn op(&mut self, slots: *mut u64, words: [u64; 2]) -> Result<(), End> {
+    pub(super) fn op(self, slots: *mut u64, words: [u64; 2]) -> Result<(), End> {
         let Some((op, immediates)) = RuntimeOp::from_words(words) else {
             return Err(Error::msg("no such op").into());
         };
@@ -70,12 +69,10 @@ impl Call<'_> {
     }
 
     /// An op of the class `slots`.
-    fn slots(&mut self, op: Op, [x, y, _]: [u32; 3], slots: *mut u64) -> Result<(), Error> {
+    fn slots(self, op: Op, [x, y, _]: [u32; 3], slots: *mut u64) -> Result<(), Error> {
         let (store, data, addr) = (self.store(), self.data(), self.addr());
         // SAFETY: STOPPED: the frame has room for the operands; what is behind them is the stack as well.
-        let slots = unsafe {
-            slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y]))
-        };
+        let slots = unsafe { slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y])) };
         if !makes_object(op) {
             return store.slots_op(data, addr, op, [x, y], slots);
         }
@@ -89,7 +86,7 @@ impl Call<'_> {
     /// An op that makes an object.
     #[cfg(feature = "gc")]
     #[inline]
-    fn make(&mut self, op: Op, immediates: [u32; 2], slots: &[u64]) -> Result<u32, Error> {
+    fn make(self, op: Op, immediates: [u32; 2], slots: &[u64]) -> Result<u32, Error> {
         let (store, data, addr) = (self.store(), self.data(), self.addr());
         // Mostly there is room at hand, and the store knows the type.
         if op == Op::StructNew {
@@ -104,7 +101,7 @@ impl Call<'_> {
     }
 
     /// An op of one of the atomic classes.
-    fn atomic(&mut self, op: Op, immediates: [u32; 3], slots: *mut u64) -> Result<(), End> {
+    fn atomic(self, op: Op, immediates: [u32; 3], slots: *mut u64) -> Result<(), End> {
         let [memory, low, high] = immediates;
         let offset = u64::from(high) << 32 | u64::from(low);
         // SAFETY: STOPPED: the frame has room for the operands; what is behind them is the stack as well.
@@ -119,12 +116,7 @@ impl Call<'_> {
 
     /// An access to an object, or a look at its type.
     #[cfg(feature = "gc")]
-    fn access(
-        &mut self,
-        op: RuntimeOp,
-        [x, y, z]: [u32; 3],
-        slots: &mut [u64],
-    ) -> Result<(), Error> {
+    fn access(self, op: RuntimeOp, [x, y, z]: [u32; 3], slots: &mut [u64]) -> Result<(), Error> {
         let (store, addr) = (self.store(), self.addr());
         let [object, index] = [slots[0] as u32, slots[1] as u32];
         slots[0] = match op {

@@ -37,22 +37,17 @@ impl From<Error> for End {
 /// Frames of a backtrace, at most: the innermost ones.
 const MAX_FRAMES: usize = 64;
 
-impl Call<'_> {
+impl Call {
     /// Ends the activation at the op that calls the runtime, for the other tier to go on; or with an error, if it must not stop.
     #[cold]
-    pub(super) fn stop(&mut self, then: Then, registers: Option<*const u64>) -> End {
+    pub(super) fn stop(self, then: Then, registers: Option<*const u64>) -> End {
         self.stop_at(self.here(), then, registers)
     }
 
     /// The same, where compiled code stands. `registers` has all registers by their index, if it is in the middle of a function.
     #[cold]
-    pub(super) fn stop_at(
-        &mut self,
-        here: Here,
-        then: Then,
-        registers: Option<*const u64>,
-    ) -> End {
-        if self.activation.may_stop {
+    pub(super) fn stop_at(self, here: Here, then: Then, registers: Option<*const u64>) -> End {
+        if self.may_stop() {
             let frames = native_frames(here, registers);
             return End::Suspended(Box::new(Suspended { frames, then }));
         }
@@ -68,9 +63,9 @@ impl Call<'_> {
 
     /// Adds where the guest stands to an error that does not say so yet; or behind what it says, if the callee was the guest's as well.
     #[cold]
-    pub(super) fn with_backtrace(&self, here: Here, error: Error, of_guest: bool) -> Error {
+    pub(super) fn with_backtrace(self, here: Here, error: Error, of_guest: bool) -> Error {
         // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
-        if self.activation.in_use > 0 && error.is::<ThrownException>() {
+        if self.in_use() > 0 && error.is::<ThrownException>() {
             return error;
         }
         let known = match error.wasm_backtrace() {
@@ -83,7 +78,7 @@ impl Call<'_> {
     }
 }
 
-fn backtrace(call: &Call<'_>, here: Here, most: usize) -> Vec<FrameInfo> {
+fn backtrace(call: Call, here: Here, most: usize) -> Vec<FrameInfo> {
     let mut walk = here.frames(None);
     let mut frames = Vec::new();
     while !walk.is_over() && frames.len() < most {

@@ -3,7 +3,11 @@
 //! The search changes nothing. Until it has found a handler, all frames are still there, and where none catches, they are what
 //! the backtrace shows.
 
-use super::{functions::Call, stop::End, walk::{Frames, Here}};
+use super::{
+    functions::Call,
+    stop::End,
+    walk::{Frames, Here},
+};
 use crate::notes::{At, Clause, Kind};
 use kinglet_core::{
     index::{InstanceAddr, TagAddr},
@@ -15,6 +19,7 @@ use std::slice;
 #[derive(Clone, Copy)]
 pub(super) enum Thrown {
     /// Just thrown: it is no object yet, and what it carries stands here.
+    #[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "nothing throws"))]
     Values(TagAddr, *const u64),
     /// An object.
     Object(u32),
@@ -26,15 +31,15 @@ const FRAME_COST: u64 = 10;
 /// A search that has looked at all that it may.
 struct Exhausted;
 
-impl Call<'_> {
+impl Call {
     /// Throws an exception that is an object from where compiled code stands.
     #[cold]
-    pub(super) fn throw_at(&mut self, here: Here, exception: u32) -> End {
+    pub(super) fn throw_at(self, here: Here, exception: u32) -> End {
         self.raise(here, Thrown::Object(exception))
     }
 
     /// Lands where an exception is caught, or fails with it.
-    pub(super) fn raise(&mut self, here: Here, thrown: Thrown) -> End {
+    pub(super) fn raise(self, here: Here, thrown: Thrown) -> End {
         let store = self.store();
         let tag = match thrown {
             Thrown::Values(tag, _) => tag,
@@ -79,7 +84,7 @@ impl Call<'_> {
 
     /// Looks for a handler, frame by frame, as long as the fuel lasts.
     fn handler(
-        &self,
+        self,
         frames: &mut Frames,
         tag: TagAddr,
         fuel: &mut u64,
@@ -104,13 +109,7 @@ impl Call<'_> {
     }
 
     /// Gives a handler in the frame that the walk stands at what the exception carries, and says where to go on.
-    fn land(
-        &mut self,
-        here: Here,
-        thrown: Thrown,
-        frames: &Frames,
-        clause: &Clause,
-    ) -> Result<(), End> {
+    fn land(self, here: Here, thrown: Thrown, frames: &Frames, clause: &Clause) -> Result<(), End> {
         let reference = match clause.reference {
             Some(at) if clause.wanted => Some((at, u64::from(self.object(here, thrown)?))),
             Some(at) => Some((at, 0)),
@@ -153,7 +152,7 @@ impl Call<'_> {
     }
 
     /// The exception as an object. If it is none yet, it is thrown from where compiled code stands.
-    fn object(&mut self, here: Here, thrown: Thrown) -> Result<u32, End> {
+    fn object(self, here: Here, thrown: Thrown) -> Result<u32, End> {
         match thrown {
             Thrown::Values(tag, at) => {
                 let (store, data) = (self.store(), self.data());

@@ -7,31 +7,21 @@ use crate::{
     notes::{At, FunctionNotes, SiteNotes, Value},
     regs::{Reg, RegSet},
 };
-use kinglet_core::runtime::vmctx::{VmInstance, native::VmStore};
+use kinglet_core::runtime::vmctx::VmInstance;
 use std::sync::Arc;
 
 /// Where compiled code stands that has called the runtime.
 #[derive(Clone, Copy)]
 pub(super) struct Here {
     /// The instance of the innermost frame.
-    instance: *const VmInstance,
+    pub(super) instance: *const VmInstance,
     /// Its stack pointer. The return address and the registers that functions save stand below.
-    sp: usize,
+    pub(super) sp: usize,
     /// The stack pointer of whoever has entered compiled code.
-    outermost: usize,
+    pub(super) outermost: usize,
 }
 
 impl Here {
-    /// Where the code stands that calls the runtime now.
-    ///
-    /// # Safety
-    /// It has to, for this instance, in the innermost activation of this store.
-    #[inline]
-    pub(super) unsafe fn new(vm: *mut VmStore, instance: *const VmInstance) -> Here {
-        // SAFETY: STOPPED.
-        unsafe { Here { instance, sp: (*vm).last_sp, outermost: (*vm).entry_sp } }
-    }
-
     /// The code, for somebody who looks for references; with the operands of the op at hand, if those are still of use.
     #[inline]
     pub(super) fn standing(self, operands: Option<*const u64>) -> Standing {
@@ -60,7 +50,10 @@ impl Here {
         unsafe {
             frames.return_to = ((self.sp - 8) as *const usize).read();
             frames.look();
-            let set = frames.code.as_ref().map_or(RegSet::EMPTY, |code| code.machine.registers().callee_saved);
+            let set = frames
+                .code
+                .as_ref()
+                .map_or(RegSet::EMPTY, |code| code.machine.registers().callee_saved);
             frames.saved_set = set;
             for at in 0..set.len() as usize {
                 frames.saved[at] = ((self.sp - 16 - 8 * at) as *const usize).read();

@@ -1,8 +1,16 @@
 //! What compiled code reads and writes beyond the instance: the part of a store that it reaches through [`VmInstance::store`].
 
 use super::{VmFunc, VmInstance, empty_memory};
+use crate::{
+    error::Error,
+    index::{FuncAddr, InstanceAddr},
+    runtime::{
+        StoreInner,
+        native::{Native, NativeExit},
+    },
+};
 use alloc::boxed::Box;
-use core::ptr;
+use core::{any::Any, ptr};
 
 /// The part of a store that compiled code uses. There is one per store, at a fixed address.
 #[repr(C)]
@@ -116,6 +124,28 @@ impl Drop for OwnedVmStore {
     fn drop(&mut self) {
         // SAFETY: the pointer is from a box that nothing else frees.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+impl StoreInner {
+    /// Calls a function, if it is compiled: see [`Native::call`].
+    #[inline]
+    pub fn call_compiled(
+        &mut self,
+        data: &mut dyn Any,
+        func: FuncAddr,
+        slots: &mut [u64],
+        may_stop: bool,
+    ) -> Option<Result<NativeExit, Error>> {
+        let VmFunc { code, instance, .. } = self.funcs[func.at()];
+        if code.is_null() {
+            return None;
+        }
+        let native = ptr::from_ref(self.instance(InstanceAddr(instance)).native.as_deref()?);
+        // SAFETY: instances, and the code that they share, stay where they are as long as the store lives, which the callee has
+        // borrowed.
+        let native: &dyn Native = unsafe { &*native };
+        Some(native.call(self, data, func, slots, may_stop))
     }
 }
 

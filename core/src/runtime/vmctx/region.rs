@@ -24,6 +24,7 @@ impl Region {
     }
 
     /// The first byte; dangling as long as there is no word.
+    #[inline]
     pub(crate) fn base(&self) -> *mut u8 {
         self.buffer.as_ref().map_or(core::ptr::null_mut(), Buffer::as_ptr)
     }

@@ -1,4 +1,8 @@
 //! arm64. `docs/jit.md` says how registers are used.
+#![allow(
+    clippy::useless_conversion,
+    reason = "the assembler's macro converts whatever it is given"
+)]
 
 mod asm;
 mod call;
@@ -8,6 +12,8 @@ mod frame;
 mod int;
 mod memory;
 mod stubs;
+#[cfg(test)]
+mod tests;
 
 use self::{
     asm::{Asm, Cond, F0, S0, S1, S2, SP, ZERO},
@@ -442,4 +448,5 @@ impl Emit<'_> {
     }
 }
 
+// Instructions that name them in full rely on it.
 const _: () = assert!(S0 == 16 && S1 == 17 && S2 == 15);
