@@ -12,7 +12,8 @@ use kinglet_jit::{
 
 #[test]
 fn code_is_the_same_every_time() {
-    let wasm = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/guests/rust-command.wasm"));
+    let wasm =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/guests/rust-command.wasm"));
     let module = Module::decode(wasm.unwrap(), &Features::default()).unwrap();
     for machine in [Machine::X64(X64::host()), Machine::Arm64(Arm64)] {
         for metered in [false, true] {

@@ -15,11 +15,12 @@ const USAGE: &str =
     "usage: cargo run --release --manifest-path benches/compare/Cargo.toml -- [OPTIONS] [FILE...]
 
   -n ROUNDS          how often everything is measured (default: 3)
-  --engines A,B,...  the engines, the base of ratios first (default: all that are built in)
+  --tier TIER        interpreters or compilers (default: interpreters)
+  --engines A,B,...  the engines, the base of ratios first (default: all of the tier that are built in)
   --only A,B,...     of: execute, load, instantiate, calls (default: all)
   FILE...            modules to load, instead of the guests of the tests
 
-More engines: --features interpreters, --features wasmtime.";
+More engines: --features interpreters, --features compilers.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -47,10 +48,18 @@ struct Options {
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options =
         Options { rounds: 3, engines: Vec::new(), only: Vec::new(), files: Vec::new() };
+    let mut compiled = false;
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value\n{USAGE}"));
         match &arg[..] {
             "-n" => options.rounds = value()?.parse().map_err(|error| format!("-n: {error}"))?,
+            "--tier" => {
+                compiled = match &value()?[..] {
+                    "interpreters" => false,
+                    "compilers" => true,
+                    other => return Err(format!("no such tier: {other}")),
+                }
+            }
             "--engines" => {
                 for name in value()?.split(',') {
                     let known = ENGINES.iter().find(|engine| engine.name == name);
@@ -63,9 +72,11 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         }
     }
     if options.engines.is_empty() {
-        // wasmi is what others are measured by, where it is there.
+        // What others are measured by, where it is there.
+        let base = if compiled { "cranelift" } else { "wasmi" };
+        let tier = ENGINES.iter().filter(|engine| engine.mode.is_compiled() == compiled);
         let (base, rest): (Vec<_>, Vec<_>) =
-            ENGINES.iter().map(|engine| engine.name).partition(|&name| name == "wasmi");
+            tier.map(|engine| engine.name).partition(|&name| name == base);
         options.engines = [base, rest].concat();
     }
     Ok(options)

@@ -5,19 +5,24 @@ use crate::{
     engines::{ENGINES, Mode},
 };
 use std::{
-    env, fs,
+    env,
+    fmt::Display,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
+use wasmparser::{Parser, Payload};
+
+type Section = fn(&Options) -> Result<(), String>;
 
 pub(crate) fn all(options: &Options) -> Result<(), String> {
-    let sections: [(&str, fn(&Options) -> Result<(), String>); 4] =
+    let sections: [(&str, Section); 4] =
         [("execute", execute), ("load", load), ("instantiate", instantiate), ("calls", calls)];
     let chosen = |name: &str| options.only.is_empty() || options.only.iter().any(|it| it == name);
     sections.iter().filter(|(name, _)| chosen(name)).try_for_each(|(_, section)| section(options))
 }
 
-/// Programs and what `run` is called with, for something like a tenth of a second.
+/// Programs and what `run` is called with, for something like a tenth of a second in an interpreter.
 const PROGRAMS: [(&str, i32); 9] = [
     ("fib", 32),
     ("hash", 1),
@@ -31,7 +36,7 @@ const PROGRAMS: [(&str, i32); 9] = [
 ];
 
 fn execute(options: &Options) -> Result<(), String> {
-    let engines = engines(options, &[Mode::Eager, Mode::Fuel]);
+    let engines = engines(options, |mode| mode != Mode::Lazy);
     let mut rows = Vec::new();
     for (program, arg) in PROGRAMS {
         let file = workload(&format!("{program}.wasm"));
@@ -59,29 +64,39 @@ fn execute(options: &Options) -> Result<(), String> {
 }
 
 fn load(options: &Options) -> Result<(), String> {
-    let validating = engines(options, &[Mode::Eager]);
-    let engines = engines(options, &[Mode::Eager, Mode::Lazy]);
-    let names = ["files", "libc", "lisp", "rust-command", "rust-library"];
-    let guests = names.map(|name| repository(&format!("tests/guests/{name}.wasm")));
-    let files = if options.files.is_empty() { &guests[..] } else { &options.files };
+    let validating = engines(options, |mode| mode == Mode::Eager);
+    let compilers = engines(options, Mode::is_compiled);
+    let engines = engines(options, |mode| mode != Mode::Fuel);
     println!("\n### Loading: MB of code per second of CPU time\n");
     let titles = validating.iter().map(|name| format!("{name}, validation alone"));
     let titles: Vec<String> = engines.iter().map(|name| name.to_string()).chain(titles).collect();
     header("module (KB of code)", &titles);
-    for file in files {
-        let wasm = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let code = code_size(&wasm).ok_or(format!("{}: not a module", file.display()))? as f64;
-        let mut best = rounds(options, &engines, "load", file, "")?;
-        best.extend(rounds(options, &validating, "validate", file, "")?);
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let speeds = best.iter().map(|times| number(times.first().map(|ns| code * 1e3 / ns), 1));
-        row(&format!("{name} ({:.0})", code / 1e3), speeds);
+    let mut rows = Vec::new();
+    for module in modules(options)? {
+        let best = rounds(options, &engines, "load", &module.file, "")?;
+        let alone = rounds(options, &validating, "validate", &module.file, "")?;
+        let speed = |numbers: &Vec<f64>| Some(module.code * 1e3 / numbers.first()?);
+        row(&module.title, best.iter().chain(&alone).map(|numbers| rounded(speed(numbers))));
+        rows.push((module, best));
+    }
+    let sizes = |title: &str, i: usize, shown: &[&str]| {
+        println!("\n### {title}, in bytes per byte of code\n");
+        header("module (KB of code)", shown);
+        for (module, best) in &rows {
+            let shown = engines.iter().zip(best).filter(|(name, _)| shown.contains(name));
+            let ratio = |numbers: &Vec<f64>| Some(numbers.get(i)? / module.code);
+            row(&module.title, shown.map(|(_, numbers)| rounded(ratio(numbers))));
+        }
+    };
+    sizes("Memory at the peak of loading", 1, &engines);
+    if !compilers.is_empty() {
+        sizes("Machine code", 2, &compilers);
     }
     Ok(())
 }
 
 fn instantiate(options: &Options) -> Result<(), String> {
-    let engines = engines(options, &[Mode::Eager]);
+    let engines = engines(options, |mode| !matches!(mode, Mode::Lazy | Mode::Fuel));
     let file = workload("small.wasm");
     let times = rounds(options, &engines, "instantiate", &file, "")?;
     let bytes = rounds(options, &engines, "idle", &file, "")?;
@@ -93,7 +108,7 @@ fn instantiate(options: &Options) -> Result<(), String> {
 }
 
 fn calls(options: &Options) -> Result<(), String> {
-    let engines = engines(options, &[Mode::Eager, Mode::Fuel]);
+    let engines = engines(options, |mode| mode != Mode::Lazy);
     let times = rounds(options, &engines, "calls", &workload("call.wasm"), "")?;
     println!("\n### Calls, in nanoseconds\n");
     header("", &engines);
@@ -105,10 +120,9 @@ fn calls(options: &Options) -> Result<(), String> {
 }
 
 /// The engines that take part, in these modes.
-fn engines(options: &Options, modes: &[Mode]) -> Vec<&'static str> {
-    let takes_part = |name: &str| {
-        ENGINES.iter().any(|engine| engine.name == name && modes.contains(&engine.mode))
-    };
+fn engines(options: &Options, takes: fn(Mode) -> bool) -> Vec<&'static str> {
+    let takes_part =
+        |name: &str| ENGINES.iter().any(|engine| engine.name == name && takes(engine.mode));
     options.engines.iter().copied().filter(|name| takes_part(name)).collect()
 }
 
@@ -154,25 +168,36 @@ fn measure(engine: &str, task: &str, file: &Path, arg: &str) -> Result<Vec<f64>,
     numbers.collect::<Result<_, _>>().map_err(|error| format!("{engine} {task}: {error}"))
 }
 
+/// What is loaded.
+struct Module {
+    file: PathBuf,
+    title: String,
+    /// The size of its code section, in bytes.
+    code: f64,
+}
+
+fn modules(options: &Options) -> Result<Vec<Module>, String> {
+    let names = ["files", "libc", "lisp", "rust-command", "rust-library"];
+    let guests = names.map(|name| repository(&format!("tests/guests/{name}.wasm")));
+    let files = if options.files.is_empty() { &guests[..] } else { &options.files };
+    let module = |file: &PathBuf| {
+        let problem = |error: &dyn Display| format!("{}: {error}", file.display());
+        let wasm = fs::read(file).map_err(|error| problem(&error))?;
+        let code = f64::from(code_size(&wasm).map_err(|error| problem(&error))?);
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Module { file: file.clone(), title: format!("{name} ({:.0})", code / 1e3), code })
+    };
+    files.iter().map(module).collect()
+}
+
 /// How many bytes of a module are its code section.
-fn code_size(wasm: &[u8]) -> Option<usize> {
-    let mut rest = wasm.get(8..)?;
-    while let Some((id, mut after)) = rest.split_first() {
-        let (mut len, mut shift) = (0, 0);
-        loop {
-            let (byte, next) = after.split_first()?;
-            len |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            (after, shift) = (next, shift + 7);
-            if byte & 0x80 == 0 {
-                break;
-            }
+fn code_size(wasm: &[u8]) -> wasmparser::Result<u32> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionStart { size, .. } = payload? {
+            return Ok(size);
         }
-        if *id == 10 {
-            return Some(len);
-        }
-        rest = after.get(len..)?;
     }
-    Some(0)
+    Ok(0)
 }
 
 fn workload(file: &str) -> PathBuf {
@@ -194,4 +219,9 @@ fn row(first: &str, cells: impl Iterator<Item = String>) {
 
 fn number(number: Option<f64>, digits: usize) -> String {
     number.map_or("–".into(), |number| format!("{number:.digits$}"))
+}
+
+/// To about three digits.
+fn rounded(ratio: Option<f64>) -> String {
+    number(ratio, if ratio < Some(10.0) { 2 } else { 1 })
 }

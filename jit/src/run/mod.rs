@@ -92,7 +92,10 @@ impl NativeCode {
     ///
     /// # Errors
     /// The operating system has no memory for it; or it is for another machine.
-    pub fn new(module: Shared<Module>, compiled: CompiledModule) -> Result<Shared<NativeCode>, Error> {
+    pub fn new(
+        module: Shared<Module>,
+        compiled: CompiledModule,
+    ) -> Result<Shared<NativeCode>, Error> {
         if Some(compiled.machine) != Machine::host() {
             return Err(Error::msg("the code is for another machine"));
         }
@@ -137,7 +140,8 @@ impl NativeCode {
         if let Some(notes) = known.get(&func) {
             return Some(notes.clone());
         }
-        let (notes, unlinked) = FunctionNotes::new(&self.module, &self.machine, self.options, func)?;
+        let (notes, unlinked) =
+            FunctionNotes::new(&self.module, &self.machine, self.options, func)?;
         let linked = &self.memory.bytes()[start as usize..end as usize];
         // Otherwise the notes would be about other code.
         assert!(unlinked.is(linked), "function {} was compiled differently before", func.0);
@@ -194,8 +198,7 @@ impl Native for NativeCode {
         // SAFETY: only the lifetime in the type changes; nobody uses the pointer after this call.
         let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
         let vm = store.vm();
-        let mut activation =
-            Activation { store, data, in_use, may_stop, ended: Ended::Not };
+        let mut activation = Activation { store, data, in_use, may_stop, ended: Ended::Not };
         let here = (&raw const activation).addr();
         let lowest = here.saturating_sub(room.saturating_mul(size_of::<u64>()));
         // SAFETY: ENTER: the stub was made for functions of this type; `store` is not used by anybody but the runtime's functions
@@ -219,11 +222,13 @@ impl Native for NativeCode {
                 status
             } else {
                 let below = ((*vm).stack_limit, (*vm).fuel);
+                let entered = ((*vm).entry_sp, (*vm).entry_frame);
                 (*vm).stack_limit = lowest.max(below.0);
                 (*vm).fuel = 0;
                 let status = stub(instance, slots.as_mut_ptr(), code);
                 activation.return_fuel(vm);
                 ((*vm).stack_limit, (*vm).fuel) = below;
+                ((*vm).entry_sp, (*vm).entry_frame) = entered;
                 (*vm).activation = outer;
                 status
             }

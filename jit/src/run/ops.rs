@@ -1,11 +1,9 @@
 //! Ops that compiled code leaves to the runtime.
 
-use super::{functions::Call, stop::End};
 #[cfg(feature = "gc")]
 use super::unwind::Thrown;
+use super::{functions::Call, stop::End};
 use crate::ir::RuntimeOp;
-#[cfg(feature = "gc")]
-use kinglet_core::op::Num;
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -14,8 +12,9 @@ use kinglet_core::{
         native::Then,
         ops::{makes_object, multi},
     },
-    trap::Trap,
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{op::Num, trap::Trap};
 use std::slice;
 
 /// Slots that any op of the class `multi` takes.
@@ -73,9 +72,7 @@ impl Call {
     fn slots(self, op: Op, [x, y, _]: [u32; 3], slots: *mut u64) -> Result<(), Error> {
         let (store, data, addr) = (self.store(), self.data(), self.addr());
         // SAFETY: STOPPED: the frame has room for the operands; what is behind them is the stack as well.
-        let slots = unsafe {
-            slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y]))
-        };
+        let slots = unsafe { slice::from_raw_parts_mut(slots, store.slots_of(addr, op, [x, y])) };
         if !makes_object(op) {
             return store.slots_op(data, addr, op, [x, y], slots);
         }
@@ -119,12 +116,7 @@ impl Call {
 
     /// An access to an object, or a look at its type.
     #[cfg(feature = "gc")]
-    fn access(
-        self,
-        op: RuntimeOp,
-        [x, y, z]: [u32; 3],
-        slots: &mut [u64],
-    ) -> Result<(), Error> {
+    fn access(self, op: RuntimeOp, [x, y, z]: [u32; 3], slots: &mut [u64]) -> Result<(), Error> {
         let (store, addr) = (self.store(), self.addr());
         let [object, index] = [slots[0] as u32, slots[1] as u32];
         slots[0] = match op {

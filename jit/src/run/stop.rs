@@ -46,12 +46,7 @@ impl Call {
 
     /// The same, where compiled code stands. `registers` has all registers by their index, if it is in the middle of a function.
     #[cold]
-    pub(super) fn stop_at(
-        self,
-        here: Here,
-        then: Then,
-        registers: Option<*const u64>,
-    ) -> End {
+    pub(super) fn stop_at(self, here: Here, then: Then, registers: Option<*const u64>) -> End {
         if self.may_stop() {
             let frames = native_frames(here, registers);
             return End::Suspended(Box::new(Suspended { frames, then }));

@@ -3,7 +3,11 @@
 //! The search changes nothing. Until it has found a handler, all frames are still there, and where none catches, they are what
 //! the backtrace shows.
 
-use super::{functions::Call, stop::End, walk::{Frames, Here}};
+use super::{
+    functions::Call,
+    stop::End,
+    walk::{Frames, Here},
+};
 use crate::notes::{At, Clause, Kind};
 use kinglet_core::{
     index::{InstanceAddr, TagAddr},
@@ -15,6 +19,7 @@ use std::slice;
 #[derive(Clone, Copy)]
 pub(super) enum Thrown {
     /// Just thrown: it is no object yet, and what it carries stands here.
+    #[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "nothing throws"))]
     Values(TagAddr, *const u64),
     /// An object.
     Object(u32),
@@ -104,13 +109,7 @@ impl Call {
     }
 
     /// Gives a handler in the frame that the walk stands at what the exception carries, and says where to go on.
-    fn land(
-        self,
-        here: Here,
-        thrown: Thrown,
-        frames: &Frames,
-        clause: &Clause,
-    ) -> Result<(), End> {
+    fn land(self, here: Here, thrown: Thrown, frames: &Frames, clause: &Clause) -> Result<(), End> {
         let reference = match clause.reference {
             Some(at) if clause.wanted => Some((at, u64::from(self.object(here, thrown)?))),
             Some(at) => Some((at, 0)),

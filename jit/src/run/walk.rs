@@ -50,7 +50,10 @@ impl Here {
         unsafe {
             frames.return_to = ((self.sp - 8) as *const usize).read();
             frames.look();
-            let set = frames.code.as_ref().map_or(RegSet::EMPTY, |code| code.machine.registers().callee_saved);
+            let set = frames
+                .code
+                .as_ref()
+                .map_or(RegSet::EMPTY, |code| code.machine.registers().callee_saved);
             frames.saved_set = set;
             for at in 0..set.len() as usize {
                 frames.saved[at] = ((self.sp - 16 - 8 * at) as *const usize).read();

@@ -1,5 +1,5 @@
 use super::{Mode, Runtime, clock_ms};
-use kinglet::{CompilationMode, Config, Instance, Linker, Module, Store};
+use kinglet::{CompilationMode, Config, Instance, Linker, Module, Store, Strategy};
 
 pub(crate) struct Engine {
     engine: kinglet::Engine,
@@ -18,6 +18,7 @@ impl Runtime for Engine {
             Mode::Lazy => CompilationMode::Lazy,
             _ => CompilationMode::Eager,
         });
+        config.strategy(if mode.is_compiled() { Strategy::Jit } else { Strategy::Interpreter });
         let engine = kinglet::Engine::new(&config).unwrap();
         let mut linker = Linker::new(&engine);
         linker.func_wrap("env", "nop", || {}).unwrap();

@@ -10,6 +10,8 @@ mod sfnano;
 mod stitch;
 #[cfg(feature = "tinywasm")]
 mod tinywasm;
+#[cfg(feature = "wasmer")]
+mod wasmer;
 #[cfg(feature = "wasmi")]
 mod wasmi;
 #[cfg(feature = "wasmtime")]
@@ -21,7 +23,7 @@ pub(crate) trait Runtime: Sized {
     type Instance;
 
     fn new(mode: Mode) -> Self;
-    /// From bytes to what can be instantiated.
+    /// From bytes to what can be instantiated, or called where code is made for an instance.
     fn load(&self, wasm: &[u8]) -> Self::Module;
     /// Validation and nothing else, where that can be had.
     fn validate(&self, _wasm: &[u8]) -> Option<()> {
@@ -36,6 +38,7 @@ pub(crate) trait Runtime: Sized {
 
 /// How an engine is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "not every engine is built in")]
 pub(crate) enum Mode {
     /// As for speed.
     Eager,
@@ -43,6 +46,16 @@ pub(crate) enum Mode {
     Lazy,
     /// Execution is limited by fuel.
     Fuel,
+    /// To machine code; the rest as for speed.
+    Compiled,
+    /// The same, with accesses to memory checked by code, not by guard pages and signals.
+    Checked,
+}
+
+impl Mode {
+    pub(crate) fn is_compiled(self) -> bool {
+        matches!(self, Mode::Compiled | Mode::Checked)
+    }
 }
 
 /// An engine in a mode.
@@ -56,14 +69,15 @@ pub(crate) struct Engine {
 /// All that were built in. The first in mode [`Mode::Eager`] is ours.
 pub(crate) const ENGINES: &[Engine] = &[
     engine::<kinglet::Engine>("kinglet", Mode::Eager),
-    engine::<kinglet::Engine>("kinglet, lazy", Mode::Lazy),
-    engine::<kinglet::Engine>("kinglet, fuel", Mode::Fuel),
+    engine::<kinglet::Engine>("kinglet lazy", Mode::Lazy),
+    engine::<kinglet::Engine>("kinglet fuel", Mode::Fuel),
+    engine::<kinglet::Engine>("kinglet jit", Mode::Compiled),
     #[cfg(feature = "wasmi")]
     engine::<wasmi::Engine>("wasmi", Mode::Eager),
     #[cfg(feature = "wasmi")]
-    engine::<wasmi::Engine>("wasmi, lazy", Mode::Lazy),
+    engine::<wasmi::Engine>("wasmi lazy", Mode::Lazy),
     #[cfg(feature = "wasmi")]
-    engine::<wasmi::Engine>("wasmi, fuel", Mode::Fuel),
+    engine::<wasmi::Engine>("wasmi fuel", Mode::Fuel),
     #[cfg(feature = "stitch")]
     engine::<stitch::Engine>("stitch", Mode::Eager),
     #[cfg(feature = "tinywasm")]
@@ -73,7 +87,15 @@ pub(crate) const ENGINES: &[Engine] = &[
     #[cfg(feature = "wasmtime")]
     engine::<wasmtime::Pulley>("pulley", Mode::Eager),
     #[cfg(feature = "wasmtime")]
-    engine::<wasmtime::Cranelift>("cranelift", Mode::Eager),
+    engine::<wasmtime::Cranelift>("cranelift", Mode::Compiled),
+    #[cfg(feature = "wasmtime")]
+    engine::<wasmtime::Cranelift>("cranelift checked", Mode::Checked),
+    #[cfg(feature = "wasmtime")]
+    engine::<wasmtime::Winch>("winch", Mode::Compiled),
+    #[cfg(feature = "wasmer")]
+    engine::<wasmer::Engine>("singlepass", Mode::Compiled),
+    #[cfg(feature = "sfnano")]
+    engine::<sfnano::Engine>("sfnano jit", Mode::Compiled),
 ];
 
 const fn engine<R: Runtime>(name: &'static str, mode: Mode) -> Engine {

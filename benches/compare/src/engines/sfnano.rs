@@ -1,45 +1,35 @@
 use super::{Mode, Runtime, clock_ms};
 use sf_nano_core::{Caller, Config, Engine as Nano, Import, Instance, Module, Tier, Value};
+use wasmparser::{Parser, Payload};
 
-/// Its interpreter. A module belongs to one instance, so that instantiation includes loading.
-pub(crate) struct Engine(Nano);
-
-impl Engine {
-    fn imports() -> [Import; 3] {
-        let nop = |_: &mut Caller, _: &[Value], _: &mut [Value]| Ok(());
-        let add = |_: &mut Caller, params: &[Value], results: &mut [Value]| {
-            if let [Value::I32(a), Value::I32(b)] = params {
-                results[0] = Value::I32(a.wrapping_add(*b));
-            }
-            Ok(())
-        };
-        let clock = |_: &mut Caller, _: &[Value], results: &mut [Value]| {
-            results[0] = Value::I32(clock_ms());
-            Ok(())
-        };
-        [
-            Import::func("env", "nop", nop),
-            Import::func("env", "add", add),
-            Import::func("env", "clock_ms", clock),
-        ]
-    }
+/// Its interpreter or its compiler. A module belongs to one instance, so that instantiation includes loading.
+pub(crate) struct Engine {
+    engine: Nano,
+    compiles: bool,
 }
 
 impl Runtime for Engine {
-    type Module = Vec<u8>;
+    /// With the instance that its code was made for, so that this code lasts as long.
+    type Module = (Vec<u8>, Option<Instance>);
     type Instance = Instance;
 
-    fn new(_: Mode) -> Engine {
-        Engine(Nano::new(Config::new().tier(Tier::Interp)).unwrap())
+    fn new(mode: Mode) -> Engine {
+        let compiles = mode.is_compiled();
+        let tier = if compiles { Tier::Jit } else { Tier::Interp };
+        let config = Config::new().tier(tier).parallel_compilation(false);
+        Engine { engine: Nano::new(config).unwrap(), compiles }
     }
 
-    fn load(&self, wasm: &[u8]) -> Vec<u8> {
-        Module::new("module", wasm).unwrap();
-        wasm.to_vec()
+    fn load(&self, wasm: &[u8]) -> Self::Module {
+        let module = Module::new("module", wasm).unwrap();
+        let compile =
+            || Instance::from_module(&self.engine, module, &imports(wasm).unwrap()).unwrap();
+        let instance = self.compiles.then(compile);
+        (wasm.to_vec(), instance)
     }
 
-    fn instantiate(&self, wasm: &Vec<u8>) -> Instance {
-        Instance::new(&self.0, wasm, &Engine::imports()).unwrap()
+    fn instantiate(&self, (wasm, _): &Self::Module) -> Instance {
+        Instance::new(&self.engine, wasm, &imports(wasm).unwrap()).unwrap()
     }
 
     fn call(&self, instance: &mut Instance, func: &str, arg: i32) -> i32 {
@@ -54,5 +44,32 @@ impl Runtime for Engine {
         for _ in 0..times {
             instance.call(&func, &[], &mut []).unwrap();
         }
+    }
+}
+
+fn imports(wasm: &[u8]) -> wasmparser::Result<Vec<Import>> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::ImportSection(section) = payload? {
+            let imports = section.into_imports();
+            return imports.map(|it| it.map(|it| import(it.module, it.name))).collect();
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What modules import that are only loaded is never called.
+fn import(module: &str, name: &str) -> Import {
+    match name {
+        "add" => Import::func(module, name, |_: &mut Caller, params, results| {
+            if let [Value::I32(a), Value::I32(b)] = params {
+                results[0] = Value::I32(a.wrapping_add(*b));
+            }
+            Ok(())
+        }),
+        "clock_ms" => Import::func(module, name, |_: &mut Caller, _, results| {
+            results[0] = Value::I32(clock_ms());
+            Ok(())
+        }),
+        _ => Import::func(module, name, |_: &mut Caller, _, _| Ok(())),
     }
 }

@@ -1,8 +1,10 @@
 use super::{Mode, Runtime, clock_ms};
-use wasmtime::{Config, Engine, Instance, Linker, Module, Store};
+use wasmtime::{Config, Engine, Instance, Linker, Module, Store, Strategy};
 
-/// Its compiler.
+/// Its optimising compiler.
 pub(crate) struct Cranelift(Wasmtime);
+/// Its baseline compiler.
+pub(crate) struct Winch(Wasmtime);
 /// Its interpreter.
 pub(crate) struct Pulley(Wasmtime);
 
@@ -12,7 +14,10 @@ struct Wasmtime {
 }
 
 impl Wasmtime {
-    fn new(config: &Config) -> Wasmtime {
+    fn new(config: &mut Config, mode: Mode) -> Wasmtime {
+        if mode == Mode::Checked {
+            config.memory_reservation(0).memory_guard_size(0).signals_based_traps(false);
+        }
         let engine = Engine::new(config).unwrap();
         let mut linker = Linker::new(&engine);
         linker.func_wrap("env", "nop", || {}).unwrap();
@@ -28,8 +33,8 @@ macro_rules! runtime {
             type Module = Module;
             type Instance = (Store<()>, Instance);
 
-            fn new(_: Mode) -> $name {
-                $name(Wasmtime::new($config))
+            fn new(mode: Mode) -> $name {
+                $name(Wasmtime::new($config, mode))
             }
 
             fn load(&self, wasm: &[u8]) -> Module {
@@ -62,5 +67,6 @@ macro_rules! runtime {
     };
 }
 
-runtime!(Cranelift, &Config::new());
+runtime!(Cranelift, &mut Config::new());
+runtime!(Winch, Config::new().strategy(Strategy::Winch));
 runtime!(Pulley, Config::new().target("pulley64").unwrap());

@@ -57,7 +57,8 @@ impl Emit<'_> {
         }
         let types = ty.results().iter().map(|&ty| Ty::of(num(ty)).unwrap_or(Ty::I64));
         let results = self.function.list(site.results).iter().map(|arg| arg.vreg());
-        self.receive(results.zip(types), 0)
+        self.receive(results.zip(types), 0);
+        Ok(())
     }
 
     pub(super) fn tail_call(&mut self, site: u32) -> Result<(), Unsupported> {

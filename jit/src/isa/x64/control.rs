@@ -89,16 +89,15 @@ impl Emit<'_> {
 
     /// Jumps if the flags say so.
     pub(super) fn jump_on(&mut self, cond: Cond, to: Label) {
-        let mut cond = cond;
-        let mut to = to;
+        let (mut cond, mut to) = (cond, to);
         // A branch over a jump is a branch to where that leads.
         let next = self.function.insts.get(self.inst + 1..self.inst + 3);
-        if let Some(&[Inst::Jump { to: elsewhere }, Inst::Label { label, .. }]) = next {
-            if label == to {
-                self.inst += 1;
-                cond = cond.negated();
-                to = elsewhere;
-            }
+        if let Some(&[Inst::Jump { to: elsewhere }, Inst::Label { label, .. }]) = next
+            && label == to
+        {
+            self.inst += 1;
+            cond = cond.negated();
+            to = elsewhere;
         }
         match cond {
             Cond::One(condition) => self.jump_to(Some(condition), to),
