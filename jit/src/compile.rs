@@ -257,6 +257,8 @@ impl<'m, I: Isa> Compiler<'m, I> {
 
     /// Appends the code of a function; `None` if it has to be left to the interpreter. Then what has been appended is of no use.
     fn function(&mut self, func: FuncIdx) -> Option<FrameLayout> {
+        // Even a body without vectors is of no use if nobody can call it.
+        self.shapes.of(self.module.funcs[func.at()])?;
         // Whatever is too large for the translator may still fit the interpreter, or be its to report.
         self.translator.translate(self.module, func, &mut self.builder, self.options).ok()?;
         if self.builder.unsupported.is_some() {

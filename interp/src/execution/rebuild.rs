@@ -163,6 +163,7 @@ impl<'m> Rebuilt<'m> {
                 Ok(Exit::HostCall)
             }
             native::Then::Throw(exception, fuel) => {
+                self.execution.left = core::mem::take(&mut self.store.left);
                 let call = call()?;
                 let mut at = self.open(frame, &sites)?;
                 // The op's own operands have been used up, but a collection may look at them.
@@ -251,6 +252,7 @@ impl<'m> Rebuilt<'m> {
         self.reserve(self.fp + used.len())?;
         self.put(self.fp, used);
         self.execution.crossings.append(&mut upper.crossings);
+        self.execution.left = upper.left;
         self.execution.required_fuel = upper.required_fuel;
         let (fp, mut pin_f64) = (self.fp, Some(self.pin_f64));
         if let Some(slot) = bottom.saved_pin {

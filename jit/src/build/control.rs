@@ -106,7 +106,7 @@ impl Builder {
                 self.popped(height + count);
                 for i in 0..count {
                     let value = self.placed.get((height + i) as usize).copied();
-                    let value = value.unwrap_or(Arg::NONE);
+                    let value = self.known(value.unwrap_or(Arg::NONE));
                     let is_local = value.vreg().is_some_and(|v| v.0 < self.function.locals);
                     if is_local {
                         let dst = self.vreg(self.label_types[(start + i) as usize]);
@@ -154,11 +154,12 @@ impl Builder {
         let mut values = std::mem::take(&mut self.values);
         values.clear();
         let list = if which == Values::Placed { &self.placed } else { &self.stack };
-        values.extend((height..height + count).map(|h| {
-            let arg = list.get(h as usize).copied().unwrap_or(Arg::NONE);
-            debug_assert!(arg != Arg::NONE, "a jump's operand is nowhere");
-            arg
-        }));
+        values.extend(
+            (height..height + count).map(|h| list.get(h as usize).copied().unwrap_or(Arg::NONE)),
+        );
+        if values.contains(&Arg::NONE) {
+            self.known(Arg::NONE);
+        }
         let place = |arg: Arg| {
             let i = arg.vreg()?.0.checked_sub(first.0)?;
             (i < count).then_some(i)

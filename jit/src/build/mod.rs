@@ -165,6 +165,11 @@ impl Builder {
             Loc::Const(bits) => self.constant(bits),
             Loc::Temp => self.stack.get(at).copied().unwrap_or(Arg::NONE),
         };
+        self.known(arg)
+    }
+
+    /// An operand, which must be somewhere. If it is not, the translator is wrong, and the function better left alone.
+    fn known(&mut self, arg: Arg) -> Arg {
         if arg == Arg::NONE && !self.dead {
             debug_assert!(false, "an operand is nowhere");
             self.refuse("an operand that is nowhere");
@@ -286,7 +291,7 @@ impl Builder {
         let start = self.function.pool.len();
         for height in base..base + count {
             let arg = self.placed.get(height as usize).copied().unwrap_or(Arg::NONE);
-            debug_assert!(self.dead || arg != Arg::NONE, "an operand has not been placed");
+            let arg = self.known(arg);
             self.function.pool.push(arg);
         }
         self.list_since(start)

@@ -317,9 +317,16 @@ impl Call {
     /// What was called has failed. If it throws an exception, that is thrown on from here.
     #[cold]
     fn failed(self, here: Here, error: Error, of_guest: bool) -> End {
-        match self.store().thrown(&error) {
-            Some(exception) => self.throw_at(here, exception),
-            None => End::Error(here, error, of_guest),
+        let store = self.store();
+        match store.thrown(&error) {
+            Some(exception) => {
+                if !of_guest {
+                    store.left.clear();
+                }
+                self.throw_at(here, exception)
+            }
+            None if of_guest => End::Error(here, error, true),
+            None => End::Error(here, error.from_host(), false),
         }
     }
 

@@ -44,11 +44,14 @@ impl Call {
             },
             #[cfg(feature = "gc")]
             RuntimeOp::Throw(tag) => {
-                let tag = self.store().instance(self.addr()).tag(tag);
+                let store = self.store();
+                store.left.clear();
+                let tag = store.instance(self.addr()).tag(tag);
                 return Err(self.raise(self.here(), Thrown::Values(tag, slots)));
             }
             #[cfg(feature = "gc")]
             RuntimeOp::ThrowRef => {
+                self.store().left.clear();
                 // SAFETY: STOPPED: the code has put the reference there.
                 return Err(match unsafe { slots.read() } as u32 {
                     0 => Trap::NullReference.into(),
