@@ -26,7 +26,6 @@ pub mod native;
 pub mod ops;
 pub mod registry;
 pub mod table;
-#[cfg(feature = "compile")]
 pub mod trace;
 pub mod vmctx;
 
