@@ -46,11 +46,17 @@ impl Execution {
 
     /// Adds where the guest stands to frames of its callees.
     fn trace(&self, store: &StoreInner, mut trace: Trace) -> Trace {
+        // Who calls in place of itself is not there any more.
+        let mut is_gone = false;
         let (mut at, mut exact) = match self.state {
             State::Code(position) => (position, true),
             State::HostCall { then, .. } | State::Throw { then, .. } | State::Failed(then) => {
                 match then {
-                    Then::Continue(from) | Then::Return { from, .. } => (from, false),
+                    Then::Continue(from) => (from, false),
+                    Then::Return { from, .. } => {
+                        is_gone = true;
+                        (from, true)
+                    }
                     Then::Finish => return trace,
                 }
             }
@@ -59,15 +65,19 @@ impl Execution {
         let mut crossings = self.crossings.iter().rev();
         while trace.has_room() {
             let instance = store.instance(at.instance);
-            let Some((func, start)) = code_of(instance).find(at.ip) else { break };
+            let Some((func, start)) = code_of(instance).find(at.ip - u32::from(!exact)) else {
+                break;
+            };
             let offset = at.ip - start;
             let point = if exact {
                 TracePoint::Bytecode(offset)
             } else {
                 TracePoint::BehindBytecode(offset)
             };
-            trace.push(TraceFrame { instance: at.instance, func, at: point });
-            exact = false;
+            if !is_gone {
+                trace.push(TraceFrame { instance: at.instance, func, at: point });
+            }
+            (exact, is_gone) = (false, false);
             let header = at.fp + slot_count(instance.module.func_type(func).params()) as usize;
             let word = self.stack[header];
             at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;

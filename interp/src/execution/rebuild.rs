@@ -311,11 +311,11 @@ struct Bottom {
 
 impl Execution {
     fn bottom(&self, store: &StoreInner) -> Option<Bottom> {
-        let (mut at, mut leaves) = match self.state {
-            State::Code(at) => (at, false),
+        let (mut at, mut leaves, mut is_behind) = match self.state {
+            State::Code(at) => (at, false, false),
             State::HostCall { then, .. } | State::Throw { then, .. } => match then {
-                Then::Continue(at) => (at, false),
-                Then::Return { from, .. } => (from, true),
+                Then::Continue(at) => (at, false, true),
+                Then::Return { from, .. } => (from, true, false),
                 Then::Finish => return None,
             },
             State::Failed(_) | State::Over => return None,
@@ -324,12 +324,13 @@ impl Execution {
         let mut crossings = self.crossings.iter().rev();
         let mut saved_pin = None;
         loop {
-            let (header, saved) = code_of(store.instance(at.instance)).frame(at.ip)?;
+            let op = at.ip - u32::from(is_behind);
+            let (header, saved) = code_of(store.instance(at.instance)).frame(op)?;
             // Who leaves has restored it already.
             if let (Some(slot), false) = (saved, leaves) {
                 saved_pin = Some(at.fp + usize::from(slot));
             }
-            leaves = false;
+            (leaves, is_behind) = (false, true);
             let header = at.fp + usize::from(header);
             let word = *self.stack.get(header)?;
             at.ip = match word as u32 {

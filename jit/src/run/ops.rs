@@ -1,8 +1,8 @@
 //! Ops that compiled code leaves to the runtime.
 
-#[cfg(feature = "gc")]
-use super::unwind::Thrown;
 use super::{functions::Call, stop::End};
+#[cfg(feature = "gc")]
+use super::{stop::Callee, unwind::Thrown};
 use crate::ir::RuntimeOp;
 use kinglet_core::{
     error::Error,
@@ -47,7 +47,7 @@ impl Call {
                 let store = self.store();
                 store.left.clear();
                 let tag = store.instance(self.addr()).tag(tag);
-                return Err(self.raise(self.here(), Thrown::Values(tag, slots)));
+                return Err(self.raise(self.here(), Thrown::Values(tag, slots), Callee::Nobody));
             }
             #[cfg(feature = "gc")]
             RuntimeOp::ThrowRef => {
@@ -55,7 +55,7 @@ impl Call {
                 // SAFETY: STOPPED: the code has put the reference there.
                 return Err(match unsafe { slots.read() } as u32 {
                     0 => Trap::NullReference.into(),
-                    exception => self.raise(self.here(), Thrown::Object(exception)),
+                    exception => self.raise(self.here(), Thrown::Object(exception), Callee::Nobody),
                 });
             }
             #[cfg(feature = "gc")]

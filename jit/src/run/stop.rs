@@ -1,6 +1,7 @@
 //! How compiled code ends before it returns: errors with the guest's stack, and frames for the other tier to go on with.
 
 use super::{functions::Call, walk::Here};
+use crate::notes::Kind;
 use kinglet_core::{
     error::{Error, ThrownException},
     index::InstanceAddr,
@@ -16,12 +17,23 @@ use kinglet_core::{
 pub(super) enum End {
     /// An op fails, with this error.
     Trap(Error),
-    /// What was called has failed, where compiled code stands; in a function of a guest, if that is said.
-    Error(Here, Error, bool),
+    /// What was called has failed, where compiled code stands.
+    Error(Here, Error, Callee),
     /// An exception has been caught: it goes on as the landing says.
     Landed,
     /// It stops.
     Suspended(Box<Suspended>),
+}
+
+/// Whose function has failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callee {
+    /// That of a guest.
+    Guest,
+    /// That of the host.
+    Host,
+    /// Nothing was called.
+    Nobody,
 }
 
 impl From<Trap> for End {
@@ -59,22 +71,22 @@ impl Call {
                 "an asynchronous host function was called where the guest cannot be suspended",
             ),
         };
-        End::Error(here, error, false)
+        End::Error(here, error, Callee::Nobody)
     }
 
     /// Adds where the guest stands to an error, behind what that says of callees that were the guest's as well.
     #[cold]
-    pub(super) fn with_backtrace(self, here: Here, error: Error, of_guest: bool) -> Error {
+    pub(super) fn with_backtrace(self, here: Here, error: Error, callee: Callee) -> Error {
         let known = match error.open_frames() {
             Some(0) => 0,
-            Some(known) if of_guest => known,
+            Some(known) if callee == Callee::Guest => known,
             _ => return error,
         };
         let store = self.store();
         if !error.is::<ThrownException>() {
-            return add_backtrace(store, error, &trace(here, Trace::behind(known)));
+            return add_backtrace(store, error, &trace(here, callee, Trace::behind(known)));
         }
-        let left = trace(here, std::mem::take(&mut store.left));
+        let left = trace(here, callee, std::mem::take(&mut store.left));
         if self.in_use() == 0 {
             return add_backtrace(store, error, &left);
         }
@@ -96,13 +108,19 @@ fn add_backtrace(store: &StoreInner, error: Error, trace: &Trace) -> Error {
 }
 
 /// Adds where compiled code stands to frames of its callees.
-fn trace(here: Here, mut trace: Trace) -> Trace {
+fn trace(here: Here, callee: Callee, mut trace: Trace) -> Trace {
     let mut walk = here.frames(None);
+    let mut calls = callee != Callee::Nobody;
     while !walk.is_over() && trace.has_room() {
+        let site = walk.site();
+        // Who calls in place of itself is not there any more, even where its frame is.
+        let is_gone = std::mem::replace(&mut calls, true) && site.kind == Kind::TailCall;
         // SAFETY: STOPPED: it is an instance of the store.
         let instance = InstanceAddr(unsafe { (*walk.instance()).addr });
-        let (func, at) = (walk.function().func, TracePoint::Op(walk.site().offset));
-        trace.push(TraceFrame { instance, func, at });
+        let (func, at) = (walk.function().func, TracePoint::Op(site.offset));
+        if !is_gone {
+            trace.push(TraceFrame { instance, func, at });
+        }
         walk.leave();
     }
     trace
