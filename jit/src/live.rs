@@ -9,7 +9,7 @@
 //! changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
 //! registers with several definitions are taken to be live from the entry on, to the end of the loops they are in: see [`Liveness::is_exact`].
 //!
-//! Exceptions: a call in a `try_table` begins a [`Span`] of its own, with an edge from before the call to whatever catches.
+//! Exceptions: a call in a `try_table` begins a `Span` of its own, with an edge from before the call to whatever catches.
 
 use crate::ir::{Function, Inst, Label, RuntimeOp, Ty, Vreg};
 use std::ops::Range;
