@@ -7,6 +7,7 @@ use kinglet_core::{
     runtime::{
         HostCall, StoreInner,
         func::{HostFunc, SyncHostCall},
+        gc::roots::Scope,
         native::{InterpreterExit, Then},
         vmctx::{
             VmFunc, VmInstance,
@@ -37,11 +38,9 @@ const INTERPRETER_SLOTS: usize = 128;
 /// Units of fuel between two looks at the store: for more, and for interrupts.
 const FUEL_SLICE: u64 = 10_000;
 
-/// A call of the runtime by compiled code. It is handed on by value, to stay in registers.
+/// A call of the runtime by compiled code. One pointer is all that has to be kept while the host runs.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
-    activation: *mut Activation,
-    pub(super) vm: *mut VmStore,
     /// The instance of the code that calls.
     pub(super) instance: *const VmInstance,
 }
@@ -52,11 +51,7 @@ pub(super) struct Call {
 /// Compiled code of the instance must have called.
 #[inline(always)]
 unsafe fn serve(instance: *const VmInstance, act: impl FnOnce(Call) -> u64) -> u64 {
-    // SAFETY: STOPPED: the instance is one of the store's, and somebody has entered compiled code.
-    let call = unsafe {
-        let vm = (*instance).store;
-        Call { activation: (*vm).activation.cast::<Activation>(), vm, instance }
-    };
+    let call = Call { instance };
     // A panic must not reach compiled code.
     match catch_unwind(AssertUnwindSafe(|| act(call))) {
         Ok(status) => status,
@@ -100,32 +95,46 @@ extern "C" fn call(instance: *const VmInstance, slots: *mut u64, callee: usize) 
 }
 
 impl Call {
+    /// What compiled code uses of the store.
+    #[inline]
+    pub(super) fn vm(self) -> *mut VmStore {
+        // SAFETY: STOPPED: the instance is one of the store's.
+        unsafe { (*self.instance).store }
+    }
+
+    /// The innermost activation.
+    #[inline]
+    fn activation(self) -> *mut Activation {
+        // SAFETY: STOPPED: somebody has entered compiled code.
+        unsafe { (*self.vm()).activation.cast() }
+    }
+
     /// The store.
     #[inline]
     pub(super) fn store<'a>(self) -> &'a mut StoreInner {
         // SAFETY: STOPPED: compiled code stands still, and so does everybody below; callers use one of these at a time.
-        unsafe { (*self.activation).store() }
+        unsafe { (*self.activation()).store() }
     }
 
     /// The data of the store.
     #[inline]
     pub(super) fn data<'a>(self) -> &'a mut dyn Any {
         // SAFETY: as for the store.
-        unsafe { &mut *(*self.activation).data }
+        unsafe { &mut *(*self.activation()).data }
     }
 
     /// Whether the activation may stop.
     #[inline]
     pub(super) fn may_stop(self) -> bool {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).may_stop }
+        unsafe { (*self.activation()).may_stop }
     }
 
     /// Slots in use below the activation.
     #[inline]
     pub(super) fn in_use(self) -> usize {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).in_use }
+        unsafe { (*self.activation()).in_use }
     }
 
     /// The instance of the code that calls.
@@ -135,31 +144,19 @@ impl Call {
         InstanceAddr(unsafe { (*self.instance).addr })
     }
 
-    /// Where the code that calls stands, as long as nobody else has run.
+    /// Where the code that calls stands. Activations in between have left that as it was.
     #[inline]
     pub(super) fn here(self) -> Here {
-        self.here_at(self.sp())
-    }
-
-    /// Where the code that calls stands, by its stack pointer.
-    #[inline]
-    fn here_at(self, sp: usize) -> Here {
+        let (instance, vm) = (self.instance, self.vm());
         // SAFETY: STOPPED.
-        Here { instance: self.instance, sp, outermost: unsafe { (*self.vm).entry_sp } }
-    }
-
-    /// The stack pointer of the code that calls, as long as nobody else has run.
-    #[inline]
-    fn sp(self) -> usize {
-        // SAFETY: STOPPED.
-        unsafe { (*self.vm).last_sp }
+        unsafe { Here { instance, sp: (*vm).last_sp, outermost: (*vm).entry_sp } }
     }
 
     /// Lets compiled code see what may have moved.
     #[inline]
     pub(super) fn refresh(self) {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).refresh(self.vm) };
+        unsafe { (*self.activation()).refresh(self.vm()) };
     }
 
     /// The slice of fuel does not suffice.
@@ -168,7 +165,7 @@ impl Call {
             return Err(self.stop(then, Some(registers)));
         }
         // SAFETY: STOPPED.
-        unsafe { (*self.vm).fuel -= cost };
+        unsafe { (*self.vm()).fuel -= cost };
         Ok(())
     }
 
@@ -180,16 +177,16 @@ impl Call {
         }
         // SAFETY: STOPPED.
         unsafe {
-            (*self.activation).return_fuel(self.vm);
+            (*self.activation()).return_fuel(self.vm());
             if !store.consume_fuel {
-                (*self.vm).fuel = FUEL_SLICE.max(cost);
+                (*self.vm()).fuel = FUEL_SLICE.max(cost);
                 return Ok(());
             }
             if store.fuel < cost {
                 return Err(Then::OutOfFuel(cost));
             }
-            (*self.vm).fuel = store.fuel.min(FUEL_SLICE.max(cost));
-            store.fuel -= (*self.vm).fuel;
+            (*self.vm()).fuel = store.fuel.min(FUEL_SLICE.max(cost));
+            store.fuel -= (*self.vm()).fuel;
         }
         Ok(())
     }
@@ -215,7 +212,7 @@ impl Call {
     fn func_addr(self, callee: usize) -> FuncAddr {
         if callee & 1 == 0 {
             // SAFETY: STOPPED.
-            let first = unsafe { (*self.vm).funcs.addr() };
+            let first = unsafe { (*self.vm()).funcs.addr() };
             FuncAddr(((callee - first) / size_of::<VmFunc>()) as u32)
         } else {
             self.store().ref_func(self.addr(), FuncIdx((callee / 2) as u32))
@@ -228,48 +225,61 @@ impl Call {
         let HostCall::Sync(function) = &host.call else {
             return self.end(self.stop_at_host(host, slots, callee));
         };
-        let (store, data, sp) = (self.store(), self.data(), self.sp());
+        let (store, data, caller) = (self.store(), self.data(), Some(self.addr()));
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, host.slots as usize) };
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).return_fuel(self.vm) };
-        store.stack_in_use = self.in_use() + self.used(sp) + store.max_stack / MAX_NESTED;
-        let scope = store.heap.roots.enter();
-        let caller = Some(self.addr());
-        let result = if store.heap.is_used() {
-            self.host_standing(function, slots, sp)
+        unsafe { (*self.activation()).return_fuel(self.vm()) };
+        store.stack_in_use = self.in_use() + self.used() + store.max_stack / MAX_NESTED;
+        let result = if store.heap.is_fresh() {
+            let result = function(store, data, caller, slots);
+            if !self.store().heap.is_fresh() {
+                self.heap_begun();
+            }
+            result
         } else {
-            function(store, data, caller, slots)
+            self.host_standing(function, slots)
         };
-        let store = self.store();
-        store.heap.roots.leave(scope);
-        store.stack_in_use = self.in_use();
-        self.refresh();
+        self.store().stack_in_use = self.in_use();
+        // SAFETY: STOPPED.
+        unsafe { (*self.activation()).refresh_funcs(self.vm()) };
         match result {
             Ok(()) => DONE,
-            Err(error) => self.end(self.failed(self.here_at(sp), error, false)),
+            Err(error) => self.host_failed(error),
         }
     }
 
     /// The same, where collections must find what compiled code refers to. The arguments are read before anything else happens,
     /// and what has been read is a root of the function's scope.
     #[inline(never)]
-    fn host_standing(
-        self,
-        function: &SyncHostCall,
-        slots: &mut [u64],
-        sp: usize,
-    ) -> Result<(), Error> {
-        let standing = self.here_at(sp).standing(None);
+    fn host_standing(self, function: &SyncHostCall, slots: &mut [u64]) -> Result<(), Error> {
+        let standing = self.here().standing(None);
         let (data, caller) = (self.data(), Some(self.addr()));
-        self.store().during(&standing, |store| function(store, data, caller, slots))
+        let scope = self.store().heap.roots.enter();
+        let result = self.store().during(&standing, |store| function(store, data, caller, slots));
+        self.store().heap.roots.leave(scope);
+        self.refresh();
+        result
     }
 
-    /// Slots' worth of native stack that this activation uses, down to a stack pointer.
+    /// A function of the host was the first to use the heap, or to have roots, which end with it.
+    #[cold]
+    fn heap_begun(self) {
+        self.store().heap.roots.leave(Scope::OUTERMOST);
+        self.refresh();
+    }
+
+    /// A function of the host has failed. Answers with the status.
+    #[cold]
+    fn host_failed(self, error: Error) -> u64 {
+        self.end(self.failed(self.here(), error, false))
+    }
+
+    /// Slots' worth of native stack that this activation uses.
     #[inline]
-    fn used(self, sp: usize) -> usize {
-        // SAFETY: STOPPED.
-        unsafe { ((*self.vm).entry_sp - sp) / size_of::<u64>() }
+    fn used(self) -> usize {
+        let Here { sp, outermost, .. } = self.here();
+        (outermost - sp) / size_of::<u64>()
     }
 
     /// An asynchronous function of the host is called: only the embedder can do that.
@@ -294,8 +304,8 @@ impl Call {
         let slots = unsafe { slice::from_raw_parts_mut(slots, count) };
         let may_stop = self.may_stop();
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).return_fuel(self.vm) };
-        store.stack_in_use = self.in_use() + self.used(self.sp()) + INTERPRETER_SLOTS;
+        unsafe { (*self.activation()).return_fuel(self.vm()) };
+        store.stack_in_use = self.in_use() + self.used() + INTERPRETER_SLOTS;
         let result = if store.heap.is_used() {
             store.during(&here.standing(None), |store| {
                 interpreter.call(store, data, func, slots, may_stop)
@@ -349,7 +359,7 @@ impl Call {
     #[cold]
     fn ended(self, how: Ended) -> u64 {
         // SAFETY: STOPPED: the activation stands in the frame of `NativeCode::call`, and only the runtime's functions use it.
-        unsafe { (*self.activation).ended = how };
+        unsafe { (*self.activation()).ended = how };
         ENDED
     }
 }

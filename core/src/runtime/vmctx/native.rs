@@ -3,7 +3,7 @@
 use super::{VmFunc, VmInstance, empty_memory};
 use crate::{
     error::Error,
-    index::{FuncAddr, InstanceAddr},
+    index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         StoreInner,
         native::{Native, NativeExit},
@@ -127,7 +127,66 @@ impl Drop for OwnedVmStore {
     }
 }
 
+/// What it takes to call a compiled function, found out once. It is all there as long as the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared {
+    store: usize,
+    slots: usize,
+    enter: *const u8,
+    code: *const u8,
+    instance: *const VmInstance,
+}
+
+// SAFETY: as for `VmInstance`: nobody follows the pointers without having the store.
+unsafe impl Send for Prepared {}
+// SAFETY: as above.
+unsafe impl Sync for Prepared {}
+
+impl Prepared {
+    /// The id of the store that it is for.
+    #[inline]
+    pub fn store(&self) -> usize {
+        self.store
+    }
+
+    /// How many slots a call takes.
+    #[inline]
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The code that enters the function: see [`Native::enter`].
+    #[inline]
+    pub fn enter(&self) -> *const u8 {
+        self.enter
+    }
+
+    /// The function's code.
+    #[inline]
+    pub fn code(&self) -> *const u8 {
+        self.code
+    }
+
+    /// The function's instance.
+    #[inline]
+    pub fn instance(&self) -> *const VmInstance {
+        self.instance
+    }
+}
+
 impl StoreInner {
+    /// Prepares calls of a function, if it is compiled and can be entered.
+    pub fn prepare(&self, func: FuncAddr) -> Option<Prepared> {
+        let VmFunc { code, vm, index, instance, params, results, .. } = self.funcs[func.at()];
+        if code.is_null() {
+            return None;
+        }
+        let native = self.instance(InstanceAddr(instance)).native.as_ref()?;
+        let enter = native.enter(FuncIdx(index))?;
+        let slots = params.max(results).into();
+        Some(Prepared { store: self.id(), slots, enter, code, instance: vm })
+    }
+
     /// Calls a function, if it is compiled: see [`Native::call`].
     #[inline]
     pub fn call_compiled(
