@@ -38,7 +38,7 @@ pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program
 }
 
 /// Calls a function: arguments in, results out.
-#[inline]
+#[inline(never)]
 pub(crate) fn call(
     inner: &mut StoreInner,
     data: &mut dyn Any,

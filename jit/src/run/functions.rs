@@ -5,7 +5,7 @@ use kinglet_core::{
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
-        HostCall, StoreInner,
+        BY_COMPILED, HostCall, StoreInner,
         func::{HostFunc, SyncHostCall},
         gc::roots::Scope,
         native::{InterpreterExit, Then},
@@ -30,9 +30,6 @@ const DONE: u64 = 0;
 /// The status that ends the activation.
 const ENDED: u64 = 1;
 
-/// How many executions can be nested by host functions that call guests, for the native stack that they take: each counts
-/// for a share of what they may use together.
-const MAX_NESTED: usize = 256;
 /// Slots that a call of the interpreter counts for besides, for what it takes of the native stack.
 const INTERPRETER_SLOTS: usize = 128;
 /// Units of fuel between two looks at the store: for more, and for interrupts.
@@ -55,7 +52,7 @@ unsafe fn serve(instance: *const VmInstance, act: impl FnOnce(Call) -> u64) -> u
     // A panic must not reach compiled code.
     match catch_unwind(AssertUnwindSafe(|| act(call))) {
         Ok(status) => status,
-        Err(panic) => call.ended(Ended::Panic(panic)),
+        Err(panic) => call.panicked(panic),
     }
 }
 
@@ -134,7 +131,7 @@ impl Call {
     #[inline]
     pub(super) fn in_use(self) -> usize {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation()).in_use }
+        unsafe { (*self.vm()).in_use }
     }
 
     /// The instance of the code that calls.
@@ -205,7 +202,7 @@ impl Call {
                 }
             }
         }
-        self.status(self.interpreted(slots, callee))
+        self.call_interpreted(slots, callee)
     }
 
     /// The address of a function that is called.
@@ -223,26 +220,29 @@ impl Call {
     #[inline]
     fn host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
         let HostCall::Sync(function) = &host.call else {
-            return self.end(self.stop_at_host(host, slots, callee));
+            return self.stop_at_host(host, slots, callee);
         };
         let (store, data, caller) = (self.store(), self.data(), Some(self.addr()));
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, host.slots as usize) };
         // SAFETY: STOPPED.
         unsafe { (*self.activation()).return_fuel(self.vm()) };
-        store.stack_in_use = self.in_use() + self.used() + store.max_stack / MAX_NESTED;
-        let result = if store.heap.is_fresh() {
-            let result = function(store, data, caller, slots);
-            if !self.store().heap.is_fresh() {
-                self.heap_begun();
-            }
-            result
-        } else {
-            self.host_standing(function, slots)
-        };
-        self.store().stack_in_use = self.in_use();
+        store.stack_in_use = BY_COMPILED;
+        if !store.heap.is_fresh() {
+            return self.host_standing(function, slots);
+        }
+        let result = function(store, data, caller, slots);
+        // Found anew, so that nothing else has to be kept while the host runs.
+        let vm = self.vm();
         // SAFETY: STOPPED.
-        unsafe { (*self.activation()).refresh_funcs(self.vm()) };
+        let store = unsafe {
+            let activation = (*vm).activation.cast::<Activation>();
+            (*activation).refresh_funcs(vm);
+            (*activation).store()
+        };
+        if !store.heap.is_fresh() {
+            return self.heap_begun(result);
+        }
         match result {
             Ok(()) => DONE,
             Err(error) => self.host_failed(error),
@@ -252,25 +252,34 @@ impl Call {
     /// The same, where collections must find what compiled code refers to. The arguments are read before anything else happens,
     /// and what has been read is a root of the function's scope.
     #[inline(never)]
-    fn host_standing(self, function: &SyncHostCall, slots: &mut [u64]) -> Result<(), Error> {
+    fn host_standing(self, function: &SyncHostCall, slots: &mut [u64]) -> u64 {
         let standing = self.here().standing(None);
         let (data, caller) = (self.data(), Some(self.addr()));
         let scope = self.store().heap.roots.enter();
         let result = self.store().during(&standing, |store| function(store, data, caller, slots));
         self.store().heap.roots.leave(scope);
         self.refresh();
-        result
+        match result {
+            Ok(()) => DONE,
+            Err(error) => self.host_failed(error),
+        }
     }
 
-    /// A function of the host was the first to use the heap, or to have roots, which end with it.
+    /// The end of the first function of the host that has used the heap, or had roots, which end with it. Answers with the status.
     #[cold]
-    fn heap_begun(self) {
+    #[inline(never)]
+    fn heap_begun(self, result: Result<(), Error>) -> u64 {
         self.store().heap.roots.leave(Scope::OUTERMOST);
         self.refresh();
+        match result {
+            Ok(()) => DONE,
+            Err(error) => self.host_failed(error),
+        }
     }
 
     /// A function of the host has failed. Answers with the status.
     #[cold]
+    #[inline(never)]
     fn host_failed(self, error: Error) -> u64 {
         self.end(self.failed(self.here(), error, false))
     }
@@ -282,16 +291,22 @@ impl Call {
         (outermost - sp) / size_of::<u64>()
     }
 
-    /// An asynchronous function of the host is called: only the embedder can do that.
+    /// An asynchronous function of the host is called: only the embedder can do that. Answers with the status.
     #[cold]
-    fn stop_at_host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> End {
+    #[inline(never)]
+    fn stop_at_host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
         // SAFETY: STOPPED: the stub has put the arguments in slots.
         let args = unsafe { slice::from_raw_parts(slots, host.params as usize) };
-        self.stop(Then::HostCall(self.func_addr(callee), args.to_vec()), None)
+        self.end(self.stop(Then::HostCall(self.func_addr(callee), args.to_vec()), None))
     }
 
-    /// Calls a function of a guest that is not compiled.
+    /// Calls a function of a guest that is not compiled. Answers with the status.
     #[inline(never)]
+    fn call_interpreted(self, slots: *mut u64, callee: usize) -> u64 {
+        self.status(self.interpreted(slots, callee))
+    }
+
+    #[inline]
     fn interpreted(self, slots: *mut u64, callee: usize) -> Result<(), End> {
         let func = self.func_addr(callee);
         let (store, data, here) = (self.store(), self.data(), self.here());
@@ -313,7 +328,6 @@ impl Call {
         } else {
             interpreter.call(store, data, func, slots, may_stop)
         };
-        self.store().stack_in_use = self.in_use();
         self.refresh();
         match result {
             Ok(InterpreterExit::Done) => Ok(()),
@@ -353,6 +367,13 @@ impl Call {
             End::Trap(error) => Ended::Error(self.with_backtrace(self.here(), error, false)),
             End::Suspended(suspended) => Ended::Suspended(suspended),
         })
+    }
+
+    /// Ends the activation with a panic, which goes on outside of compiled code.
+    #[cold]
+    #[inline(never)]
+    fn panicked(self, panic: Box<dyn Any + Send>) -> u64 {
+        self.ended(Ended::Panic(panic))
     }
 
     /// Ends the activation.

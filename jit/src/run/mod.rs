@@ -74,8 +74,6 @@ type Enter = extern "C" fn(*const VmInstance, *mut u64, *const u8) -> u64;
 struct Activation {
     store: *mut StoreInner,
     data: *mut dyn Any,
-    /// What [`StoreInner::stack_in_use`] was.
-    in_use: usize,
     may_stop: bool,
     ended: Ended,
 }
@@ -200,46 +198,35 @@ impl Native for NativeCode {
         let own = self.memory.offset(code.addr()).is_some() && enter != NONE;
         let enough = slots.len() >= usize::from(callee.params.max(callee.results));
         assert!(own && enough, "a call of another module's function, or with too few slots");
-        let in_use = store.stack_in_use;
+        let in_use = store.stack_used();
         let room = store.max_stack.saturating_sub(in_use);
         if room == 0 {
             return Err(Trap::StackOverflow.into());
         }
         let vm = store.vm();
-        let mut activation = Activation::new(store, data, in_use, may_stop);
+        let mut activation = Activation::new(store, data, may_stop);
         let here = (&raw const activation).addr();
-        let lowest = lowest(here, room);
+        let lowest = lowest(here, room.saturating_mul(size_of::<u64>()));
         // SAFETY: ENTER: the stub was made for functions of this type; `store` is not used by anybody but the runtime's functions
         // until it returns, which they get by way of `activation`.
         let status = unsafe {
             let stub = self.memory.base().add(enter as usize);
             let stub = std::mem::transmute::<*const u8, Enter>(stub);
             let outer = (*vm).activation;
-            (*vm).activation = (&raw mut activation).cast();
+            let limit = if outer.is_null() { bottom(here) } else { (*vm).stack_limit };
+            let below = (limit, (*vm).fuel, (*vm).in_use);
+            let entered = ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp);
             activation.refresh(vm);
-            if outer.is_null() {
-                // What stands here otherwise is of nobody's interest any more.
-                (*vm).stack_limit = lowest.max(bottom(here));
-                (*vm).runtime = &raw const RUNTIME;
-                let status = stub(instance, slots.as_mut_ptr(), code);
-                activation.return_fuel(vm);
-                if self.options.metered {
-                    (*vm).fuel = 0;
-                }
-                (*vm).activation = outer;
-                status
-            } else {
-                let below = ((*vm).stack_limit, (*vm).fuel);
-                let entered = ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp);
-                (*vm).stack_limit = lowest.max(below.0);
-                (*vm).fuel = 0;
-                let status = stub(instance, slots.as_mut_ptr(), code);
-                activation.return_fuel(vm);
-                ((*vm).stack_limit, (*vm).fuel) = below;
-                ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp) = entered;
-                (*vm).activation = outer;
-                status
-            }
+            (*vm).runtime = &raw const RUNTIME;
+            (*vm).activation = (&raw mut activation).cast();
+            ((*vm).stack_limit, (*vm).fuel, (*vm).in_use) = (lowest.max(limit), 0, in_use);
+            let status = stub(instance, slots.as_mut_ptr(), code);
+            activation.return_fuel(vm);
+            ((*vm).stack_limit, (*vm).fuel, (*vm).in_use) = below;
+            ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp) = entered;
+            (*vm).activation = outer;
+            activation.store().stack_in_use = in_use;
+            status
         };
         if status == 0 {
             // It has nothing to drop: it has not ended in any other way.
@@ -271,24 +258,24 @@ pub fn call(
 ) -> Option<Result<(), Error>> {
     let fits = function.store() == store.id() && slots.len() >= function.slots();
     assert!(fits, "a call of another store's function, or with too few slots");
-    let (vm, room) = (store.vm(), store.max_stack);
-    // SAFETY: nothing else uses it, since the store is borrowed.
-    let outermost = unsafe { (*vm).activation.is_null() };
-    if !outermost || store.stack_in_use != 0 || room == 0 {
+    // Where an activation is below, something is in use: whoever it has called has said so.
+    if store.stack_in_use != 0 {
         return None;
     }
-    let mut activation = Activation::new(store, data, 0, false);
+    let vm = store.vm();
+    let mut activation = Activation::new(store, data, false);
     let here = (&raw const activation).addr();
     // SAFETY: ENTER: the code is what enters functions of this type; `store` is not used by anybody but the runtime's functions
     // until it returns, which they get by way of `activation`.
     let status = unsafe {
         let stub = std::mem::transmute::<*const u8, Enter>(function.enter());
         activation.refresh(vm);
-        (*vm).stack_limit = lowest(here, room).max(bottom(here));
+        (*vm).stack_limit = lowest(here, function.room()).max(bottom(here));
         (*vm).runtime = &raw const RUNTIME;
         (*vm).activation = (&raw mut activation).cast();
         let status = stub(function.instance(), slots.as_mut_ptr(), function.code());
         (*vm).activation = ptr::null_mut();
+        activation.store().stack_in_use = 0;
         status
     };
     if status == 0 {
@@ -301,16 +288,11 @@ pub fn call(
 
 impl Activation {
     #[inline]
-    fn new(
-        store: *mut StoreInner,
-        data: &mut dyn Any,
-        in_use: usize,
-        may_stop: bool,
-    ) -> Activation {
+    fn new(store: *mut StoreInner, data: &mut dyn Any, may_stop: bool) -> Activation {
         let data: *mut (dyn Any + '_) = data;
         // SAFETY: only the lifetime in the type changes; nobody uses the pointer after the call that this is of.
         let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
-        Activation { store, data, in_use, may_stop, ended: Ended::Not }
+        Activation { store, data, may_stop, ended: Ended::Not }
     }
 
     /// # Safety
@@ -361,9 +343,8 @@ impl Activation {
 
     /// What has become of a call that has not returned.
     #[cold]
+    #[inline(never)]
     fn end(&mut self) -> Result<NativeExit, Error> {
-        // SAFETY: the call is over, but for this.
-        unsafe { self.store() }.stack_in_use = self.in_use;
         match std::mem::replace(&mut self.ended, Ended::Not) {
             Ended::Error(error) => Err(error),
             Ended::Suspended(suspended) => Ok(NativeExit::Suspended(suspended)),
@@ -373,10 +354,10 @@ impl Activation {
     }
 }
 
-/// The lowest stack pointer that so many slots leave to compiled code, where the stack pointer is `here`.
+/// The lowest stack pointer that compiled code may have which may take so many bytes, where the stack pointer is `here`.
 #[inline]
-fn lowest(here: usize, slots: usize) -> usize {
-    here.saturating_sub(slots.saturating_mul(size_of::<u64>()))
+fn lowest(here: usize, room: usize) -> usize {
+    here.saturating_sub(room)
 }
 
 /// The stack of a thread.
