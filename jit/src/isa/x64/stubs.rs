@@ -265,27 +265,23 @@ impl Stubs<'_> {
 
     /// What is called is in rax, the caller's instance in rdx.
     fn outside(&mut self, shape: &Shape) {
-        let slots = shape.params.len().max(shape.results.len()) as i32;
-        x64!(self.asm.code; mov rcx, [r15 + STORE]);
+        let slots = 8 * (shape.params.len().max(shape.results.len()) as i32 | 1);
         self.push_saved();
-        x64!(self.asm.code
-            ; lea rbx, [rsp + PUSHED]
-            ; mov [rcx + LAST_SP], rbx
-            ; mov rbp, rcx
-            ; sub rsp, DWORD 8 * (slots | 1)
-        );
-        self.store_values(&shape.params, Rm::Frame(0), Rm::At(RBX, 0), RCX);
+        x64!(self.asm.code; sub rsp, DWORD slots);
+        self.store_values(&shape.params, Rm::Frame(0), Rm::Frame(slots + PUSHED), RCX);
+        x64!(self.asm.code; mov r9, [r15 + STORE]; lea rcx, [rsp + slots + PUSHED]; mov [r9 + LAST_SP], rcx);
         if self.windows {
             x64!(self.asm.code; mov rcx, rdx; mov rdx, rsp; mov r8, rax);
         } else {
             x64!(self.asm.code; mov rdi, rdx; mov rsi, rsp; mov rdx, rax);
         }
-        x64!(self.asm.code; mov rax, rbp);
+        x64!(self.asm.code; mov rax, r9);
         self.call(offset_of!(VmRuntime, call));
         self.exit_on_failure();
-        self.load_values(&shape.results, Rm::Frame(0), Rm::At(RBX, 0));
+        self.load_values(&shape.results, Rm::Frame(0), Rm::Frame(slots + PUSHED));
         self.load_memory_base();
-        x64!(self.asm.code; lea rsp, [rbx - PUSHED]; pop r13; pop r12; pop rbp; pop rbx; ret);
+        // The host's functions have restored what was pushed.
+        x64!(self.asm.code; add rsp, DWORD slots + PUSHED - 8; ret);
     }
 
     /// Loads values from slots: into the registers where they are passed, and words of the stack. Uses rax.
