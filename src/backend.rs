@@ -38,7 +38,7 @@ pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program
 }
 
 /// Calls a function: arguments in, results out.
-#[inline]
+#[inline(never)]
 pub(crate) fn call(
     inner: &mut StoreInner,
     data: &mut dyn Any,
@@ -48,6 +48,29 @@ pub(crate) fn call(
     match compiler::call(inner, data, func, slots) {
         Some(result) => result,
         None => kinglet_interp::call(inner, data, func, slots),
+    }
+}
+
+/// What has been found out about a function, for calls of it.
+pub(crate) type Prepared = compiler::Prepared;
+
+/// Prepares calls of a function.
+pub(crate) fn prepare_call(inner: &StoreInner, func: FuncAddr) -> Prepared {
+    compiler::prepare_call(inner, func)
+}
+
+/// Calls a function that has been prepared: arguments in, results out.
+#[inline]
+pub(crate) fn call_prepared(
+    prepared: &Prepared,
+    inner: &mut StoreInner,
+    data: &mut dyn Any,
+    func: FuncAddr,
+    slots: &mut [u64],
+) -> Result<()> {
+    match compiler::call_prepared(prepared, inner, data, slots) {
+        Some(result) => result,
+        None => call(inner, data, func, slots),
     }
 }
 
@@ -63,7 +86,7 @@ mod compiler {
     use kinglet_core::{
         index::{FuncAddr, FuncIdx},
         module::Module,
-        runtime::{StoreInner, instance::Program},
+        runtime::{StoreInner, instance::Program, vmctx::native},
     };
     use kinglet_jit::{
         compile::{CompiledModule, Machine, Options},
@@ -87,6 +110,23 @@ mod compiler {
     /// Lets a store run code of both tiers.
     pub(crate) fn prepare(store: &mut StoreInner) {
         store.set_interpreter(kinglet_interp::INTERPRETER);
+    }
+
+    /// `None` if the function is not compiled, or has to be called otherwise.
+    pub(crate) type Prepared = Option<native::Prepared>;
+
+    pub(super) fn prepare_call(inner: &StoreInner, func: FuncAddr) -> Prepared {
+        inner.prepare(func)
+    }
+
+    #[inline]
+    pub(super) fn call_prepared(
+        prepared: &Prepared,
+        inner: &mut StoreInner,
+        data: &mut dyn Any,
+        slots: &mut [u64],
+    ) -> Option<Result<()>> {
+        kinglet_jit::run::call(prepared.as_ref()?, inner, data, slots)
     }
 
     #[inline]
@@ -174,6 +214,20 @@ mod compiler {
     }
 
     pub(crate) fn prepare(_: &mut StoreInner) {}
+
+    pub(crate) type Prepared = ();
+
+    pub(super) fn prepare_call(_: &StoreInner, _: FuncAddr) -> Prepared {}
+
+    #[inline]
+    pub(super) fn call_prepared(
+        _: &Prepared,
+        _: &mut StoreInner,
+        _: &mut dyn Any,
+        _: &mut [u64],
+    ) -> Option<Result<()>> {
+        None
+    }
 
     #[inline]
     pub(super) fn call(

@@ -11,7 +11,8 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("interp", &["kinglet-core"]),
-    (".", &["kinglet-core", "kinglet-interp"]),
+    ("jit", &["kinglet-core"]),
+    (".", &["kinglet-core", "kinglet-interp", "kinglet-jit"]),
     ("wasi", &["kinglet"]),
     ("spectest", &["kinglet"]),
     ("cli", &["kinglet", "kinglet-wasi", "kinglet-spectest"]),
@@ -27,10 +28,13 @@ const FOR_TESTS: &[(&str, &str)] = &[(".", "kinglet"), (".", "kinglet-wasi")];
 
 /// What may be named only below these paths.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("wasmparser::", &["core/src/binary/", "core/src/translate/"]),
-    ("kinglet_core", &["core/", "interp/", "src/"]),
+    ("wasmparser::", &["core/src/binary/", "core/src/translate/", "benches/compare/"]),
+    ("kinglet_core", &["core/", "interp/", "jit/", "src/"]),
     ("kinglet_interp", &["interp/", "src/"]),
-    ("feature = \"jit\"", &[]),
+    ("kinglet_jit", &["jit/", "src/backend.rs"]),
+    ("dynasm", &["jit/src/isa/"]),
+    // In the command line, it stands for the disassemblers.
+    ("feature = \"jit\"", &["src/backend.rs", "cli/src/asm.rs"]),
 ];
 
 /// Where unsafe code may be.
@@ -38,19 +42,24 @@ const UNSAFE: &[&str] = &[
     "core/src/runtime/memory",
     "core/src/runtime/vmctx",
     "interp/src/",
+    "jit/src/load/",
+    "jit/src/run/",
     "src/func/typed",
     "wasi/src/host/",
 ];
 
 /// Crates whose library must do without the operating system, and the files that are there to use it.
-const NO_SYSTEM: &[&str] = &["core/src/", "interp/src/", "src/", "wasi/src/"];
-const SYSTEM: &[&str] = &["src/module.rs", "core/src/runtime/memory/waiters.rs", "wasi/src/host/"];
+const NO_SYSTEM: &[&str] = &["core/src/", "interp/src/", "jit/src/", "src/", "wasi/src/"];
+const SYSTEM: &[&str] =
+    &["src/module.rs", "core/src/runtime/memory/waiters.rs", "jit/src/load/", "wasi/src/host/"];
 
 /// What calls the operating system. Types such as `std::io::Error` and `std::time::Instant` do not.
 const SYSTEM_CALLS: &[&str] = &[
     "std::fs",
     "std::process",
     "std::os::",
+    "libc::",
+    "windows_sys::",
     "rustix::",
     "cap_std::",
     "cap_fs_ext::",

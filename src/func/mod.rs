@@ -233,7 +233,7 @@ impl Func {
         store: impl AsContext,
     ) -> Result<TypedFunc<P, R>> {
         let store = store.as_context();
-        TypedFunc::new(*self, store.engine(), self.core_type(store.inner))
+        TypedFunc::new(*self, store.inner, self.core_type(store.inner))
     }
 
     /// Fails unless it can be called with these arguments and as many results. Answers how many slots that takes.

@@ -1,10 +1,11 @@
 //! Calls whose types are known at compile time.
 
-use super::{Func, call_slots, call_slots_async};
+use super::{Func, call_slots_async};
 use crate::{
-    AnyRef, ArrayRef, AsContextMut, Engine, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
+    AnyRef, ArrayRef, AsContextMut, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
     StoreContextMut, StructRef, V128,
-    store::StoreId,
+    backend::{Prepared, call_prepared, prepare_call},
+    store::{StoreId, engine},
     values::{check_vals, read_slots},
 };
 use alloc::vec::Vec;
@@ -37,11 +38,12 @@ pub struct TypedFunc<P, R> {
     func: Func,
     /// Whether not all values of `P` are of the types of the parameters, so that references have to be looked at.
     narrows: bool,
+    prepared: Prepared,
     _types: PhantomData<fn(P) -> R>,
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
-    pub(super) fn new(func: Func, engine: &Engine, ty: &FuncType) -> Result<TypedFunc<P, R>> {
+    pub(super) fn new(func: Func, inner: &StoreInner, ty: &FuncType) -> Result<TypedFunc<P, R>> {
         // Types of Rust stand for abstract types, above and below which nothing is defined by its supertype.
         let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
         let may_fit = |a, b| match (a, b) {
@@ -55,6 +57,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
             || !given().all(|(given, &param)| fits(given, param) || may_fit(given, param))
             || !R::valtypes().zip(results).all(|(wanted, &result)| fits(result, wanted))
         {
+            let engine = engine(inner);
             let of = |ty: FuncType| {
                 let list = |types: &[ValType]| {
                     let types =
@@ -70,7 +73,8 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
             )));
         }
         let narrows = !given().all(|(given, &param)| fits(given, param));
-        Ok(TypedFunc { func, narrows, _types: PhantomData })
+        let prepared = prepare_call(inner, func.addr);
+        Ok(TypedFunc { func, narrows, prepared, _types: PhantomData })
     }
 
     /// Calls it.
@@ -85,7 +89,9 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         let store = store.as_context_mut();
         // Most calls need few slots, which do not take long to clear.
         let slots = P::LEN.max(R::LEN);
-        if slots <= FEW_SLOTS {
+        if slots == 0 {
+            self.call_in(store, params, &mut [])
+        } else if slots <= FEW_SLOTS {
             self.call_in(store, params, &mut [0; FEW_SLOTS])
         } else if slots <= SOME_SLOTS {
             self.call_in(store, params, &mut [0; SOME_SLOTS])
@@ -105,7 +111,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         let slots = &mut slots[..P::LEN.max(R::LEN)];
         params.write(slots, inner)?;
         self.check_params(inner, slots)?;
-        call_slots(inner, data, self.func.addr, slots)?;
+        call_prepared(&self.prepared, inner, data, self.func.addr, slots)?;
         Ok(R::read(slots, inner))
     }
 

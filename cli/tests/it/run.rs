@@ -238,10 +238,25 @@ fn wrong_options_exit_with_2_and_are_named() {
         (&["run", "--max-memory", "1T", "x.wasm"], "`T` is no unit of size"),
         (&["run", "--dir", "::x", "x.wasm"], "--dir"),
         (&["run", "--check-tiers", "--timeout", "5s", "x.wasm"], "--timeout"),
+        (&["run", "--check-tiers", "--tier", "jit", "x.wasm"], "--tier"),
         (&["bogus"], "bogus"),
     ] {
         kinglet(args).complains(2, part);
     }
+}
+
+#[test]
+fn tiers_can_be_chosen() {
+    for tier in ["interp", "jit"] {
+        let run = |args: &[&str]| kinglet_with(&[&["run", "--tier", tier], args].concat(), MATH);
+        run(&["--invoke", "add", "-", "1", "2"]).gives(0, "3\n");
+        run(&["--invoke", "mixed", "-", "0", "nan", "-0"]).gives(0, "0\nNaN\n-0\n");
+        run(&["--invoke", "fail", "-"]).complains(134, "math!outer");
+        run(&["--invoke", "recurse", "-"]).complains(134, "call stack exhausted");
+        run(&["--fuel", "5000", "--invoke", "forever", "-"]).complains(134, "fuel of 5000");
+        run(&["--timeout", "50ms", "--invoke", "forever", "-"]).complains(134, "timeout");
+    }
+    kinglet(&["run", "--tier", "fast", "x.wasm"]).complains(2, "fast");
 }
 
 #[test]

@@ -38,6 +38,22 @@ fn wast_runs_files_and_folders_in_order() {
 }
 
 #[test]
+fn wast_tells_how_much_was_compiled() {
+    let folder = folder("wast_tells_how_much");
+    let script = r#"
+        (module
+            (func (export "one") (result i32) (i32.const 1))
+            (func (export "two") (result i32) (i32x4.extract_lane 0 (i32x4.splat (i32.const 2)))))
+        (assert_return (invoke "one") (i32.const 1))
+        (assert_return (invoke "two") (i32.const 2))"#;
+    kinglet(&["wast", "--tier", "jit", &file(&folder, "a.wast", script)]).gives(
+        0,
+        "compiled 1 of 1 functions without vectors (100.00 %), and none of 1 with vectors\n\
+         1 files, 3 passed, 0 failed, 0 skipped\n",
+    );
+}
+
+#[test]
 fn wast_excuses_what_the_skip_list_names() {
     let folder = folder("wast_excuses");
     fs::create_dir_all(folder.join("b")).unwrap();
@@ -207,6 +223,32 @@ fn inspect_shows_the_bytecode() {
     show(&["absent"]).fails(1, "error: standard input has no function `absent`");
     show(&["3"]).fails(1, "error: standard input has no function `3`");
     show(&["log"]).fails(1, "error: standard input: function 0 is imported");
+}
+
+#[test]
+fn inspect_shows_what_the_compiler_makes() {
+    let show = |args: &[&str]| kinglet_with(&[&["inspect", "-"], args].concat(), TOUR);
+    let ir = show(&["--ir", "twice"]);
+    assert_eq!(ir.code, Some(0), "{ir:?}");
+    assert!(ir.stdout.starts_with("function 1(v0:i32)\n") && ir.stdout.contains("i32_"), "{ir:?}");
+    for (target, ret) in [("x86_64", "ret"), ("aarch64", "ret")] {
+        let asm = show(&["--asm", "1", "--target", target]);
+        assert_eq!(asm.code, Some(0), "{asm:?}");
+        assert!(asm.stdout.lines().any(|line| line.ends_with(ret)), "{asm:?}");
+    }
+    // Who calls whom can be seen.
+    for target in ["x86_64", "aarch64"] {
+        let calls = "(module (func) (func (call 0) (call 0)))";
+        let asm = kinglet_with(&["inspect", "-", "--asm", "1", "--target", target], calls);
+        assert!(asm.stdout.contains("; function 0\n"), "{asm:?}");
+    }
+    show(&["--asm", "absent"]).fails(1, "error: standard input has no function `absent`");
+    show(&["--asm", "log"]).fails(1, "error: standard input: function 0 is imported");
+    show(&["--asm", "1", "--target", "z80"]).complains(2, "z80");
+    show(&["--asm", "1", "--ir", "1"]).complains(2, "--ir");
+    let vectors = "(module (func (drop (i32x4.splat (i32.const 1)))))";
+    kinglet_with(&["inspect", "-", "--ir", "0"], vectors)
+        .fails(1, "error: standard input: function 0 is left to the interpreter: vectors");
 }
 
 #[test]

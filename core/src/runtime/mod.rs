@@ -26,7 +26,6 @@ pub mod native;
 pub mod ops;
 pub mod registry;
 pub mod table;
-#[cfg(feature = "compile")]
 pub mod trace;
 pub mod vmctx;
 
@@ -106,7 +105,7 @@ pub struct StoreInner {
     pub interruptible: bool,
     /// Slots of 8 bytes that all executions nested in each other may use together.
     pub max_stack: usize,
-    /// Slots used by the executions below the running one.
+    /// Slots used by the executions below the running one, or [`BY_COMPILED`]: see [`StoreInner::stack_used`].
     pub stack_in_use: usize,
     /// The managed heap.
     pub heap: Heap,
@@ -138,6 +137,13 @@ pub struct StoreInner {
     #[cfg(feature = "native")]
     interpreter: Option<&'static dyn native::Interpreter>,
 }
+
+/// How many executions can be nested by host functions that call guests, for the native stack that they take: each counts
+/// for a share of what they may use together.
+pub const MAX_NESTED: usize = 256;
+
+/// Stands for [`StoreInner::stack_in_use`] while compiled code calls the host: how much it uses is found out when somebody asks.
+pub const BY_COMPILED: usize = usize::MAX;
 
 /// How large a value stack may be that a store keeps for reuse, in slots.
 const KEPT_STACK_SLOTS: usize = 1 << 16;
@@ -196,6 +202,16 @@ impl StoreInner {
     #[cfg(feature = "native")]
     pub fn interpreter(&self) -> Option<&'static dyn native::Interpreter> {
         self.interpreter
+    }
+
+    /// Slots used by the executions below one that begins now.
+    #[inline]
+    pub fn stack_used(&self) -> usize {
+        #[cfg(feature = "native")]
+        if self.stack_in_use == BY_COMPILED {
+            return self.vm.in_use() + self.max_stack / MAX_NESTED;
+        }
+        self.stack_in_use
     }
 
     /// Tells this store from others.

@@ -17,6 +17,11 @@ pub trait Native: Send + Sync {
     /// Where the code of a function begins; `None` if it is not compiled.
     fn entry(&self, func: FuncIdx) -> Option<*const u8>;
 
+    /// The code that enters a compiled function, for those who call it without [`Native::call`]; `None` if they must not.
+    fn enter(&self, _func: FuncIdx) -> Option<*const u8> {
+        None
+    }
+
     /// Calls a compiled function of this module: `slots` holds the arguments, and then the results. If it `may_stop`, lack of fuel,
     /// interrupts and asynchronous host functions stop it; otherwise they are errors.
     ///

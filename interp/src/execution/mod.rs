@@ -36,7 +36,8 @@ use kinglet_core::{
     error::{Error, ThrownException},
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
-        HostCall, StoreInner, func::HostFunc, gc::roots::Held, instance::Instance, vmctx::VmFunc,
+        HostCall, MAX_NESTED, StoreInner, func::HostFunc, gc::roots::Held, instance::Instance,
+        vmctx::VmFunc,
     },
     trap::Trap,
 };
@@ -134,9 +135,6 @@ pub enum Exit {
     HostCall,
 }
 
-/// How many executions can be nested by host functions that call guests, for the native stack that they take: each counts
-/// for a share of what they may use together.
-const MAX_NESTED: usize = 256;
 /// The size of a new value stack in slots.
 const INITIAL_STACK: usize = 1024;
 
@@ -277,7 +275,7 @@ impl Execution {
             _ => 0,
         };
         let below = store.stack_in_use;
-        store.stack_in_use = below + slots + store.max_stack / MAX_NESTED;
+        store.stack_in_use = store.stack_used() + slots + store.max_stack / MAX_NESTED;
         below
     }
 
@@ -341,7 +339,7 @@ impl Execution {
     #[cold]
     fn grow(&mut self, store: &StoreInner, slots: usize) -> Result<(), Error> {
         let len = self.stack.len();
-        let allowed = store.max_stack.saturating_sub(store.stack_in_use);
+        let allowed = store.max_stack.saturating_sub(store.stack_used());
         if slots > allowed {
             return Err(Trap::StackOverflow.into());
         }
@@ -354,7 +352,7 @@ impl Execution {
 
 /// An execution that runs.
 struct Machine<'s> {
-    /// What [`StoreInner::stack_in_use`] was when it began.
+    /// What [`StoreInner::stack_used`] was when it began.
     in_use: usize,
     store: &'s mut StoreInner,
     data: &'s mut dyn Any,
@@ -380,7 +378,7 @@ impl<'s> Machine<'s> {
         data: &'s mut dyn Any,
     ) -> Machine<'s> {
         Machine {
-            in_use: store.stack_in_use,
+            in_use: store.stack_used(),
             store,
             data,
             execution,

@@ -284,7 +284,8 @@ impl Builder {
     }
 
     /// What has been appended to the pool since it had this length.
-    fn list_since(&self, start: usize) -> List {
+    fn list_since(&mut self, start: usize) -> List {
+        self.check_size();
         List { start: start as u32, len: (self.function.pool.len() - start) as u32 }
     }
 

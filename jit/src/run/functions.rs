@@ -10,8 +10,9 @@ use kinglet_core::{
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
-        HostCall, StoreInner,
+        BY_COMPILED, HostCall, StoreInner,
         func::{HostFunc, SyncHostCall},
+        gc::roots::Scope,
         native::{InterpreterExit, Then},
         vmctx::{
             VmFunc, VmInstance,
@@ -34,19 +35,14 @@ const DONE: u64 = 0;
 /// The status that ends the activation.
 const ENDED: u64 = 1;
 
-/// How many executions can be nested by host functions that call guests, for the native stack that they take: each counts
-/// for a share of what they may use together.
-const MAX_NESTED: usize = 256;
 /// Slots that a call of the interpreter counts for besides, for what it takes of the native stack.
 const INTERPRETER_SLOTS: usize = 128;
 /// Units of fuel between two looks at the store: for more, and for interrupts.
 const FUEL_SLICE: u64 = 10_000;
 
-/// A call of the runtime by compiled code. It is handed on by value, to stay in registers.
+/// A call of the runtime by compiled code. One pointer is all that has to be kept while the host runs.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
-    activation: *mut Activation,
-    pub(super) vm: *mut VmStore,
     /// The instance of the code that calls.
     pub(super) instance: *const VmInstance,
 }
@@ -57,15 +53,11 @@ pub(super) struct Call {
 /// Compiled code of the instance must have called.
 #[inline(always)]
 unsafe fn serve(instance: *const VmInstance, act: impl FnOnce(Call) -> u64) -> u64 {
-    // SAFETY: STOPPED: the instance is one of the store's, and somebody has entered compiled code.
-    let call = unsafe {
-        let vm = (*instance).store;
-        Call { activation: (*vm).activation.cast::<Activation>(), vm, instance }
-    };
+    let call = Call { instance };
     // A panic must not reach compiled code.
     match catch_unwind(AssertUnwindSafe(|| act(call))) {
         Ok(status) => status,
-        Err(panic) => call.ended(Ended::Panic(panic)),
+        Err(panic) => call.panicked(panic),
     }
 }
 
@@ -105,32 +97,46 @@ extern "C" fn call(instance: *const VmInstance, slots: *mut u64, callee: usize) 
 }
 
 impl Call {
+    /// What compiled code uses of the store.
+    #[inline]
+    pub(super) fn vm(self) -> *mut VmStore {
+        // SAFETY: STOPPED: the instance is one of the store's.
+        unsafe { (*self.instance).store }
+    }
+
+    /// The innermost activation.
+    #[inline]
+    fn activation(self) -> *mut Activation {
+        // SAFETY: STOPPED: somebody has entered compiled code.
+        unsafe { (*self.vm()).activation.cast() }
+    }
+
     /// The store.
     #[inline]
     pub(super) fn store<'a>(self) -> &'a mut StoreInner {
         // SAFETY: STOPPED: compiled code stands still, and so does everybody below; callers use one of these at a time.
-        unsafe { (*self.activation).store() }
+        unsafe { (*self.activation()).store() }
     }
 
     /// The data of the store.
     #[inline]
     pub(super) fn data<'a>(self) -> &'a mut dyn Any {
         // SAFETY: as for the store.
-        unsafe { &mut *(*self.activation).data }
+        unsafe { &mut *(*self.activation()).data }
     }
 
     /// Whether the activation may stop.
     #[inline]
     pub(super) fn may_stop(self) -> bool {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).may_stop }
+        unsafe { (*self.activation()).may_stop }
     }
 
     /// Slots in use below the activation.
     #[inline]
     pub(super) fn in_use(self) -> usize {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).in_use }
+        unsafe { (*self.vm()).in_use }
     }
 
     /// The instance of the code that calls.
@@ -140,31 +146,19 @@ impl Call {
         InstanceAddr(unsafe { (*self.instance).addr })
     }
 
-    /// Where the code that calls stands, as long as nobody else has run.
+    /// Where the code that calls stands. Activations in between have left that as it was.
     #[inline]
     pub(super) fn here(self) -> Here {
-        self.here_at(self.sp())
-    }
-
-    /// Where the code that calls stands, by its stack pointer.
-    #[inline]
-    fn here_at(self, sp: usize) -> Here {
+        let (instance, vm) = (self.instance, self.vm());
         // SAFETY: STOPPED.
-        Here { instance: self.instance, sp, outermost: unsafe { (*self.vm).entry_sp } }
-    }
-
-    /// The stack pointer of the code that calls, as long as nobody else has run.
-    #[inline]
-    fn sp(self) -> usize {
-        // SAFETY: STOPPED.
-        unsafe { (*self.vm).last_sp }
+        unsafe { Here { instance, sp: (*vm).last_sp, outermost: (*vm).entry_sp } }
     }
 
     /// Lets compiled code see what may have moved.
     #[inline]
     pub(super) fn refresh(self) {
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).refresh(self.vm) };
+        unsafe { (*self.activation()).refresh(self.vm()) };
     }
 
     /// The slice of fuel does not suffice.
@@ -173,7 +167,7 @@ impl Call {
             return Err(self.stop(then, Some(registers)));
         }
         // SAFETY: STOPPED.
-        unsafe { (*self.vm).fuel -= cost };
+        unsafe { (*self.vm()).fuel -= cost };
         Ok(())
     }
 
@@ -185,16 +179,16 @@ impl Call {
         }
         // SAFETY: STOPPED.
         unsafe {
-            (*self.activation).return_fuel(self.vm);
+            (*self.activation()).return_fuel(self.vm());
             if !store.consume_fuel {
-                (*self.vm).fuel = FUEL_SLICE.max(cost);
+                (*self.vm()).fuel = FUEL_SLICE.max(cost);
                 return Ok(());
             }
             if store.fuel < cost {
                 return Err(Then::OutOfFuel(cost));
             }
-            (*self.vm).fuel = store.fuel.min(FUEL_SLICE.max(cost));
-            store.fuel -= (*self.vm).fuel;
+            (*self.vm()).fuel = store.fuel.min(FUEL_SLICE.max(cost));
+            store.fuel -= (*self.vm()).fuel;
         }
         Ok(())
     }
@@ -213,14 +207,14 @@ impl Call {
                 }
             }
         }
-        self.status(self.interpreted(slots, callee))
+        self.call_interpreted(slots, callee)
     }
 
     /// The address of a function that is called.
     fn func_addr(self, callee: usize) -> FuncAddr {
         if callee & 1 == 0 {
             // SAFETY: STOPPED.
-            let first = unsafe { (*self.vm).funcs.addr() };
+            let first = unsafe { (*self.vm()).funcs.addr() };
             FuncAddr(((callee - first) / size_of::<VmFunc>()) as u32)
         } else {
             self.store().ref_func(self.addr(), FuncIdx((callee / 2) as u32))
@@ -231,62 +225,93 @@ impl Call {
     #[inline]
     fn host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
         let HostCall::Sync(function) = &host.call else {
-            return self.end(self.stop_at_host(host, slots, callee));
+            return self.stop_at_host(host, slots, callee);
         };
-        let (store, data, sp) = (self.store(), self.data(), self.sp());
+        let (store, data, caller) = (self.store(), self.data(), Some(self.addr()));
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, host.slots as usize) };
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).return_fuel(self.vm) };
-        store.stack_in_use = self.in_use() + self.used(sp) + store.max_stack / MAX_NESTED;
-        let scope = store.heap.roots.enter();
-        let caller = Some(self.addr());
-        let result = if store.heap.is_used() {
-            self.host_standing(function, slots, sp)
-        } else {
-            function(store, data, caller, slots)
+        unsafe { (*self.activation()).return_fuel(self.vm()) };
+        store.stack_in_use = BY_COMPILED;
+        if !store.heap.is_fresh() {
+            return self.host_standing(function, slots);
+        }
+        let result = function(store, data, caller, slots);
+        // Found anew, so that nothing else has to be kept while the host runs.
+        let vm = self.vm();
+        // SAFETY: STOPPED.
+        let store = unsafe {
+            let activation = (*vm).activation.cast::<Activation>();
+            (*activation).refresh_funcs(vm);
+            (*activation).store()
         };
-        let store = self.store();
-        store.heap.roots.leave(scope);
-        store.stack_in_use = self.in_use();
-        self.refresh();
+        if !store.heap.is_fresh() {
+            return self.heap_begun(result);
+        }
         match result {
             Ok(()) => DONE,
-            Err(error) => self.end(self.failed(self.here_at(sp), error, Callee::Host)),
+            Err(error) => self.host_failed(error),
         }
     }
 
     /// The same, where collections must find what compiled code refers to. The arguments are read before anything else happens,
     /// and what has been read is a root of the function's scope.
     #[inline(never)]
-    fn host_standing(
-        self,
-        function: &SyncHostCall,
-        slots: &mut [u64],
-        sp: usize,
-    ) -> Result<(), Error> {
-        let standing = self.here_at(sp).standing(None);
+    fn host_standing(self, function: &SyncHostCall, slots: &mut [u64]) -> u64 {
+        let standing = self.here().standing(None);
         let (data, caller) = (self.data(), Some(self.addr()));
-        self.store().during(&standing, |store| function(store, data, caller, slots))
+        let scope = self.store().heap.roots.enter();
+        let result = self.store().during(&standing, |store| function(store, data, caller, slots));
+        self.store().heap.roots.leave(scope);
+        self.refresh();
+        match result {
+            Ok(()) => DONE,
+            Err(error) => self.host_failed(error),
+        }
     }
 
-    /// Slots' worth of native stack that this activation uses, down to a stack pointer.
-    #[inline]
-    fn used(self, sp: usize) -> usize {
-        // SAFETY: STOPPED.
-        unsafe { ((*self.vm).entry_sp - sp) / size_of::<u64>() }
-    }
-
-    /// An asynchronous function of the host is called: only the embedder can do that.
+    /// The end of the first function of the host that has used the heap, or had roots, which end with it. Answers with the status.
     #[cold]
-    fn stop_at_host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> End {
+    #[inline(never)]
+    fn heap_begun(self, result: Result<(), Error>) -> u64 {
+        self.store().heap.roots.leave(Scope::OUTERMOST);
+        self.refresh();
+        match result {
+            Ok(()) => DONE,
+            Err(error) => self.host_failed(error),
+        }
+    }
+
+    /// A function of the host has failed. Answers with the status.
+    #[cold]
+    #[inline(never)]
+    fn host_failed(self, error: Error) -> u64 {
+        self.end(self.failed(self.here(), error, Callee::Host))
+    }
+
+    /// Slots' worth of native stack that this activation uses.
+    #[inline]
+    fn used(self) -> usize {
+        let Here { sp, outermost, .. } = self.here();
+        (outermost - sp) / size_of::<u64>()
+    }
+
+    /// An asynchronous function of the host is called: only the embedder can do that. Answers with the status.
+    #[cold]
+    #[inline(never)]
+    fn stop_at_host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
         // SAFETY: STOPPED: the stub has put the arguments in slots.
         let args = unsafe { slice::from_raw_parts(slots, host.params as usize) };
-        self.stop(Then::HostCall(self.func_addr(callee), args.to_vec()), None)
+        self.end(self.stop(Then::HostCall(self.func_addr(callee), args.to_vec()), None))
     }
 
-    /// Calls a function of a guest that is not compiled.
+    /// Calls a function of a guest that is not compiled. Answers with the status.
     #[inline(never)]
+    fn call_interpreted(self, slots: *mut u64, callee: usize) -> u64 {
+        self.status(self.interpreted(slots, callee))
+    }
+
+    #[inline]
     fn interpreted(self, slots: *mut u64, callee: usize) -> Result<(), End> {
         let func = self.func_addr(callee);
         let (store, data, here) = (self.store(), self.data(), self.here());
@@ -299,8 +324,8 @@ impl Call {
         let slots = unsafe { slice::from_raw_parts_mut(slots, count) };
         let may_stop = self.may_stop();
         // SAFETY: STOPPED.
-        unsafe { (*self.activation).return_fuel(self.vm) };
-        store.stack_in_use = self.in_use() + self.used(self.sp()) + INTERPRETER_SLOTS;
+        unsafe { (*self.activation()).return_fuel(self.vm()) };
+        store.stack_in_use = self.in_use() + self.used() + INTERPRETER_SLOTS;
         let result = if store.heap.is_used() {
             store.during(&here.standing(None), |store| {
                 interpreter.call(store, data, func, slots, may_stop)
@@ -308,7 +333,6 @@ impl Call {
         } else {
             interpreter.call(store, data, func, slots, may_stop)
         };
-        self.store().stack_in_use = self.in_use();
         self.refresh();
         match result {
             Ok(InterpreterExit::Done) => Ok(()),
@@ -359,11 +383,18 @@ impl Call {
         })
     }
 
+    /// Ends the activation with a panic, which goes on outside of compiled code.
+    #[cold]
+    #[inline(never)]
+    fn panicked(self, panic: Box<dyn Any + Send>) -> u64 {
+        self.ended(Ended::Panic(panic))
+    }
+
     /// Ends the activation.
     #[cold]
     fn ended(self, how: Ended) -> u64 {
         // SAFETY: STOPPED: the activation stands in the frame of `NativeCode::call`, and only the runtime's functions use it.
-        unsafe { (*self.activation).ended = how };
+        unsafe { (*self.activation()).ended = how };
         ENDED
     }
 }

@@ -3,13 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | here | the code of a module, and calls of its functions |
-//! | [`registry`] | whose code is at an address |
-//! | [`functions`] | what compiled code calls |
-//! | [`ops`] | the ops that are left to the runtime |
-//! | [`walk`] | the frames on the native stack |
-//! | [`roots`] | the managed references in them |
-//! | [`unwind`] | exceptions |
-//! | [`stop`] | errors with their backtraces, and frames for the other tier |
+//! | `registry` | whose code is at an address |
+//! | `functions` | what compiled code calls |
+//! | `ops` | the ops that are left to the runtime |
+//! | `walk` | the frames on the native stack |
+//! | `roots` | the managed references in them |
+//! | `unwind` | exceptions |
+//! | `stop` | errors with their backtraces, and frames for the other tier |
 
 #![allow(unsafe_code, reason = "runs compiled code, and reads the stack that it leaves")]
 
@@ -35,7 +35,10 @@ use kinglet_core::{
     runtime::{
         StoreInner,
         native::{Native, NativeExit, Suspended},
-        vmctx::{VmInstance, native::VmStore},
+        vmctx::{
+            VmInstance,
+            native::{Prepared, VmStore},
+        },
     },
     trap::Trap,
 };
@@ -45,6 +48,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     panic::resume_unwind,
+    ptr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -70,8 +74,6 @@ type Enter = extern "C" fn(*const VmInstance, *mut u64, *const u8) -> u64;
 struct Activation {
     store: *mut StoreInner,
     data: *mut dyn Any,
-    /// What [`StoreInner::stack_in_use`] was.
-    in_use: usize,
     may_stop: bool,
     ended: Ended,
 }
@@ -174,6 +176,13 @@ impl Native for NativeCode {
         (entry != NONE).then(|| self.memory.base().wrapping_add(entry as usize))
     }
 
+    fn enter(&self, func: FuncIdx) -> Option<*const u8> {
+        let enter = *self.enters.get(self.position(func)?)?;
+        // Whose fuel is counted needs more than that.
+        let can = enter != NONE && !self.options.metered;
+        can.then(|| self.memory.base().wrapping_add(enter as usize))
+    }
+
     fn call(
         &self,
         store: &mut StoreInner,
@@ -189,47 +198,35 @@ impl Native for NativeCode {
         let own = self.memory.offset(code.addr()).is_some() && enter != NONE;
         let enough = slots.len() >= usize::from(callee.params.max(callee.results));
         assert!(own && enough, "a call of another module's function, or with too few slots");
-        let in_use = store.stack_in_use;
+        let in_use = store.stack_used();
         let room = store.max_stack.saturating_sub(in_use);
         if room == 0 {
             return Err(Trap::StackOverflow.into());
         }
-        let data: *mut (dyn Any + '_) = data;
-        // SAFETY: only the lifetime in the type changes; nobody uses the pointer after this call.
-        let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
         let vm = store.vm();
-        let mut activation = Activation { store, data, in_use, may_stop, ended: Ended::Not };
+        let mut activation = Activation::new(store, data, may_stop);
         let here = (&raw const activation).addr();
-        let lowest = here.saturating_sub(room.saturating_mul(size_of::<u64>()));
+        let lowest = lowest(here, room.saturating_mul(size_of::<u64>()));
         // SAFETY: ENTER: the stub was made for functions of this type; `store` is not used by anybody but the runtime's functions
         // until it returns, which they get by way of `activation`.
         let status = unsafe {
             let stub = self.memory.base().add(enter as usize);
             let stub = std::mem::transmute::<*const u8, Enter>(stub);
             let outer = (*vm).activation;
-            (*vm).activation = (&raw mut activation).cast();
+            let limit = if outer.is_null() { bottom(here) } else { (*vm).stack_limit };
+            let below = (limit, (*vm).fuel, (*vm).in_use);
+            let entered = ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp);
             activation.refresh(vm);
-            if outer.is_null() {
-                // What stands here otherwise is of nobody's interest any more.
-                (*vm).stack_limit = lowest.max(bottom(here));
-                (*vm).runtime = &raw const RUNTIME;
-                let status = stub(instance, slots.as_mut_ptr(), code);
-                activation.return_fuel(vm);
-                if self.options.metered {
-                    (*vm).fuel = 0;
-                }
-                (*vm).activation = outer;
-                status
-            } else {
-                let below = ((*vm).stack_limit, (*vm).fuel);
-                (*vm).stack_limit = lowest.max(below.0);
-                (*vm).fuel = 0;
-                let status = stub(instance, slots.as_mut_ptr(), code);
-                activation.return_fuel(vm);
-                ((*vm).stack_limit, (*vm).fuel) = below;
-                (*vm).activation = outer;
-                status
-            }
+            (*vm).runtime = &raw const RUNTIME;
+            (*vm).activation = (&raw mut activation).cast();
+            ((*vm).stack_limit, (*vm).fuel, (*vm).in_use) = (lowest.max(limit), 0, in_use);
+            let status = stub(instance, slots.as_mut_ptr(), code);
+            activation.return_fuel(vm);
+            ((*vm).stack_limit, (*vm).fuel, (*vm).in_use) = below;
+            ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp) = entered;
+            (*vm).activation = outer;
+            activation.store().stack_in_use = in_use;
+            status
         };
         if status == 0 {
             // It has nothing to drop: it has not ended in any other way.
@@ -244,7 +241,60 @@ impl Native for NativeCode {
     }
 }
 
+/// Calls a compiled function that has been prepared: `slots` holds the arguments, and then the results. `None` if the call has to go by
+/// [`Native::call`].
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// If it is a function of another store, or there are too few slots.
+#[inline]
+pub fn call(
+    function: &Prepared,
+    store: &mut StoreInner,
+    data: &mut dyn Any,
+    slots: &mut [u64],
+) -> Option<Result<(), Error>> {
+    let fits = function.store() == store.id() && slots.len() >= function.slots();
+    assert!(fits, "a call of another store's function, or with too few slots");
+    // Where an activation is below, something is in use: whoever it has called has said so.
+    if store.stack_in_use != 0 {
+        return None;
+    }
+    let vm = store.vm();
+    let mut activation = Activation::new(store, data, false);
+    let here = (&raw const activation).addr();
+    // SAFETY: ENTER: the code is what enters functions of this type; `store` is not used by anybody but the runtime's functions
+    // until it returns, which they get by way of `activation`.
+    let status = unsafe {
+        let stub = std::mem::transmute::<*const u8, Enter>(function.enter());
+        activation.refresh(vm);
+        (*vm).stack_limit = lowest(here, function.room()).max(bottom(here));
+        (*vm).runtime = &raw const RUNTIME;
+        (*vm).activation = (&raw mut activation).cast();
+        let status = stub(function.instance(), slots.as_mut_ptr(), function.code());
+        (*vm).activation = ptr::null_mut();
+        activation.store().stack_in_use = 0;
+        status
+    };
+    if status == 0 {
+        // It has nothing to drop: it has not ended in any other way.
+        std::mem::forget(activation);
+        return Some(Ok(()));
+    }
+    Some(activation.end().map(|_| ()))
+}
+
 impl Activation {
+    #[inline]
+    fn new(store: *mut StoreInner, data: &mut dyn Any, may_stop: bool) -> Activation {
+        let data: *mut (dyn Any + '_) = data;
+        // SAFETY: only the lifetime in the type changes; nobody uses the pointer after the call that this is of.
+        let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
+        Activation { store, data, may_stop, ended: Ended::Not }
+    }
+
     /// # Safety
     /// Nobody else may be using the store.
     #[inline]
@@ -261,15 +311,19 @@ impl Activation {
     unsafe fn refresh(&self, vm: *mut VmStore) {
         // SAFETY: ENTER, and as promised.
         unsafe {
-            let (funcs, heap) = ((*self.store).funcs.as_ptr(), (*self.store).heap.base());
-            // They hardly ever move, and looking is faster than writing.
-            if (*vm).funcs != funcs {
-                (*vm).funcs = funcs;
-            }
-            if (*vm).heap != heap {
-                (*vm).heap = heap;
-            }
+            self.refresh_funcs(vm);
+            (*vm).heap = (*self.store).heap.base();
         }
+    }
+
+    /// Lets compiled code see where the store's functions are.
+    ///
+    /// # Safety
+    /// `vm` must be the store's.
+    #[inline]
+    unsafe fn refresh_funcs(&self, vm: *mut VmStore) {
+        // SAFETY: ENTER, and as promised.
+        unsafe { (*vm).funcs = (*self.store).funcs.as_ptr() };
     }
 
     /// Gives what is left of the slice back to the store.
@@ -289,10 +343,9 @@ impl Activation {
 
     /// What has become of a call that has not returned.
     #[cold]
-    fn end(self) -> Result<NativeExit, Error> {
-        // SAFETY: the call is over, but for this.
-        unsafe { self.store() }.stack_in_use = self.in_use;
-        match self.ended {
+    #[inline(never)]
+    fn end(&mut self) -> Result<NativeExit, Error> {
+        match std::mem::replace(&mut self.ended, Ended::Not) {
             Ended::Error(error) => Err(error),
             Ended::Suspended(suspended) => Ok(NativeExit::Suspended(suspended)),
             Ended::Panic(panic) => resume_unwind(panic),
@@ -301,27 +354,50 @@ impl Activation {
     }
 }
 
+/// The lowest stack pointer that compiled code may have which may take so many bytes, where the stack pointer is `here`.
+#[inline]
+fn lowest(here: usize, room: usize) -> usize {
+    here.saturating_sub(room)
+}
+
+/// The stack of a thread.
+#[derive(Clone, Copy)]
+struct Stack {
+    start: usize,
+    /// Zero if that has not been found out.
+    size: usize,
+    /// The lowest stack pointer that compiled code may have there.
+    bottom: usize,
+}
+
+thread_local! {
+    static STACK: Cell<Stack> = const { Cell::new(Stack { start: 0, size: 0, bottom: 0 }) };
+}
+
 /// The lowest stack pointer that compiled code may have on this thread, where the stack pointer is `here`.
 #[inline]
 fn bottom(here: usize) -> usize {
-    thread_local! {
-        /// From where to where the stack is good for compiled code. Nowhere if that has not been found out.
-        static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-    }
-    BOUNDS.with(|bounds| {
-        let (mut bottom, mut top) = bounds.get();
-        if top == 0 {
-            (bottom, top) = find_bounds();
-            bounds.set((bottom, top));
-        }
-        // A stack that somebody else has made for this call is not the thread's: nothing is known of it.
-        if here >= top || here < bottom.saturating_sub(HEADROOM) { 0 } else { bottom }
-    })
+    let stack = STACK.get();
+    if stack.has(here) { stack.bottom } else { other_bottom(here) }
 }
 
+/// The same, where the stack is not known.
 #[cold]
-fn find_bounds() -> (usize, usize) {
-    let (bottom, top) = stack_bounds().unwrap_or((0, usize::MAX));
-    // A thread with a small stack keeps half of it.
-    (bottom + HEADROOM.min((top - bottom) / 2), top)
+fn other_bottom(here: usize) -> usize {
+    if STACK.get().size == 0 {
+        let (start, end) = stack_bounds().unwrap_or((0, usize::MAX));
+        let size = end - start;
+        // A thread with a small stack keeps half of it.
+        STACK.set(Stack { start, size, bottom: start + HEADROOM.min(size / 2) });
+    }
+    // A stack that somebody else has made for this call is not the thread's: nothing is known of it.
+    let stack = STACK.get();
+    if stack.has(here) { stack.bottom } else { 0 }
+}
+
+impl Stack {
+    #[inline]
+    fn has(self, address: usize) -> bool {
+        address.wrapping_sub(self.start) < self.size
+    }
 }

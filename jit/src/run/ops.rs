@@ -4,8 +4,6 @@ use super::{functions::Call, stop::End};
 #[cfg(feature = "gc")]
 use super::{stop::Callee, unwind::Thrown};
 use crate::ir::RuntimeOp;
-#[cfg(feature = "gc")]
-use kinglet_core::op::Num;
 use kinglet_core::{
     error::Error,
     index::MemoryIdx,
@@ -14,8 +12,9 @@ use kinglet_core::{
         native::Then,
         ops::{makes_object, multi},
     },
-    trap::Trap,
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{op::Num, trap::Trap};
 use std::slice;
 
 /// Slots that any op of the class `multi` takes.

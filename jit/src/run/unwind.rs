@@ -19,6 +19,7 @@ use std::slice;
 #[derive(Clone, Copy)]
 pub(super) enum Thrown {
     /// Just thrown: it is no object yet, and what it carries stands here.
+    #[cfg_attr(not(feature = "gc"), allow(dead_code, reason = "nothing throws"))]
     Values(TagAddr, *const u64),
     /// An object.
     Object(u32),
@@ -42,12 +43,12 @@ impl Call {
             let mut frames = here.frames(None);
             let metered = !frames.is_over() && frames.code().options.metered;
             // SAFETY: STOPPED.
-            let mut fuel = if metered { unsafe { (*self.vm).fuel } } else { u64::MAX };
+            let mut fuel = if metered { unsafe { (*self.vm()).fuel } } else { u64::MAX };
             match self.handler(&mut frames, tag, &mut fuel) {
                 Ok(clause) => {
                     if metered {
                         // SAFETY: STOPPED.
-                        unsafe { (*self.vm).fuel = fuel };
+                        unsafe { (*self.vm()).fuel = fuel };
                     }
                     let caught = match clause {
                         Some(clause) => self.land(here, thrown, &frames, &clause),
@@ -61,7 +62,7 @@ impl Call {
                 // Once more from the beginning, with at least twice as much, so that it is not for long.
                 Err(Exhausted) => {
                     // SAFETY: STOPPED.
-                    let fuel = unsafe { (*self.vm).fuel };
+                    let fuel = unsafe { (*self.vm()).fuel };
                     let Err(then) = self.supply(fuel.saturating_mul(2).max(FRAME_COST)) else {
                         continue;
                     };
@@ -141,7 +142,7 @@ impl Call {
             write(at, object);
         }
         // SAFETY: STOPPED.
-        unsafe { (*self.vm).landing = landing };
+        unsafe { (*self.vm()).landing = landing };
         Ok(())
     }
 

@@ -146,6 +146,12 @@ impl Heap {
         self.region.len() != 0
     }
 
+    /// Whether there has never been an object, and scopes have no roots.
+    #[inline]
+    pub fn is_fresh(&self) -> bool {
+        !self.is_used() && self.roots.is_unscoped()
+    }
+
     /// How many bytes it has.
     pub fn size(&self) -> usize {
         self.region.len() * 8

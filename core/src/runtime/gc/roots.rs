@@ -46,6 +46,11 @@ pub struct RootId {
 #[derive(Clone, Copy, Debug)]
 pub struct Scope(usize);
 
+impl Scope {
+    /// The scope of all roots.
+    pub const OUTERMOST: Scope = Scope(0);
+}
+
 /// Marks the `at` of roots that have owners.
 const OWNED: u32 = 1 << 31;
 
@@ -72,6 +77,12 @@ impl Roots {
         }
         let scoped = self.scoped.get(root.at as usize)?;
         (scoped.made == root.made).then_some(scoped.handle)
+    }
+
+    /// Whether scopes have no roots.
+    #[inline]
+    pub(super) fn is_unscoped(&self) -> bool {
+        self.scoped.is_empty()
     }
 
     /// Opens a scope.

@@ -3,7 +3,7 @@
 use super::{VmFunc, VmInstance, empty_memory};
 use crate::{
     error::Error,
-    index::{FuncAddr, InstanceAddr},
+    index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         StoreInner,
         native::{Native, NativeExit},
@@ -31,8 +31,10 @@ pub struct VmStore {
     pub funcs: *const VmFunc,
     /// The store's managed heap.
     pub heap: *mut u8,
-    /// The innermost activation, for the runtime's functions.
+    /// The innermost activation, for the runtime's functions. Null if there is none.
     pub activation: *mut (),
+    /// Slots used by the executions below the innermost activation.
+    pub in_use: usize,
     /// Where to go on when an exception has been caught: program counter, stack pointer, instance, and the registers that
     /// functions save.
     pub landing: [usize; 16],
@@ -79,6 +81,7 @@ impl VmStore {
             funcs: ptr::null(),
             heap: ptr::null_mut(),
             activation: ptr::null_mut(),
+            in_use: 0,
             landing: [0; 16],
             runtime: ptr::null(),
             outside: VmInstance {
@@ -92,6 +95,12 @@ impl VmStore {
                 store: ptr::null_mut(),
             },
         }
+    }
+}
+
+impl Default for VmStore {
+    fn default() -> VmStore {
+        VmStore::new()
     }
 }
 
@@ -118,6 +127,13 @@ impl OwnedVmStore {
     pub(crate) fn as_ptr(&self) -> *mut VmStore {
         self.0.as_ptr()
     }
+
+    /// Slots used by the executions up to the innermost activation, at its last call of the runtime.
+    pub(crate) fn in_use(&self) -> usize {
+        // SAFETY: it is there as long as this, and only who has the store exclusively writes to it.
+        let vm = unsafe { self.0.as_ref() };
+        vm.in_use + (vm.entry_sp - vm.last_sp) / size_of::<u64>()
+    }
 }
 
 impl Drop for OwnedVmStore {
@@ -127,7 +143,76 @@ impl Drop for OwnedVmStore {
     }
 }
 
+/// What it takes to call a compiled function, found out once. It is all there as long as the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared {
+    store: usize,
+    slots: usize,
+    /// How many bytes of stack it may take.
+    room: usize,
+    enter: *const u8,
+    code: *const u8,
+    instance: *const VmInstance,
+}
+
+// SAFETY: as for `VmInstance`: nobody follows the pointers without having the store.
+unsafe impl Send for Prepared {}
+// SAFETY: as above.
+unsafe impl Sync for Prepared {}
+
+impl Prepared {
+    /// The id of the store that it is for.
+    #[inline]
+    pub fn store(&self) -> usize {
+        self.store
+    }
+
+    /// How many slots a call takes.
+    #[inline]
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// How many bytes of stack it may take in the outermost call.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// The code that enters the function: see [`Native::enter`].
+    #[inline]
+    pub fn enter(&self) -> *const u8 {
+        self.enter
+    }
+
+    /// The function's code.
+    #[inline]
+    pub fn code(&self) -> *const u8 {
+        self.code
+    }
+
+    /// The function's instance.
+    #[inline]
+    pub fn instance(&self) -> *const VmInstance {
+        self.instance
+    }
+}
+
 impl StoreInner {
+    /// Prepares calls of a function, if it is compiled and can be entered.
+    pub fn prepare(&self, func: FuncAddr) -> Option<Prepared> {
+        let VmFunc { code, vm, index, instance, params, results, .. } = self.funcs[func.at()];
+        // Without any stack, calls are errors.
+        if code.is_null() || self.max_stack == 0 {
+            return None;
+        }
+        let native = self.instance(InstanceAddr(instance)).native.as_ref()?;
+        let enter = native.enter(FuncIdx(index))?;
+        let slots = params.max(results).into();
+        let room = self.max_stack.saturating_mul(size_of::<u64>());
+        Some(Prepared { store: self.id(), slots, room, enter, code, instance: vm })
+    }
+
     /// Calls a function, if it is compiled: see [`Native::call`].
     #[inline]
     pub fn call_compiled(

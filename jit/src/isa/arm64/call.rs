@@ -14,6 +14,7 @@ use crate::{
 use dynasmrt::{DynasmApi, dynasm};
 use kinglet_core::{
     index::{FuncIdx, TypeIdx},
+    op::Class,
     runtime::vmctx::{VmFunc, VmInstance, VmMemory, VmTable, native::VmStore},
     trap::Trap,
 };
@@ -180,6 +181,12 @@ impl Emit<'_> {
 
     pub(super) fn runtime(&mut self, site: u32) {
         let site = self.function.runtimes[site as usize];
+        if let RuntimeOp::Op(op) = site.op
+            && op.class() == Class::multi
+            && self.multi(op, site.args, site.results)
+        {
+            return;
+        }
         for (i, &arg) in self.function.list(site.args).iter().enumerate() {
             let wide = arg.vreg().is_none_or(|vreg| self.ty(vreg).is_wide());
             self.spill(8 * i as u32, self.source(arg), wide);

@@ -5,7 +5,7 @@ use super::{
     asm::{Cond, F1, S0, S1, S2, ZERO, sized, sized_imm},
 };
 use crate::{
-    ir::{Arg, Vreg},
+    ir::{Arg, List, Vreg},
     regs::Place,
 };
 use dynasmrt::{
@@ -118,6 +118,47 @@ impl Emit<'_> {
         let d = self.target(dst, S0);
         self.asm.cset(d, cond);
         self.finish(dst, d);
+    }
+
+    /// An op on numbers of 128 bits. Does nothing and returns false for others.
+    pub(super) fn multi(&mut self, op: Op, args: List, results: List) -> bool {
+        let function = self.function;
+        let &[low, high] = function.list(results) else { return false };
+        match (op, function.list(args)) {
+            (Op::I64Add128 | Op::I64Sub128, &[a0, a1, b0, b1]) => {
+                let subtracts = op == Op::I64Sub128;
+                let [a, b] = [self.int(a0, S0), self.int(b0, S1)];
+                if subtracts {
+                    sized!(self.asm, true, subs S0, a, b);
+                } else {
+                    sized!(self.asm, true, adds S0, a, b);
+                }
+                // Loads and constants leave the flags alone.
+                let [a, b] = [self.int(a1, S1), self.int(b1, S2)];
+                if subtracts {
+                    sized!(self.asm, true, sbc S1, a, b);
+                } else {
+                    sized!(self.asm, true, adc S1, a, b);
+                }
+            }
+            (Op::I64MulWideS | Op::I64MulWideU, &[a, b]) => {
+                let [a, b] = [self.int(a, S0), self.int(b, S1)];
+                if op == Op::I64MulWideS {
+                    dynasm!(self.asm.code ; .arch aarch64 ; smulh X(S2), X(a), X(b));
+                } else {
+                    dynasm!(self.asm.code ; .arch aarch64 ; umulh X(S2), X(a), X(b));
+                }
+                sized!(self.asm, true, mul S0, a, b);
+                self.asm.mov(S1, S2);
+            }
+            _ => return false,
+        }
+        for (result, reg) in [(low, S0), (high, S1)] {
+            if let Some(vreg) = result.vreg() {
+                self.finish(vreg, reg);
+            }
+        }
+        true
     }
 
     fn add(&mut self, wide: bool, dst: Vreg, a: Arg, b: Arg) {

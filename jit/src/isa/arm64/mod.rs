@@ -12,6 +12,8 @@ mod frame;
 mod int;
 mod memory;
 mod stubs;
+#[cfg(test)]
+mod tests;
 
 use self::{
     asm::{Asm, Cond, F0, S0, S1, S2, SP, ZERO},

@@ -37,36 +37,35 @@ impl Rm {
 #[derive(Clone, Copy)]
 pub(super) struct Opcode {
     prefix: u8,
-    /// How many bytes `map` has.
-    escapes: u8,
-    /// The bytes between the prefixes and the opcode, the first one lowest.
-    map: u16,
-    byte: u8,
+    /// How many bytes stand behind the prefixes.
+    len: u8,
+    /// These bytes, the first one lowest.
+    bytes: u32,
 }
 
 /// An opcode of one byte.
 pub(super) const fn op(byte: u8) -> Opcode {
-    Opcode { prefix: 0, escapes: 0, map: 0, byte }
+    Opcode { prefix: 0, len: 1, bytes: byte as u32 }
 }
 
 /// An opcode behind `0f`.
 pub(super) const fn op_0f(byte: u8) -> Opcode {
-    Opcode { prefix: 0, escapes: 1, map: 0x0f, byte }
+    op_p0f(0, byte)
 }
 
 /// An opcode behind a prefix and `0f`.
 pub(super) const fn op_p0f(prefix: u8, byte: u8) -> Opcode {
-    Opcode { prefix, escapes: 1, map: 0x0f, byte }
+    Opcode { prefix, len: 2, bytes: 0x0f | (byte as u32) << 8 }
 }
 
 /// An opcode behind `66 0f 3a`.
 pub(super) const fn op_660f3a(byte: u8) -> Opcode {
-    Opcode { prefix: 0x66, escapes: 2, map: 0x3a0f, byte }
+    Opcode { prefix: 0x66, len: 3, bytes: 0x3a0f | (byte as u32) << 16 }
 }
 
 /// An opcode behind the prefix for operands of 16 bits.
 pub(super) const fn op_66(byte: u8) -> Opcode {
-    Opcode { prefix: 0x66, escapes: 0, map: 0, byte }
+    Opcode { prefix: 0x66, len: 1, bytes: byte as u32 }
 }
 
 /// The instructions that `add` stands first of, by their number in the instruction set.
@@ -149,68 +148,52 @@ impl Asm<'_> {
             Rm::Sum(base, index, d) => (base, index, d),
             Rm::Const(_) => (0, 0, 0),
         };
-        // The bytes of the instruction, the first one lowest. Eight are enough for all but a displacement of four.
-        let (mut bytes, mut bits) = (0u64, 0u32);
-        let mut push = |byte: u8| {
-            bytes |= u64::from(byte) << bits;
-            bits += 8;
-        };
-        if opcode.prefix != 0 {
-            push(opcode.prefix);
-        }
+        // The bytes up to the opcode, the first one lowest.
         let rex = rex | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
+        let (mut head, mut len) = (u64::from(opcode.prefix), u32::from(opcode.prefix != 0));
         if rex != 0 {
-            push(0x40 | rex);
+            head |= u64::from(0x40 | rex) << (8 * len);
+            len += 1;
         }
-        if opcode.escapes > 0 {
-            push(opcode.map as u8);
-            if opcode.escapes > 1 {
-                push((opcode.map >> 8) as u8);
-            }
-        }
-        push(opcode.byte);
+        head |= u64::from(opcode.bytes) << (8 * len);
+        len += u32::from(opcode.len);
+        // And those behind it.
         let reg = (reg & 7) << 3;
-        if let Rm::Reg(r) = rm {
-            push(0xc0 | reg | r & 7);
-            return self.put(bytes, bits);
-        }
-        if let Rm::Const(value) = rm {
-            push(reg | 5);
-            self.put(bytes, bits);
-            self.consts.push((self.at(), value));
-            return self.code.push_i32(0);
-        }
+        let two = |first: u8, second: u8| u64::from(first) | u64::from(second) << 8;
         // rbp and r13 as a base always have a displacement.
-        let mode = match displacement {
-            0 if base & 7 != 5 => 0,
-            -128..=127 => 0x40,
-            _ => 0x80,
+        let (mode, size) = match displacement {
+            0 if base & 7 != 5 => (0, 0),
+            -128..=127 => (0x40, 1),
+            _ => (0x80, 4),
         };
-        match rm {
-            Rm::Sum(..) => {
-                push(mode | reg | 4);
-                push((index & 7) << 3 | base & 7);
+        let (mut tail, tail_len, size) = match rm {
+            Rm::Reg(r) => (u64::from(0xc0 | reg | r & 7), 1, 0),
+            Rm::Const(value) => {
+                self.consts.push((self.at() + len + 1, value));
+                (u64::from(reg | 5), 1, 4)
             }
-            _ if base & 7 == 4 => {
-                push(mode | reg | 4);
-                push(0x24);
-            }
-            _ => push(mode | reg | base & 7),
-        }
-        if mode == 0x40 {
-            push(displacement as u8);
-        }
-        self.put(bytes, bits);
-        if mode == 0x80 {
-            self.code.push_i32(displacement);
-        }
+            Rm::Sum(..) => (two(mode | reg | 4, (index & 7) << 3 | base & 7), 2, size),
+            _ if base & 7 == 4 => (two(mode | reg | 4, 0x24), 2, size),
+            _ => (u64::from(mode | reg | base & 7), 1, size),
+        };
+        tail |= u64::from(displacement as u32) << (8 * tail_len);
+        let low = head | tail << (8 * len);
+        let high = tail >> (64 - 8 * len);
+        self.put(u128::from(low) | u128::from(high) << 64, len + tail_len + size);
     }
 
+    /// Appends the lowest bytes.
     #[inline]
-    fn put(&mut self, bytes: u64, bits: u32) {
-        let len = self.code.bytes.len() + bits as usize / 8;
+    fn put(&mut self, bytes: u128, len: u32) {
+        let len = self.code.bytes.len() + len as usize;
         self.code.bytes.extend_from_slice(&bytes.to_le_bytes());
         self.code.bytes.truncate(len);
+    }
+
+    /// An opcode of one byte, and a displacement that is not known yet. Returns where that stands.
+    pub(super) fn ahead(&mut self, opcode: u8) -> u32 {
+        self.code.bytes.extend_from_slice(&[opcode, 0, 0, 0, 0]);
+        self.at() - 4
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -442,17 +425,13 @@ impl Asm<'_> {
 
     /// A jump to a place that is not known yet. Returns where its displacement stands.
     pub(super) fn jump_if(&mut self, condition: u8) -> u32 {
-        self.byte(0x0f);
-        self.byte(0x80 | condition);
-        self.code.push_i32(0);
+        self.code.bytes.extend_from_slice(&[0x0f, 0x80 | condition, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// The same, in any case.
     pub(super) fn jump(&mut self) -> u32 {
-        self.byte(0xe9);
-        self.code.push_i32(0);
-        self.at() - 4
+        self.ahead(0xe9)
     }
 
     /// A jump back to a place.

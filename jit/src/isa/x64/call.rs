@@ -42,8 +42,7 @@ impl Emit<'_> {
         self.give(site.args, ty.params(), 0)?;
         match site.callee {
             Callee::Func(func) => {
-                self.asm.byte(0xe8);
-                self.lead_out(Target::Func(func));
+                self.lead_out(0xe8, Target::Func(func));
                 self.asm.code.site(self.inst, false);
             }
             _ => {
@@ -57,7 +56,8 @@ impl Emit<'_> {
         }
         let types = ty.results().iter().map(|&ty| Ty::of(num(ty)).unwrap_or(Ty::I64));
         let results = self.function.list(site.results).iter().map(|arg| arg.vreg());
-        self.receive(results.zip(types), 0)
+        self.receive(results.zip(types), 0);
+        Ok(())
     }
 
     pub(super) fn tail_call(&mut self, site: u32) -> Result<(), Unsupported> {
@@ -73,8 +73,7 @@ impl Emit<'_> {
         match site.callee {
             Callee::Func(func) => {
                 self.epilogue();
-                self.asm.byte(0xe9);
-                self.lead_out(Target::Func(func));
+                self.lead_out(0xe9, Target::Func(func));
             }
             _ => {
                 self.compare_instance();
@@ -208,8 +207,7 @@ impl Emit<'_> {
         self.asm.alu_imm(Alu::Cmp, true, Rm::At(RAX, FUNC_CODE), 0);
         let compiled = self.asm.jump_if(cc::NE);
         self.epilogue();
-        self.asm.byte(0xe9);
-        self.lead_out(Target::Stub(Stub::Outside(shape)));
+        self.lead_out(0xe9, Target::Stub(Stub::Outside(shape)));
         let here = self.asm.at();
         self.asm.lead(compiled, here);
         // A call and a return: the words have to be below this frame, and then above it again.

@@ -172,13 +172,7 @@ impl Emit<'_> {
             (base, other, first) = (other, base, first ^ 1);
         }
         let reg = if other.is(dst.reg) { RAX } else { dst.reg };
-        let other = match other {
-            Src::Rm(rm) => rm,
-            Src::Const(_) => {
-                self.mov_int_keeping_flags(wide, RDX, other);
-                Rm::Reg(RDX)
-            }
-        };
+        let other = self.int_rm_keeping_flags(wide, other, RDX);
         self.mov_int_keeping_flags(wide, reg, base);
         self.asm.cmov(first, wide, reg, other);
         if let Some(second) = second {

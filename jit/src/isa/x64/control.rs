@@ -89,16 +89,15 @@ impl Emit<'_> {
 
     /// Jumps if the flags say so.
     pub(super) fn jump_on(&mut self, cond: Cond, to: Label) {
-        let mut cond = cond;
-        let mut to = to;
+        let (mut cond, mut to) = (cond, to);
         // A branch over a jump is a branch to where that leads.
         let next = self.function.insts.get(self.inst + 1..self.inst + 3);
-        if let Some(&[Inst::Jump { to: elsewhere }, Inst::Label { label, .. }]) = next {
-            if label == to {
-                self.inst += 1;
-                cond = cond.negated();
-                to = elsewhere;
-            }
+        if let Some(&[Inst::Jump { to: elsewhere }, Inst::Label { label, .. }]) = next
+            && label == to
+        {
+            self.inst += 1;
+            cond = cond.negated();
+            to = elsewhere;
         }
         match cond {
             Cond::One(condition) => self.jump_to(Some(condition), to),
@@ -190,15 +189,13 @@ impl Emit<'_> {
     }
 
     pub(super) fn call_stub(&mut self, stub: Stub) {
-        self.asm.byte(0xe8);
-        self.lead_out(Target::Stub(stub));
+        self.lead_out(0xe8, Target::Stub(stub));
     }
 
-    /// A displacement that leads out of the function.
-    pub(super) fn lead_out(&mut self, target: Target) {
-        let at = self.asm.at();
+    /// A call or jump out of the function, by its opcode.
+    pub(super) fn lead_out(&mut self, opcode: u8, target: Target) {
+        let at = self.asm.ahead(opcode);
         self.asm.code.relocate(at, target);
-        self.asm.code.push_i32(0);
     }
 
     pub(super) fn cold_code(&mut self) {

@@ -1,9 +1,9 @@
 //! Conversions between integers and floats.
 
 use super::{
-    asm::{Opcode, Rm, Shift, cc, op_p0f},
+    asm::{Alu, Opcode, Rm, Shift, cc, op, op_0f, op_p0f},
     float::{scalar, ucomis},
-    function::{Emit, Src},
+    function::{Dst, Emit, Src},
     regs::*,
 };
 use crate::ir::{Arg, Vreg};
@@ -14,7 +14,14 @@ const MOVD_FROM_XMM: Opcode = op_p0f(0x66, 0x7e);
 
 impl Emit<'_> {
     /// An integer (`wide`: of 64 bits) as a float (`double`: an `f64`).
-    pub(super) fn from_int(&mut self, double: bool, signed: bool, wide: bool, dst: Vreg, a: Arg) {
+    pub(super) fn convert_int(
+        &mut self,
+        double: bool,
+        signed: bool,
+        wide: bool,
+        dst: Vreg,
+        a: Arg,
+    ) {
         let a = self.src(a);
         let dst = self.dst(dst, X15);
         // The upper half of an `i32` is zero, so as an `i64` it has the value that it has without a sign.
@@ -55,7 +62,7 @@ impl Emit<'_> {
         self.put_float(!demote, dst);
     }
 
-    pub(super) fn to_bits(&mut self, wide: bool, dst: Vreg, a: Arg) {
+    pub(super) fn float_bits(&mut self, wide: bool, dst: Vreg, a: Arg) {
         let a = self.src(a);
         let dst = self.dst(dst, RAX);
         match a {
@@ -74,7 +81,7 @@ impl Emit<'_> {
         }
     }
 
-    pub(super) fn from_bits(&mut self, wide: bool, dst: Vreg, a: Arg) {
+    pub(super) fn float_of_bits(&mut self, wide: bool, dst: Vreg, a: Arg) {
         let a = self.src(a);
         let dst = self.dst(dst, X15);
         match (a, dst.home) {
@@ -142,14 +149,14 @@ impl Emit<'_> {
             let nan = self.asm.skip_always();
             self.asm.land(number);
             let low = self.asm.skip(cc::B);
-            self.asm.rm(super::asm::op(0xff), if wide { 0x48 } else { 0 }, 1, Rm::Reg(reg));
+            self.asm.rm(op(0xff), if wide { 0x48 } else { 0 }, 1, Rm::Reg(reg));
             self.asm.land(nan);
             self.asm.land(low);
         } else {
             self.asm.zero(reg);
             self.asm.sse(ucomis(double), a, Rm::Reg(X15));
             let low = self.asm.skip(cc::BE);
-            self.asm.rm(super::asm::op(0xff), 0, 1, Rm::Reg(reg));
+            self.asm.rm(op(0xff), 0, 1, Rm::Reg(reg));
             self.asm.land(low);
         }
         self.asm.land(fits);
@@ -160,7 +167,7 @@ impl Emit<'_> {
     fn truncate_signed(&mut self, double: bool, wide: bool, reg: u8, a: u8) -> u32 {
         self.asm.sse_int(scalar(double, 0x2c), wide, reg, Rm::Reg(a));
         // Only the lowest integer overflows.
-        self.asm.alu_imm(super::asm::Alu::Cmp, wide, Rm::Reg(reg), 1);
+        self.asm.alu_imm(Alu::Cmp, wide, Rm::Reg(reg), 1);
         self.asm.skip(cc::NO)
     }
 
@@ -173,7 +180,7 @@ impl Emit<'_> {
     }
 
     /// To an integer of 64 bits without a sign.
-    fn truncate_large(&mut self, double: bool, dst: super::function::Dst, a: u8) {
+    fn truncate_large(&mut self, double: bool, dst: Dst, a: u8) {
         let reg = dst.reg;
         let large = self.split_large(double, a);
         self.asm.sse_int(scalar(double, 0x2c), true, reg, Rm::Reg(a));
@@ -185,12 +192,12 @@ impl Emit<'_> {
         self.asm.land(large);
         self.less_half(double, reg, a);
         self.trap_if(cc::S, Trap::IntegerOverflow);
-        x64!(self.asm.code; btc Rq(reg), 63);
+        self.flip_sign(reg);
         self.asm.land(fits);
         self.put_int(dst);
     }
 
-    fn saturate_large(&mut self, double: bool, dst: super::function::Dst, a: u8) {
+    fn saturate_large(&mut self, double: bool, dst: Dst, a: u8) {
         let reg = dst.reg;
         let large = self.split_large(double, a);
         self.asm.sse_int(scalar(double, 0x2c), true, reg, Rm::Reg(a));
@@ -204,7 +211,7 @@ impl Emit<'_> {
         self.asm.mov_imm(reg, u64::MAX);
         let high = self.asm.skip_always();
         self.asm.land(in_range);
-        x64!(self.asm.code; btc Rq(reg), 63);
+        self.flip_sign(reg);
         self.asm.land(fits);
         self.asm.land(low);
         self.asm.land(high);
@@ -217,6 +224,12 @@ impl Emit<'_> {
         self.mov_float(double, X15, Src::Const(half));
         self.asm.sse(ucomis(double), a, Rm::Reg(X15));
         self.asm.skip(cc::AE)
+    }
+
+    /// Adds 2 to the power of 63.
+    fn flip_sign(&mut self, reg: u8) {
+        self.asm.rm(op_0f(0xba), 0x48, 7, Rm::Reg(reg));
+        self.asm.byte(63);
     }
 
     /// Truncates what the float is beyond xmm15, and sets the flags by that.

@@ -8,13 +8,12 @@ use super::{
     X64,
     asm::{Alu, Asm, Rm, cc, imm, op},
     control::{Cold, Fixup, Table},
-    memory::Checked,
     regs::*,
 };
 use crate::{
-    abi::{self, Passed},
-    ir::{Arg, Callee, Function, Inst, Ty, Vreg},
-    isa::{FrameLayout, Stub, Target, Unsupported, buffer::Code},
+    abi::stack_words,
+    ir::{Arg, Function, Inst, Ty, Vreg},
+    isa::{FrameLayout, Stub, Target, Unsupported, buffer::Code, known::Known, needs::Needs},
     regs::{Allocation, Place, Reg},
 };
 use core::mem::offset_of;
@@ -82,7 +81,8 @@ pub(super) struct Emit<'a> {
     pub(super) inst: usize,
     /// A value that is in memory until the next instruction, its only user, reads it there.
     pub(super) folded: Option<(Vreg, Rm)>,
-    pub(super) checked: Checked,
+    /// Only about locals and constants: nothing else is an address twice.
+    pub(super) known: Known,
     pub(super) fixups: Vec<Fixup>,
     pub(super) cold: Vec<Cold>,
     pub(super) tables: Vec<Table>,
@@ -126,13 +126,13 @@ pub(super) fn emit(
         asm: Asm { code, consts: Vec::new() },
         inst: 0,
         folded: None,
-        checked: Checked::default(),
+        known: Known::default(),
         fixups: Vec::new(),
         cold: Vec::new(),
         tables: Vec::new(),
         frame,
     };
-    emit.prologue()?;
+    emit.prologue();
     while let Some(&inst) = function.insts.get(emit.inst) {
         let folded = emit.folded.is_some();
         emit.inst(inst)?;
@@ -145,7 +145,6 @@ pub(super) fn emit(
     emit.resolve()?;
     emit.tables()?;
     emit.constants();
-    x64!(emit.asm.code; .align 16);
     Ok(layout)
 }
 
@@ -155,22 +154,11 @@ impl Frame {
         function: &Function,
         allocation: &Allocation,
     ) -> Result<Frame, Unsupported> {
-        let words = |ty| abi::stack_words(&REGISTERS, ty);
-        let mut outgoing = 0;
-        let mut crosses = false;
-        for site in &function.calls {
-            outgoing = outgoing.max(words(module.signature(site.ty)));
-            crosses |= !matches!(site.callee, Callee::Func(_));
-        }
-        for site in &function.runtimes {
-            outgoing = outgoing.max(site.args.len).max(site.results.len);
-        }
-        let calls = !function.calls.is_empty() || !function.runtimes.is_empty();
-        let all = u64::from(outgoing) + u64::from(allocation.slots);
-        if all * 8 > MAX_FRAME {
+        let Needs { words, calls, crosses } = Needs::of(module, function, &REGISTERS);
+        if (u64::from(words) + u64::from(allocation.slots)) * 8 > MAX_FRAME {
             return Err(Unsupported("a large frame"));
         }
-        let slots_at = outgoing as i32 * 8;
+        let slots_at = words as i32 * 8;
         let instance_at = slots_at + allocation.slots as i32 * 8;
         let saved = allocation.saved.len() as i32 * 8;
         let mut size = instance_at + if crosses { 8 } else { 0 };
@@ -182,7 +170,7 @@ impl Frame {
             slots_at,
             instance_at,
             given_at: size + saved + 8,
-            given: words(module.func_type(function.func)),
+            given: stack_words(&REGISTERS, module.func_type(function.func)),
             crosses,
             calls,
         })
@@ -202,7 +190,7 @@ impl Frame {
 }
 
 impl Emit<'_> {
-    fn prologue(&mut self) -> Result<(), Unsupported> {
+    fn prologue(&mut self) {
         let Frame { size, calls, crosses, instance_at, given_at, .. } = self.frame;
         let total = given_at - 8;
         if total > LARGE_FRAME {
@@ -224,7 +212,7 @@ impl Emit<'_> {
         if crosses {
             self.asm.mov_to(true, Rm::Frame(instance_at), R15);
         }
-        self.parameters()?;
+        self.parameters();
         for at in 0..self.allocation.zeroed.len() {
             let vreg = self.allocation.zeroed[at];
             match self.allocation.place(vreg) {
@@ -234,14 +222,13 @@ impl Emit<'_> {
                 Place::Slot(slot) => self.asm.mov_to_imm(true, self.slot(slot), 0),
             }
         }
-        Ok(())
     }
 
-    fn parameters(&mut self) -> Result<(), Unsupported> {
+    fn parameters(&mut self) {
         let function = self.function;
         let types = function.vregs.iter().take(function.params as usize);
         let params = (0..).map(Vreg).zip(types).map(|(vreg, &ty)| (Some(vreg), ty));
-        self.receive(params, self.frame.given_at)
+        self.receive(params, self.frame.given_at);
     }
 
     /// Takes the frame away.
@@ -304,7 +291,7 @@ impl Emit<'_> {
             }
             Inst::GlobalSet { ty, global, value } => self.global_set(ty, global, value),
             Inst::Label { label, .. } => {
-                self.checked.clear();
+                self.known.clear();
                 self.asm.code.bind(label);
             }
             Inst::Jump { to } => self.jump_unless_next(to),
@@ -352,10 +339,10 @@ impl Emit<'_> {
         let Some(vreg) = arg.vreg() else {
             return Src::Const(self.function.const_bits(arg).unwrap_or(0));
         };
-        if let Some((folded, rm)) = self.folded {
-            if folded == vreg {
-                return Src::Rm(rm);
-            }
+        if let Some((folded, rm)) = self.folded
+            && folded == vreg
+        {
+            return Src::Rm(rm);
         }
         match self.allocation.place(vreg) {
             Place::Reg(reg) => Src::reg(reg.number()),
@@ -414,7 +401,7 @@ impl Emit<'_> {
             Src::Rm(Rm::Reg(from)) if from == reg => {}
             Src::Rm(rm) => self.asm.mov(wide, reg, rm),
             Src::Const(bits) if wide => self.asm.mov_imm(reg, bits),
-            Src::Const(bits) => self.asm.mov_imm(reg, bits.into_low()),
+            Src::Const(bits) => self.asm.mov_imm(reg, low(bits)),
         }
     }
 
@@ -436,6 +423,16 @@ impl Emit<'_> {
             Src::Rm(rm) => rm,
             Src::Const(_) => {
                 self.mov_int(wide, scratch, src);
+                Rm::Reg(scratch)
+            }
+        }
+    }
+
+    pub(super) fn int_rm_keeping_flags(&mut self, wide: bool, src: Src, scratch: u8) -> Rm {
+        match src {
+            Src::Rm(rm) => rm,
+            Src::Const(_) => {
+                self.mov_int_keeping_flags(wide, scratch, src);
                 Rm::Reg(scratch)
             }
         }
@@ -468,7 +465,7 @@ impl Emit<'_> {
     /// Stores an integer, or the bits of a float that is not in a register, in 8 bytes.
     pub(super) fn store_int(&mut self, wide: bool, to: Rm, src: Src) {
         let src = match src {
-            Src::Const(bits) if !wide => Src::Const(bits.into_low()),
+            Src::Const(bits) if !wide => Src::Const(low(bits)),
             src => src,
         };
         match src {
@@ -483,23 +480,9 @@ impl Emit<'_> {
             }
         }
     }
-
-    /// Where a value is passed, if in a word of the stack from `at` on.
-    pub(super) fn word(at: i32, passed: Passed) -> Option<Rm> {
-        match passed {
-            Passed::Reg(_) => None,
-            Passed::Stack(word) => Some(Rm::Frame(at + 8 * word as i32)),
-        }
-    }
 }
 
-trait Low {
-    fn into_low(self) -> u64;
-}
-
-impl Low for u64 {
-    /// The lower half, extended with zeros.
-    fn into_low(self) -> u64 {
-        u64::from(self as u32)
-    }
+/// The lower half, extended with zeros.
+fn low(bits: u64) -> u64 {
+    u64::from(bits as u32)
 }

@@ -1,13 +1,14 @@
 //! Ops on integers and references, and which op is done by what.
 
 use super::{
-    asm::{Alu, Rm, Shift, cc, imm, op, op_0f, op_p0f},
+    asm::{Alu, Opcode, Rm, Shift, cc, imm, op, op_0f, op_p0f},
+    compare::Cond,
     float::Rounding,
-    function::{Emit, Src},
+    function::{Dst, Emit, Src},
     regs::*,
 };
 use crate::{
-    ir::{Arg, Inst, Vreg},
+    ir::{Arg, Inst, Label, Vreg},
     isa::Unsupported,
 };
 use kinglet_core::{
@@ -92,20 +93,20 @@ impl Emit<'_> {
             F32Sqrt => self.sqrt(false, dst, a),
             F64Sqrt => self.sqrt(true, dst, a),
 
-            F32ConvertI32S => self.from_int(false, true, false, dst, a),
-            F32ConvertI32U => self.from_int(false, false, false, dst, a),
-            F32ConvertI64S => self.from_int(false, true, true, dst, a),
-            F32ConvertI64U => self.from_int(false, false, true, dst, a),
-            F64ConvertI32S => self.from_int(true, true, false, dst, a),
-            F64ConvertI32U => self.from_int(true, false, false, dst, a),
-            F64ConvertI64S => self.from_int(true, true, true, dst, a),
-            F64ConvertI64U => self.from_int(true, false, true, dst, a),
+            F32ConvertI32S => self.convert_int(false, true, false, dst, a),
+            F32ConvertI32U => self.convert_int(false, false, false, dst, a),
+            F32ConvertI64S => self.convert_int(false, true, true, dst, a),
+            F32ConvertI64U => self.convert_int(false, false, true, dst, a),
+            F64ConvertI32S => self.convert_int(true, true, false, dst, a),
+            F64ConvertI32U => self.convert_int(true, false, false, dst, a),
+            F64ConvertI64S => self.convert_int(true, true, true, dst, a),
+            F64ConvertI64U => self.convert_int(true, false, true, dst, a),
             F32DemoteF64 => self.resize(true, dst, a),
             F64PromoteF32 => self.resize(false, dst, a),
-            I32ReinterpretF32 => self.to_bits(false, dst, a),
-            I64ReinterpretF64 => self.to_bits(true, dst, a),
-            F32ReinterpretI32 => self.from_bits(false, dst, a),
-            F64ReinterpretI64 => self.from_bits(true, dst, a),
+            I32ReinterpretF32 => self.float_bits(false, dst, a),
+            I64ReinterpretF64 => self.float_bits(true, dst, a),
+            F32ReinterpretI32 => self.float_of_bits(false, dst, a),
+            F64ReinterpretI64 => self.float_of_bits(true, dst, a),
 
             I32TruncF32S => self.truncate(false, true, false, dst, a),
             I32TruncF32U => self.truncate(false, false, false, dst, a),
@@ -166,22 +167,22 @@ impl Emit<'_> {
             (a, b) = (b, a);
         }
         let dst = self.dst(dst, RAX);
-        if let Src::Const(bits) = b {
-            if imm(wide, bits).is_none() {
-                self.asm.mov_imm(RDX, bits);
-                b = Src::reg(RDX);
-            }
+        if let Src::Const(bits) = b
+            && imm(wide, bits).is_none()
+        {
+            self.asm.mov_imm(RDX, bits);
+            b = Src::reg(RDX);
         }
         // A spill slot in place.
-        if let Some(home) = dst.home {
-            if a == Src::Rm(home) {
-                match b {
-                    Src::Rm(Rm::Reg(reg)) => return self.asm.alu_to(alu, wide, home, reg),
-                    Src::Const(bits) => {
-                        return self.asm.alu_imm(alu, wide, home, bits as i32);
-                    }
-                    Src::Rm(_) => {}
+        if let Some(home) = dst.home
+            && a == Src::Rm(home)
+        {
+            match b {
+                Src::Rm(Rm::Reg(reg)) => return self.asm.alu_to(alu, wide, home, reg),
+                Src::Const(bits) => {
+                    return self.asm.alu_imm(alu, wide, home, bits as i32);
                 }
+                Src::Rm(_) => {}
             }
         }
         if let (Src::Rm(Rm::Reg(from)), true) = (a, matches!(alu, Alu::Add | Alu::Sub)) {
@@ -228,25 +229,11 @@ impl Emit<'_> {
     }
 
     fn and(&mut self, wide: bool, dst: Vreg, a: Arg, b: Arg) {
-        // A test for bits, if a branch is all that wants to know.
-        if let Some(&Inst::Branch { op, when, a: read, b: with, to }) =
-            self.function.insts.get(self.inst + 1)
-        {
-            let equal = match op {
-                Op::I32Eq | Op::I64Eq => Some(true),
-                Op::I32Ne | Op::I64Ne => Some(false),
-                _ => None,
-            };
-            let zero = self.function.const_bits(with) == Some(0);
-            if let (Some(equal), true) = (equal, zero && read == Arg::from(dst)) {
-                if self.is_single(dst) && (op >= Op::I64Eq) == wide {
-                    self.test(wide, a, b);
-                    self.folded = None;
-                    self.inst += 1;
-                    let condition = if equal == when { cc::E } else { cc::NE };
-                    return self.jump_on(super::compare::Cond::One(condition), to);
-                }
-            }
+        if let Some((equal, to)) = self.next_bit_test(wide, dst) {
+            self.test(wide, a, b);
+            self.folded = None;
+            self.inst += 1;
+            return self.jump_on(Cond::One(if equal { cc::E } else { cc::NE }), to);
         }
         let mask = self.function.const_bits(b);
         match (mask, self.src(a)) {
@@ -268,6 +255,24 @@ impl Emit<'_> {
             }
             _ => self.alu(Alu::And, wide, dst, a, b),
         }
+    }
+
+    /// If the next instruction jumps where a value is zero (or if it is not), and is the only one to read it: whether, and to where.
+    fn next_bit_test(&self, wide: bool, value: Vreg) -> Option<(bool, Label)> {
+        let Some(&Inst::Branch { op, when, a, b, to }) = self.function.insts.get(self.inst + 1)
+        else {
+            return None;
+        };
+        let (of_wide, equal) = match op {
+            Op::I32Eq => (false, true),
+            Op::I32Ne => (false, false),
+            Op::I64Eq => (true, true),
+            Op::I64Ne => (true, false),
+            _ => return None,
+        };
+        let zero = self.function.const_bits(b) == Some(0);
+        let fits = zero && wide == of_wide && a == Arg::from(value) && self.is_single(value);
+        fits.then_some((equal == when, to))
     }
 
     /// Sets flags by the bits that are in both.
@@ -395,10 +400,11 @@ impl Emit<'_> {
             Src::Rm(_) => None,
         };
         let dst = self.dst(dst, if rem { RDX } else { RAX });
-        if let Some(known) = known {
-            if known != 0 && self.div_known(wide, signed, rem, dst, a, known) {
-                return;
-            }
+        if let Some(known) = known
+            && known != 0
+            && self.div_known(wide, signed, rem, dst, a, known)
+        {
+            return;
         }
         let by = self.int_reg(wide, b, RCX);
         if matches!(known, None | Some(0)) {
@@ -443,7 +449,7 @@ impl Emit<'_> {
         wide: bool,
         signed: bool,
         rem: bool,
-        dst: super::function::Dst,
+        dst: Dst,
         a: Src,
         by: i64,
     ) -> bool {
@@ -497,7 +503,7 @@ impl Emit<'_> {
         Ok(())
     }
 
-    fn extend(&mut self, opcode: super::asm::Opcode, byte: bool, rex: u8, dst: Vreg, a: Arg) {
+    fn extend(&mut self, opcode: Opcode, byte: bool, rex: u8, dst: Vreg, a: Arg) {
         let dst = self.dst(dst, RAX);
         let a = self.int_rm(true, self.src(a), RAX);
         let prefix = matches!(a, Rm::Reg(reg) if byte && reg >= 4);
@@ -543,4 +549,4 @@ impl Emit<'_> {
     }
 }
 
-const MOVSXD: super::asm::Opcode = op(0x63);
+const MOVSXD: Opcode = op(0x63);

@@ -24,43 +24,8 @@ use kinglet_core::{
 const GLOBALS: i32 = offset_of!(VmInstance, globals) as i32;
 const MEMORIES: i32 = offset_of!(VmInstance, memories) as i32;
 
-/// Which registers have been checked as addresses, and up to which end. Only locals: others are used once.
-#[derive(Default)]
-pub(super) struct Checked {
-    ends: [(u32, u64); 8],
-    len: usize,
-    next: usize,
-}
-
-impl Checked {
-    /// The key for accesses at constant addresses.
-    const CONSTANT: u32 = u32::MAX;
-
-    pub(super) fn clear(&mut self) {
-        (self.len, self.next) = (0, 0);
-    }
-
-    /// Whether an access up to this end is known to be in bounds. From now on it is.
-    fn covers(&mut self, key: u32, end: u64) -> bool {
-        if let Some(known) = self.ends[..self.len].iter_mut().find(|known| known.0 == key) {
-            let covers = known.1 >= end;
-            known.1 = known.1.max(end);
-            return covers;
-        }
-        self.ends[self.next] = (key, end);
-        self.next = (self.next + 1) % self.ends.len();
-        self.len = (self.len + 1).min(self.ends.len());
-        false
-    }
-
-    fn forget(&mut self, key: u32) {
-        for known in &mut self.ends[..self.len] {
-            if known.0 == key {
-                known.1 = 0;
-            }
-        }
-    }
-}
+/// What stands for constant addresses among registers that hold checked ones.
+const CONSTANT: Vreg = Vreg(u32::MAX);
 
 /// How a number lies in memory.
 #[derive(Clone, Copy)]
@@ -125,7 +90,7 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn written(&mut self, vreg: Vreg) {
         if vreg.0 < self.function.locals {
-            self.checked.forget(vreg.0);
+            self.known.written(vreg);
         }
     }
 
@@ -237,7 +202,7 @@ impl Emit<'_> {
         let limit = Rm::At(R14, -(memory_limit(access.log2) as i32));
         if let Some(bits) = self.function.const_bits(address) {
             let at = u64::from(bits as u32) + u64::from(offset);
-            let known = self.checked.covers(Checked::CONSTANT, at + access.width());
+            let known = self.is_checked(CONSTANT, at + access.width());
             return match i32::try_from(at) {
                 Ok(at) => {
                     if !known {
@@ -258,7 +223,7 @@ impl Emit<'_> {
         }
         let end = u64::from(offset) + access.width();
         let known = match address.vreg() {
-            Some(vreg) if vreg.0 < self.function.locals => self.checked.covers(vreg.0, end),
+            Some(vreg) if vreg.0 < self.function.locals => self.is_checked(vreg, end),
             _ => false,
         };
         let reg = self.int_reg(false, self.src(address), RCX);
@@ -281,6 +246,15 @@ impl Emit<'_> {
             self.trap_if(cc::G, Trap::MemoryOutOfBounds);
         }
         Rm::Sum(R14, reg, offset)
+    }
+
+    /// Whether an access that ends there needs no check. If it does, it is checked from now on.
+    fn is_checked(&mut self, address: Vreg, end: u64) -> bool {
+        let known = self.known.covers(address, end);
+        if !known {
+            self.known.checked(address, end);
+        }
+        known
     }
 
     /// The place of an access to any memory, which is checked. It is addressed by rcx, and rdx perhaps.

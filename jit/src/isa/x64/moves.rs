@@ -2,66 +2,19 @@
 
 use super::{
     asm::Rm,
-    float::{MOVAPS, scalar},
+    float::scalar,
     function::{Emit, Src},
     regs::*,
 };
 use crate::{
     abi::{Assigner, Passed},
-    ir::{List, Ty, Vreg},
-    isa::Unsupported,
-    regs::Place,
+    ir::{Arg, List, Ty, Vreg},
+    isa::{Unsupported, moves::Moves},
+    regs::{Place, Reg, RegSet},
 };
 use kinglet_core::{translate::num, types::ValType};
 
-/// Moves to registers of one class, all at once.
-struct Moves {
-    moves: [(u8, Src, bool); 8],
-    len: usize,
-}
-
-impl Moves {
-    fn new() -> Moves {
-        Moves { moves: [(0, Src::Const(0), false); 8], len: 0 }
-    }
-
-    fn add(&mut self, to: u8, from: Src, wide: bool) -> Result<(), Unsupported> {
-        if from.is(to) {
-            return Ok(());
-        }
-        let next = self.moves.get_mut(self.len).ok_or(Unsupported("too many registers"))?;
-        *next = (to, from, wide);
-        self.len += 1;
-        Ok(())
-    }
-
-    /// A move to a register that no other one reads.
-    fn ready(&self) -> Option<usize> {
-        let moves = &self.moves[..self.len];
-        moves.iter().position(|&(to, ..)| !moves.iter().any(|&(_, from, _)| from.is(to)))
-    }
-
-    /// The next move to do. If all that are left wait for each other, the register of the first one is saved by `save` before.
-    fn next(&mut self, scratch: u8, save: impl FnOnce(u8)) -> Option<(u8, Src, bool)> {
-        let at = match self.ready() {
-            Some(at) => at,
-            None if self.len == 0 => return None,
-            None => {
-                let busy = self.moves[0].0;
-                save(busy);
-                for (_, from, _) in &mut self.moves[..self.len] {
-                    if from.is(busy) {
-                        *from = Src::reg(scratch);
-                    }
-                }
-                0
-            }
-        };
-        self.len -= 1;
-        self.moves.swap(at, self.len);
-        Some(self.moves[self.len])
-    }
-}
+const SCRATCH: [Reg; 2] = [Reg::int(RCX), Reg::float(X15)];
 
 impl Emit<'_> {
     /// Hands over values: in registers, and in words of the stack from `at` on. Uses rcx and xmm15.
@@ -72,24 +25,53 @@ impl Emit<'_> {
         at: i32,
     ) -> Result<(), Unsupported> {
         let function = self.function;
+        let values = function.list(values).iter().zip(types);
+        let (mut moves, mut wide, mut others) = (Moves::default(), RegSet::EMPTY, false);
         let mut assigner = Assigner::new(&REGISTERS);
-        let (mut ints, mut floats) = (Moves::new(), Moves::new());
-        for (&value, &ty) in function.list(values).iter().zip(types) {
+        for (&value, &ty) in values.clone() {
             let ty = Ty::of(num(ty)).ok_or(Unsupported("a vector"))?;
-            let src = self.src(value);
             let passed = assigner.next(ty.is_float());
-            match passed {
-                Passed::Reg(reg) if ty.is_float() => floats.add(reg.number(), src, ty.is_wide())?,
-                Passed::Reg(reg) => ints.add(reg.number(), src, ty.is_wide())?,
-                Passed::Stack(_) => {
-                    if let Some(word) = Self::word(at, passed) {
-                        self.store_value(ty, word, src);
+            match (passed, self.place(value)) {
+                (Passed::Reg(to), Place::Reg(from)) => {
+                    moves.add(to, from);
+                    if ty.is_wide() {
+                        wide.add(to);
                     }
+                }
+                (Passed::Reg(_), _) => others = true,
+                (Passed::Stack(word), _) => {
+                    let src = self.src(value);
+                    self.store_value(ty, Rm::Frame(at + 8 * word as i32), src);
                 }
             }
         }
-        self.move_all(ints, floats);
+        self.move_all(moves, wide);
+        if !others {
+            return Ok(());
+        }
+        // All registers that are read have been read by now.
+        let mut assigner = Assigner::new(&REGISTERS);
+        for (&value, &ty) in values {
+            let Some(ty) = Ty::of(num(ty)) else { continue };
+            if let Passed::Reg(to) = assigner.next(ty.is_float())
+                && !matches!(self.place(value), Place::Reg(_))
+            {
+                self.mov_value(ty, to, self.src(value));
+            }
+        }
         Ok(())
+    }
+
+    fn place(&self, value: Arg) -> Place {
+        value.vreg().map_or(Place::Nowhere, |vreg| self.allocation.place(vreg))
+    }
+
+    fn mov_value(&mut self, ty: Ty, to: Reg, src: Src) {
+        if ty.is_float() {
+            self.mov_float(ty.is_wide(), to.number(), src);
+        } else {
+            self.mov_int(ty.is_wide(), to.number(), src);
+        }
     }
 
     /// Puts values where they are kept that have been passed in registers, and in words of the stack from `at` on.
@@ -97,9 +79,9 @@ impl Emit<'_> {
         &mut self,
         values: impl Iterator<Item = (Option<Vreg>, Ty)> + Clone,
         at: i32,
-    ) -> Result<(), Unsupported> {
+    ) {
         let mut assigner = Assigner::new(&REGISTERS);
-        let (mut ints, mut floats) = (Moves::new(), Moves::new());
+        let (mut moves, mut wide) = (Moves::default(), RegSet::EMPTY);
         for (vreg, ty) in values.clone() {
             let passed = assigner.next(ty.is_float());
             let Some(vreg) = vreg else { continue };
@@ -112,24 +94,23 @@ impl Emit<'_> {
                     self.store_value(ty, slot, Src::reg(from.number()));
                 }
                 Place::Reg(to) => {
-                    let moves = if ty.is_float() { &mut floats } else { &mut ints };
-                    moves.add(to.number(), Src::reg(from.number()), ty.is_wide())?;
+                    moves.add(to, from);
+                    if ty.is_wide() {
+                        wide.add(to);
+                    }
                 }
             }
         }
-        self.move_all(ints, floats);
+        self.move_all(moves, wide);
         if assigner.words == 0 {
-            return Ok(());
+            return;
         }
         let mut assigner = Assigner::new(&REGISTERS);
         for (vreg, ty) in values {
-            let word = Self::word(at, assigner.next(ty.is_float()));
-            let (Some(vreg), Some(word)) = (vreg, word) else {
-                continue;
-            };
-            self.load_value(ty, vreg, word);
+            if let (Some(vreg), Passed::Stack(word)) = (vreg, assigner.next(ty.is_float())) {
+                self.load_value(ty, vreg, Rm::Frame(at + 8 * word as i32));
+            }
         }
-        Ok(())
     }
 
     /// Loads a register's value from somewhere on the stack. Uses rcx.
@@ -158,14 +139,15 @@ impl Emit<'_> {
         }
     }
 
-    fn move_all(&mut self, mut ints: Moves, mut floats: Moves) {
-        let save = |busy, emit: &mut Self| emit.asm.mov(true, RCX, Rm::Reg(busy));
-        while let Some((to, from, wide)) = ints.next(RCX, |busy| save(busy, self)) {
-            self.mov_int(wide, to, from);
-        }
-        let save = |busy, emit: &mut Self| emit.asm.sse(MOVAPS, X15, Rm::Reg(busy));
-        while let Some((to, from, wide)) = floats.next(X15, |busy| save(busy, self)) {
-            self.mov_float(wide, to, from);
-        }
+    /// Moves all at once. `wide` has the destinations of values of 64 bits.
+    fn move_all(&mut self, moves: Moves, wide: RegSet) {
+        moves.resolve(SCRATCH, |to, from| {
+            let src = Src::reg(from.number());
+            if to.is_float() {
+                self.mov_float(true, to.number(), src);
+            } else {
+                self.mov_int(to.number() == RCX || wide.has(to), to.number(), src);
+            }
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! Ops that the runtime does, and those of the same kind that are done here.
 
 use super::{
-    asm::{Alu, Rm, Shift, op_p0f},
+    asm::{Alu, Rm, Shift, op, op_p0f},
     call::TABLE_LEN,
     function::{Emit, MEMORY_BASE, Src},
     memory::table_entry,
@@ -23,10 +23,10 @@ const MEMORIES: i32 = offset_of!(VmInstance, memories) as i32;
 impl Emit<'_> {
     pub(super) fn runtime(&mut self, site: u32) -> Result<(), Unsupported> {
         let site = self.function.runtimes[site as usize];
-        if let RuntimeOp::Op(op) = site.op {
-            if self.inline(op, &site) {
-                return Ok(());
-            }
+        if let RuntimeOp::Op(op) = site.op
+            && self.inline(op, &site)
+        {
+            return Ok(());
         }
         let function = self.function;
         for (slot, &arg) in (0..).zip(function.list(site.args)) {
@@ -55,8 +55,7 @@ impl Emit<'_> {
         let src = self.src(arg);
         let ty = arg.vreg().map(|vreg| self.ty(vreg));
         match (ty, src) {
-            (Some(Ty::F32), Src::Rm(from @ Rm::Reg(_))) => {
-                let Rm::Reg(reg) = from else { return };
+            (Some(Ty::F32), Src::Rm(Rm::Reg(reg))) => {
                 self.asm.sse_int(op_p0f(0x66, 0x7e), false, reg, Rm::Reg(RCX));
                 self.asm.mov_to(true, slot, RCX);
             }
@@ -149,14 +148,8 @@ impl Emit<'_> {
         self.mov_int(true, RDX, a1);
         let b0 = self.int_rm(true, b0, RCX);
         self.asm.alu(alu, true, RAX, b0);
-        let b1 = match b1 {
-            Src::Rm(rm) => rm,
-            Src::Const(_) => {
-                self.mov_int_keeping_flags(true, RCX, b1);
-                Rm::Reg(RCX)
-            }
-        };
-        self.asm.rm(super::asm::op(carry << 3 | 3), 0x48, RDX, b1);
+        let b1 = self.int_rm_keeping_flags(true, b1, RCX);
+        self.asm.rm(self::op(carry << 3 | 3), 0x48, RDX, b1);
         self.halves(results);
     }
 

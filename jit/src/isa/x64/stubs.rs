@@ -53,7 +53,6 @@ pub(super) fn emit(windows: bool, stub: Stub, shapes: &[Shape], code: &mut Code)
             asm.code.relocate(at, Target::Stub(Stub::Outside(number)));
         }
     }
-    x64!(stubs.asm.code; .align 16);
 }
 
 struct Stubs<'a> {
@@ -211,10 +210,10 @@ impl Stubs<'_> {
     /// `(instance, slots, code) -> status`
     ///
     /// ```text
-    ///  entry_sp ─► words of the stack │ entry_frame ─► slots │ entry_frame, entry_sp before │ what the host wants saved
+    ///  entry_sp ─► words of the stack │ entry_frame ─► slots │ what the host wants saved
     /// ```
     fn enter(&mut self, shape: &Shape) {
-        x64!(self.asm.code; push rbp; push rbx; push r12; push r13; push r14; push r15);
+        x64!(self.asm.code; push r15; push r14; push rbp; push rbx; push r12; push r13);
         if self.windows {
             x64!(self.asm.code; push rdi; push rsi; sub rsp, DWORD WINDOWS_FLOATS);
             for reg in 6..16 {
@@ -227,8 +226,6 @@ impl Stubs<'_> {
         let words = words(shape);
         x64!(self.asm.code
             ; mov rax, [r15 + STORE]
-            ; push QWORD [rax + ENTRY_SP]
-            ; push QWORD [rax + ENTRY_FRAME]
             ; push rcx
             ; mov [rax + ENTRY_FRAME], rsp
         );
@@ -239,55 +236,52 @@ impl Stubs<'_> {
         self.load_memory_base();
         self.load_values(&shape.params, Rm::At(RCX, 0), Rm::Frame(0));
         x64!(self.asm.code; call rdx);
-        x64!(self.asm.code; mov rcx, [rsp + 8 * words]);
-        self.store_values(&shape.results, Rm::At(RCX, 0), Rm::Frame(0), RAX);
-        x64!(self.asm.code; mov rcx, [r15 + STORE]);
-        if words > 0 {
-            x64!(self.asm.code; add rsp, DWORD 8 * words);
+        if !shape.results.is_empty() {
+            x64!(self.asm.code; mov rcx, [rsp + 8 * words]);
+            self.store_values(&shape.results, Rm::At(RCX, 0), Rm::Frame(0), RAX);
         }
         x64!(self.asm.code; xor eax, eax);
-        self.leave();
+        // Functions have restored what they save.
+        self.leave_host_frame(8 * words);
+        x64!(self.asm.code; add rsp, BYTE 32; pop r14; pop r15; ret);
     }
 
-    /// Returns to the host: the stack pointer is where `Enter` has kept what it restores, rcx is the store.
+    /// Returns to the host from anywhere: the stack pointer is where `Enter` has kept what it restores.
     fn leave(&mut self) {
-        x64!(self.asm.code
-            ; add rsp, BYTE 8
-            ; pop QWORD [rcx + ENTRY_FRAME]
-            ; pop QWORD [rcx + ENTRY_SP]
-        );
+        self.leave_host_frame(0);
+        x64!(self.asm.code; pop r13; pop r12; pop rbx; pop rbp; pop r14; pop r15; ret);
+    }
+
+    /// Takes away what `Enter` has on the stack, but for the registers that System V wants saved; `more` bytes above that.
+    fn leave_host_frame(&mut self, more: i32) {
+        self.asm.alu_imm(Alu::Add, true, Rm::Reg(RSP), more + 8);
         if self.windows {
             for reg in 6..16 {
                 self.asm.sse(MOVUPS_LOAD, reg, Rm::Frame(16 * (i32::from(reg) - 6)));
             }
             x64!(self.asm.code; add rsp, DWORD WINDOWS_FLOATS; pop rsi; pop rdi);
         }
-        x64!(self.asm.code; pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp; ret);
     }
 
     /// What is called is in rax, the caller's instance in rdx.
     fn outside(&mut self, shape: &Shape) {
-        let slots = shape.params.len().max(shape.results.len()) as i32;
-        x64!(self.asm.code; mov rcx, [r15 + STORE]);
+        let slots = 8 * (shape.params.len().max(shape.results.len()) as i32 | 1);
         self.push_saved();
-        x64!(self.asm.code
-            ; lea rbx, [rsp + PUSHED]
-            ; mov [rcx + LAST_SP], rbx
-            ; mov rbp, rcx
-            ; sub rsp, DWORD 8 * (slots | 1)
-        );
-        self.store_values(&shape.params, Rm::Frame(0), Rm::At(RBX, 0), RCX);
+        x64!(self.asm.code; sub rsp, DWORD slots);
+        self.store_values(&shape.params, Rm::Frame(0), Rm::Frame(slots + PUSHED), RCX);
+        x64!(self.asm.code; mov r9, [r15 + STORE]; lea rcx, [rsp + slots + PUSHED]; mov [r9 + LAST_SP], rcx);
         if self.windows {
             x64!(self.asm.code; mov rcx, rdx; mov rdx, rsp; mov r8, rax);
         } else {
             x64!(self.asm.code; mov rdi, rdx; mov rsi, rsp; mov rdx, rax);
         }
-        x64!(self.asm.code; mov rax, rbp);
+        x64!(self.asm.code; mov rax, r9);
         self.call(offset_of!(VmRuntime, call));
         self.exit_on_failure();
-        self.load_values(&shape.results, Rm::Frame(0), Rm::At(RBX, 0));
+        self.load_values(&shape.results, Rm::Frame(0), Rm::Frame(slots + PUSHED));
         self.load_memory_base();
-        x64!(self.asm.code; lea rsp, [rbx - PUSHED]; pop r13; pop r12; pop rbp; pop rbx; ret);
+        // The host's functions have restored what was pushed.
+        x64!(self.asm.code; add rsp, DWORD slots + PUSHED - 8; ret);
     }
 
     /// Loads values from slots: into the registers where they are passed, and words of the stack. Uses rax.
