@@ -277,7 +277,7 @@ pub struct Function {
     pub params: u32,
     /// Types of all registers.
     pub vregs: Vec<Ty>,
-    /// The registers that are not locals and have several definitions, in order.
+    /// The registers that are not locals and have several definitions, or may be read before that in the order of instructions; in order.
     pub joined: Vec<Vreg>,
     /// The instructions.
     pub insts: Vec<Inst>,

@@ -4,9 +4,9 @@
 //! that ends at a position and one that begins at a later one do not meet.
 //!
 //! Registers with one definition live from there to their last use in the order of instructions: the operand stack sees to that, as long as a loop
-//! reads nothing that has been pushed before it, and handlers stand inside of the block whose end they lead to. For the others
-//! (locals, and [`Function::joined`]) a backward pass over sets of them finds out where they are live, exactly. It is repeated over loops until nothing
-//! changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
+//! reads nothing that has been pushed before it, and handlers stand inside of the block whose end they lead to; what is below other handlers is on
+//! the list [`Function::joined`]. For that and locals a backward pass over sets of them finds out where they are live, exactly. It is repeated over
+//! loops until nothing changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
 //! registers with several definitions are taken to be live from the entry on, to the end of the loops they are in: see [`Liveness::is_exact`].
 //!
 //! Exceptions: a call in a `try_table` begins a `Span` of its own, with an edge from before the call to whatever catches.

@@ -56,7 +56,9 @@ pub trait Interpreter: Send + Sync {
     ) -> Result<InterpreterExit, Error>;
 
     /// The backtrace of a trace, if there is anything in it.
-    fn backtrace(&self, store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace>;
+    fn backtrace(&self, store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
+        store.backtrace(trace, |_| None)
+    }
 }
 
 /// How a call of compiled code ended.

@@ -234,11 +234,11 @@ impl Execution {
         let mut crossings = self.crossings.len();
         let mut instance = store.instance(at.instance);
         loop {
-            let mut left = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
             let fits = |index: TagIdx| instance.tag(index) == tag;
             let header = match doing {
                 Doing::Return(header) => header,
                 Doing::Throw | Doing::Call => {
+                    let mut left = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
                     // What a call returns to may be outside already of what it is in.
                     let op = at.ip - u32::from(matches!(doing, Doing::Call));
                     let unwind = code_of(instance).unwind(op, fits, &mut left);

@@ -42,7 +42,7 @@ pub struct Builder {
     handlers: Recorder<Clause>,
     /// For each `try_table` whether it can be reached.
     live_tries: Vec<bool>,
-    /// What stands below the handlers of exceptions, if notes are taken.
+    /// What stands below the handlers of exceptions.
     saved: Vec<(u32, Arg)>,
     values: Vec<Arg>,
     /// How many jump tables there are so far.
@@ -113,6 +113,8 @@ impl Builder {
         if self.unsupported.is_some() {
             return function.clear();
         }
+        function.joined.sort_unstable();
+        function.joined.dedup();
         std::mem::swap(&mut function.tries, &mut self.handlers.tries);
         std::mem::swap(&mut function.clauses, &mut self.handlers.clauses);
         std::mem::swap(&mut function.segments, &mut self.handlers.segments);

@@ -84,9 +84,10 @@ impl Call {
         fuel: &mut u64,
     ) -> Result<Option<Clause>, Exhausted> {
         while !frames.is_over() {
-            *fuel = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
             let site = frames.site();
+            // Who calls in place of itself is not there any more, even where its frame is.
             if site.kind != Kind::TailCall {
+                *fuel = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
                 // SAFETY: STOPPED: it is an instance of the store.
                 let addr = InstanceAddr(unsafe { (*frames.instance()).addr });
                 let instance = self.store().instance(addr);
