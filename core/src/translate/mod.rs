@@ -193,6 +193,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             entry_fuel: None,
         };
         run.enter_function(func);
+        let code = &module.wasm[..body.range.end];
         while !run.t.frames.is_empty() {
             let offset = reader.original_position() as usize;
             run.sink.position(offset)?;
@@ -200,9 +201,11 @@ impl<L: Copy, F: Copy> Translator<L, F> {
                 notes.offset = offset as u32;
             }
             run.operators += 1;
-            reader
-                .visit_operator(&mut run)
-                .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            let read = match run.short(&code[offset..]) {
+                Some(len) => reader.read_bytes(len).map(|_| Ok(())),
+                None => reader.visit_operator(&mut run),
+            };
+            read.map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
         }
         run.sink.end()
     }
@@ -260,10 +263,10 @@ impl<S: Sink> Run<'_, S> {
 
     fn pop(&mut self) -> (Num, Operand) {
         // Validated code never pops from an empty stack.
-        let nothing = Entry { loc: Loc::Const(0), ty: Some(Num::u64), below: 0 };
-        let mut entry = self.t.stack.pop().unwrap_or(nothing);
+        let Some(mut entry) = self.t.stack.pop() else { return Self::nothing() };
         if entry.ty.is_none() {
-            entry = self.t.stack.pop().unwrap_or(nothing);
+            let Some(first) = self.t.stack.pop() else { return Self::nothing() };
+            entry = first;
         }
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
@@ -276,6 +279,11 @@ impl<S: Sink> Run<'_, S> {
         self.settled = self.settled.min(self.t.stack.len());
         let height = self.t.stack.len() as u32;
         (entry.ty.unwrap_or(Num::u64), Operand { loc: entry.loc, height })
+    }
+
+    #[cold]
+    fn nothing() -> (Num, Operand) {
+        (Num::u64, Operand { loc: Loc::Const(0), height: 0 })
     }
 
     fn truncate(&mut self, height: u32) {
@@ -395,13 +403,16 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let ty = &self.module.memories[memory as usize];
-        let (memory, offset) = (MemoryIdx(memory), arg.offset);
-        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
+        self.place_in(memory, arg.offset)
     }
 
-    fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
-        let at = self.memarg(arg);
+    /// The place of an access to a memory.
+    fn place_in(&self, memory: u32, offset: u64) -> MemArg {
+        let ty = &self.module.memories[memory as usize];
+        MemArg { memory: MemoryIdx(memory), is_64: ty.is_64, shared: ty.shared, offset }
+    }
+
+    fn access(&mut self, op: Op, at: MemArg) {
         if op.class() == Class::load {
             let (_, address) = self.pop();
             self.sink.load(op, address, at, address.height);
