@@ -363,7 +363,7 @@ impl Function {
     }
 
     /// What an instruction reads and writes.
-    #[inline]
+    #[inline(always)]
     pub fn operands(&self, inst: &Inst) -> Operands<'_> {
         const NONE: Arg = Arg::NONE;
         let plain = |dst: Arg, args| Operands { args, list: &[], dst, results: &[] };
