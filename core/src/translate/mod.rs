@@ -38,6 +38,7 @@ use crate::{
 use alloc::vec::Vec;
 use control::Frame;
 use refs::Notes;
+use wasmparser::BinaryReader;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,7 +153,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let mut vectors = ty.params().contains(&ValType::V128);
-        let (declared, mut reader) = body_reader(module, body)?;
+        let (declared, reader) = body_reader(module, body)?;
         for (count, ty) in declared {
             let locals = self.locals.len() + count as usize;
             if locals > MIN_LOCALS + LOCALS_PER_BYTE * body.range.len() {
@@ -194,18 +195,22 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         };
         run.enter_function(func);
         let code = &module.wasm[..body.range.end];
+        let mut offset = reader.original_position() as usize;
         while !run.t.frames.is_empty() {
-            let offset = reader.original_position() as usize;
             run.sink.position(offset)?;
             if let Some(notes) = &mut run.t.notes {
                 notes.offset = offset as u32;
             }
             run.operators += 1;
-            let read = match run.short(&code[offset..]) {
-                Some(len) => reader.read_bytes(len).map(|_| Ok(())),
-                None => reader.visit_operator(&mut run),
-            };
-            read.map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            if let Some(len) = run.short(&code[offset..]) {
+                offset += len;
+                continue;
+            }
+            let mut reader = BinaryReader::new(&code[offset..], offset as u64);
+            reader
+                .visit_operator(&mut run)
+                .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            offset = reader.original_position() as usize;
         }
         run.sink.end()
     }
