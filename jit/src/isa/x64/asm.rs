@@ -173,10 +173,11 @@ impl Asm<'_> {
     fn with_memory(&mut self, opcode: Opcode, rex: u8, reg: u8, base: u8, index: u8, at: i32) {
         let (head, len) = opcode.after(rex | (reg >> 3) << 2 | (index & 8) >> 2 | base >> 3);
         // rbp and r13 as a base always have a displacement.
-        let (mode, size) = match at {
-            0 if base & 7 != 5 => (0, 0),
-            -128..=127 => (0x40, 1),
-            _ => (0x80, 4),
+        let (mode, size) = if i32::from(at as i8) == at {
+            let size = u8::from(at != 0 || base & 7 == 5);
+            (size << 6, u32::from(size))
+        } else {
+            (0x80, 4)
         };
         // What stands behind the opcode, the first byte lowest.
         let first = u64::from(mode | (reg & 7) << 3);
@@ -258,6 +259,14 @@ impl Asm<'_> {
                 self.code.push_i32(value);
             }
         }
+    }
+
+    /// `cmp reg, [r14 + at]`, and a jump if it is greater. Returns where the displacement of that stands.
+    pub(super) fn jump_above(&mut self, reg: u8, at: i8) -> u32 {
+        let (rex, last) = (0x49 | (reg >> 3) << 2, 0x46 | (reg & 7) << 3);
+        let bytes = [rex, 0x3b, last, at as u8, 0x0f, 0x80 | cc::G, 0, 0, 0, 0];
+        self.code.bytes.extend_from_slice(&bytes);
+        self.at() - 4
     }
 
     /// `mov reg, rm`
