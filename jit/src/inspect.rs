@@ -1,6 +1,7 @@
 //! A look at what the compiler makes, for tools.
 
 use crate::{
+    abi::Shape,
     build::Builder,
     compile::{Machine, Options},
     isa::{
@@ -51,6 +52,9 @@ fn build(module: &Module, func: FuncIdx, options: Options) -> Result<Builder, Er
     let mut builder = Builder::default();
     let options = translate::Options { metered: options.metered, refs: false };
     Translator::default().translate(module, func, &mut builder, options)?;
+    if Shape::of(module.func_type(func)).is_none() {
+        builder.unsupported.get_or_insert("vectors");
+    }
     Ok(builder)
 }
 
