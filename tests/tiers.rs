@@ -256,7 +256,7 @@ fn deep_calls_can_be_interrupted() {
         linker
             .func_wrap("host", "ask", |mut caller: Caller<'_, u32>, x: f64, n: i64| {
                 *caller.data_mut() += 1;
-                if *caller.data() % 3 == 0 {
+                if caller.data().is_multiple_of(3) {
                     caller.as_context_mut().engine().increment_epoch();
                 } else {
                     caller.interrupt_handle().interrupt();

@@ -15,6 +15,8 @@ struct Inner {
     /// What was being done, outermost last.
     context: Vec<String>,
     backtrace: Option<WasmBacktrace>,
+    /// Whether the backtrace gets no more frames.
+    closed: bool,
 }
 
 enum Cause {
@@ -105,7 +107,7 @@ impl Error {
     }
 
     fn of(cause: Cause) -> Error {
-        Error(Box::new(Inner { cause, context: Vec::new(), backtrace: None }))
+        Error(Box::new(Inner { cause, context: Vec::new(), backtrace: None, closed: false }))
     }
 
     /// The error with a note on what was being done, which goes in front of the message.
@@ -113,6 +115,19 @@ impl Error {
     pub fn context(mut self, what: impl fmt::Display) -> Error {
         self.0.context.push(alloc::format!("{what}"));
         self
+    }
+
+    /// The error as a host function fails with it: a guest's stack that it has is that of a guest which the host has called.
+    #[must_use]
+    pub fn from_host(mut self) -> Error {
+        self.0.closed = self.0.backtrace.is_some();
+        self
+    }
+
+    /// How many frames of the guest's stack it has; `None` if it gets no more.
+    pub fn open_frames(&self) -> Option<usize> {
+        let frames = self.0.backtrace.as_ref().map_or(0, |backtrace| backtrace.frames.len());
+        (!self.0.closed).then_some(frames)
     }
 
     /// The error with the guest's stack. Behind frames that it has already, these are the callers'.

@@ -14,6 +14,7 @@ mod observe;
 #[cfg(feature = "oracle")]
 mod oracle;
 mod ours;
+mod pressure;
 mod rng;
 mod values;
 

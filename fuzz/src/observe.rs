@@ -200,6 +200,12 @@ impl Observation {
         self.0.iter().filter(|event| matches!(event, Event::Call(..))).count()
     }
 
+    /// How many of them returned.
+    #[cfg(test)]
+    pub(crate) fn returns(&self) -> usize {
+        self.0.iter().filter(|event| matches!(event, Event::Returned(_))).count()
+    }
+
     /// # Panics
     /// If the two differ in more than when they exhaust a limit: from there on they may do as they like.
     pub(crate) fn assert_agrees(&self, other: &Observation, what: impl fmt::Display) {

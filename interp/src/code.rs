@@ -260,7 +260,8 @@ impl Code {
         Ok(sites)
     }
 
-    /// The function whose code is at this offset, and where it begins.
+    /// The function whose code is at this offset, and where it begins. What stands behind an op has to ask for that op, after which the
+    /// code may end.
     pub(crate) fn find(&self, at: u32) -> Option<(FuncIdx, u32)> {
         self.state.lock().function(at).map(|function| (function.func, function.start))
     }

@@ -66,6 +66,9 @@ pub fn types(types: &[ValType]) -> Option<Vec<Ty>> {
 /// How many words of the stack a call of a function of this type needs, for arguments or results.
 pub fn stack_words(registers: &'static Registers, ty: &FuncType) -> u32 {
     let words = |types: &[ValType]| {
+        if types.len() <= registers.int_args.len().min(registers.float_args.len()) {
+            return 0;
+        }
         let mut assigner = Assigner::new(registers);
         for &ty in types {
             assigner.next(matches!(ty, ValType::F32 | ValType::F64));

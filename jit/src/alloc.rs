@@ -66,13 +66,11 @@ impl Allocator {
             next_end: NONE,
             spilled: false,
         };
-        for position in 0..positions as u32 {
-            let mut vregs = self.starts.at(position);
-            if let Some(first) = vregs.next() {
-                scan.expire(position);
-                scan.place(first, position);
-                vregs.for_each(|vreg| scan.place(vreg, position));
-            }
+        let mut next = 0;
+        while let Some(position) = self.starts.position(next) {
+            scan.expire(position);
+            self.starts.at(position).for_each(|vreg| scan.place(vreg, position));
+            next = position + 1;
         }
         if scan.spilled {
             self.share_slots(liveness, positions, allocation);
@@ -120,24 +118,33 @@ impl Allocator {
 
     /// Gives slots to intervals that have got no register: intervals that do not meet may have the same.
     fn share_slots(&mut self, liveness: &Liveness, positions: usize, allocation: &mut Allocation) {
+        self.starts.reset(positions, liveness.intervals.len());
         self.ends.reset(positions, liveness.intervals.len());
         self.free.clear();
-        for position in 0..positions as u32 {
+        for (vreg, place) in allocation.places.iter().enumerate().rev() {
+            if matches!(place, Place::Slot(_)) {
+                self.starts.add(liveness.intervals[vreg].start, vreg as u32);
+            }
+        }
+        let mut next = 0;
+        while let Some(position) = match (self.starts.position(next), self.ends.position(next)) {
+            (Some(start), Some(end)) => Some(start.min(end)),
+            (start, end) => start.or(end),
+        } {
             for vreg in self.starts.at(position) {
-                if let place @ Place::Slot(_) = &mut allocation.places[vreg as usize] {
-                    let slot = self.free.pop().unwrap_or_else(|| {
-                        allocation.slots += 1;
-                        allocation.slots - 1
-                    });
-                    *place = Place::Slot(slot);
-                    self.ends.add(liveness.intervals[vreg as usize].end, vreg);
-                }
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    allocation.slots += 1;
+                    allocation.slots - 1
+                });
+                allocation.places[vreg as usize] = Place::Slot(slot);
+                self.ends.add(liveness.intervals[vreg as usize].end, vreg);
             }
             for vreg in self.ends.at(position) {
                 if let Place::Slot(slot) = allocation.places[vreg as usize] {
                     self.free.push(slot);
                 }
             }
+            next = position + 1;
         }
     }
 }
@@ -152,7 +159,9 @@ fn register(passed: Passed) -> Option<Reg> {
 /// Virtual registers by position.
 #[derive(Debug, Default)]
 struct Buckets {
-    /// The first one at each position.
+    /// The positions that have any: a set.
+    some: Vec<u64>,
+    /// The first one at each of these.
     first: Vec<u32>,
     /// The one that follows each of them.
     next: Vec<u32>,
@@ -160,21 +169,37 @@ struct Buckets {
 
 impl Buckets {
     fn reset(&mut self, positions: usize, vregs: usize) {
-        self.first.clear();
-        self.first.resize(positions, NONE);
-        self.next.clear();
-        self.next.resize(vregs, NONE);
+        self.some.clear();
+        self.some.resize(positions.div_ceil(64), 0);
+        self.first.resize(positions.max(self.first.len()), NONE);
+        self.next.resize(vregs.max(self.next.len()), NONE);
     }
 
+    #[inline]
     fn add(&mut self, position: u32, vreg: u32) {
         let first = &mut self.first[position as usize];
-        self.next[vreg as usize] = *first;
+        let (some, bit) = (&mut self.some[position as usize / 64], 1 << (position % 64));
+        self.next[vreg as usize] = if *some & bit == 0 { NONE } else { *first };
+        *some |= bit;
         *first = vreg;
+    }
+
+    /// The first position that has any, from this one on.
+    #[inline]
+    fn position(&self, from: u32) -> Option<u32> {
+        let mut word = from as usize / 64;
+        let mut some = self.some.get(word)? & !0 << (from % 64);
+        while some == 0 {
+            word += 1;
+            some = *self.some.get(word)?;
+        }
+        Some(64 * word as u32 + some.trailing_zeros())
     }
 
     #[inline]
     fn at(&self, position: u32) -> impl Iterator<Item = u32> {
-        let mut at = self.first[position as usize];
+        let has_any = self.some[position as usize / 64] >> (position % 64) & 1 != 0;
+        let mut at = if has_any { self.first[position as usize] } else { NONE };
         std::iter::from_fn(move || {
             let vreg = (at != NONE).then_some(at)?;
             at = self.next[vreg as usize];

@@ -257,6 +257,8 @@ impl<'m, I: Isa> Compiler<'m, I> {
 
     /// Appends the code of a function; `None` if it has to be left to the interpreter. Then what has been appended is of no use.
     fn function(&mut self, func: FuncIdx) -> Option<FrameLayout> {
+        // Even a body without vectors is of no use if nobody can call it.
+        self.shapes.of(self.module.funcs[func.at()])?;
         // Whatever is too large for the translator may still fit the interpreter, or be its to report.
         self.translator.translate(self.module, func, &mut self.builder, self.options).ok()?;
         if self.builder.unsupported.is_some() {
@@ -282,14 +284,18 @@ impl<'m, I: Isa> Compiler<'m, I> {
         self.code.bytes.resize(len, machine.filler());
     }
 
-    /// Appends the stubs that code refers to, and those that these refer to. Answers where they are.
-    fn stubs(&mut self, machine: &Machine, entries: &[u32]) -> HashMap<Stub, u32> {
-        let mut stubs = HashMap::new();
+    /// Appends the stubs that code refers to, and those that these refer to. Answers where they are, by their numbers.
+    fn stubs(&mut self, machine: &Machine, entries: &[u32]) -> Vec<u32> {
+        let shapes = self.shapes.list.len();
+        let mut stubs = vec![NONE; Stub::count(shapes, self.module.funcs.len())];
         let mut next = 0;
         while let Some(&(_, target)) = self.code.relocations.get(next) {
             next += 1;
             let Some(stub) = self.stub_of(target, entries) else { continue };
-            stubs.entry(stub).or_insert_with(|| self.stub(machine, stub));
+            let number = stub.number(shapes);
+            if stubs[number] == NONE {
+                stubs[number] = self.stub(machine, stub);
+            }
         }
         stubs
     }
@@ -330,11 +336,12 @@ impl<'m, I: Isa> Compiler<'m, I> {
     }
 
     /// Lets all branches lead where they should.
-    fn link(&mut self, entries: &[u32], stubs: &HashMap<Stub, u32>) {
+    fn link(&mut self, entries: &[u32], stubs: &[u32]) {
+        let shapes = self.shapes.list.len();
         for at in 0..self.code.relocations.len() {
             let (at, target) = self.code.relocations[at];
             let to = match (self.stub_of(target, entries), target) {
-                (Some(stub), _) => stubs[&stub],
+                (Some(stub), _) => stubs[stub.number(shapes)],
                 (None, Target::Func(func)) => {
                     entries[(func.0 - self.module.imported_funcs) as usize]
                 }

@@ -71,6 +71,9 @@ impl Arg {
     /// No operand.
     pub const NONE: Arg = Arg(u32::MAX);
 
+    /// Fills [`Operands`].
+    const FILLER: Arg = Arg(u32::MAX - 1);
+
     /// The register, if it is one.
     #[inline]
     pub fn vreg(self) -> Option<Vreg> {
@@ -246,6 +249,19 @@ pub struct Clause {
     pub wanted: bool,
 }
 
+/// What an instruction reads and writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands<'f> {
+    /// What it reads; the rest is no register.
+    pub args: [Arg; 3],
+    /// What it reads besides.
+    pub list: &'f [Arg],
+    /// The register that it writes, if it is one.
+    pub dst: Arg,
+    /// What it writes besides.
+    pub results: &'f [Arg],
+}
+
 /// Some of the instructions, without a jump or a label between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
@@ -264,7 +280,7 @@ pub struct Function {
     pub params: u32,
     /// Types of all registers.
     pub vregs: Vec<Ty>,
-    /// The registers that are not locals and have several definitions, in order.
+    /// The registers that are not locals and have several definitions, or may be read before that in the order of instructions; in order.
     pub joined: Vec<Vreg>,
     /// The instructions.
     pub insts: Vec<Inst>,
@@ -349,69 +365,73 @@ impl Function {
         self.blocks[block].start as usize..end
     }
 
+    /// What an instruction reads and writes.
+    #[inline(always)]
+    pub fn operands(&self, inst: &Inst) -> Operands<'_> {
+        const FILLER: Arg = Arg::FILLER;
+        let plain = |dst: Arg, args| Operands { args, list: &[], dst, results: &[] };
+        match *inst {
+            Inst::Op { dst, a, b, .. } | Inst::ShiftAdd { dst, a, b, .. } => {
+                plain(dst.into(), [a, b, FILLER])
+            }
+            Inst::Branch { a, b, .. } => plain(FILLER, [a, b, FILLER]),
+            Inst::Move { dst, a } => plain(dst.into(), [a, FILLER, FILLER]),
+            Inst::Select { dst, condition, a, b } => plain(dst.into(), [condition, a, b]),
+            Inst::Load { dst, address, .. } | Inst::LoadFar { dst, address, .. } => {
+                plain(dst.into(), [address, FILLER, FILLER])
+            }
+            Inst::Store { address, value, .. } | Inst::StoreFar { address, value, .. } => {
+                plain(FILLER, [address, value, FILLER])
+            }
+            Inst::GlobalGet { dst, .. } => plain(dst.into(), [FILLER; 3]),
+            Inst::GlobalSet { value, .. } => plain(FILLER, [value, FILLER, FILLER]),
+            Inst::JumpTable { index, .. } => plain(FILLER, [index, FILLER, FILLER]),
+            Inst::Call { site } | Inst::TailCall { site } => {
+                let site = &self.calls[site as usize];
+                let callee = match site.callee {
+                    Callee::Table { index, .. } => index,
+                    Callee::Ref { func } => func,
+                    Callee::Func(_) | Callee::Import(_) => FILLER,
+                };
+                Operands {
+                    args: [callee, FILLER, FILLER],
+                    list: self.list(site.args),
+                    dst: FILLER,
+                    results: self.list(site.results),
+                }
+            }
+            Inst::Return { values } => {
+                Operands { args: [FILLER; 3], list: self.list(values), dst: FILLER, results: &[] }
+            }
+            Inst::Runtime { site } => {
+                let site = &self.runtimes[site as usize];
+                Operands {
+                    args: [FILLER; 3],
+                    list: self.list(site.args),
+                    dst: FILLER,
+                    results: self.list(site.results),
+                }
+            }
+            Inst::Label { .. } | Inst::Jump { .. } | Inst::Fuel { .. } | Inst::Trap { .. } => {
+                plain(FILLER, [FILLER; 3])
+            }
+        }
+    }
+
     /// Calls `each` with every operand that an instruction reads.
     #[inline]
     pub fn uses(&self, inst: &Inst, mut each: impl FnMut(Arg)) {
-        match *inst {
-            Inst::Op { a, b, .. } | Inst::ShiftAdd { a, b, .. } | Inst::Branch { a, b, .. } => {
-                each(a);
-                each(b);
-            }
-            Inst::Move { a, .. } => each(a),
-            Inst::Select { condition, a, b, .. } => {
-                each(condition);
-                each(a);
-                each(b);
-            }
-            Inst::Load { address, .. } | Inst::LoadFar { address, .. } => each(address),
-            Inst::Store { address, value, .. } | Inst::StoreFar { address, value, .. } => {
-                each(address);
-                each(value);
-            }
-            Inst::GlobalSet { value, .. } => each(value),
-            Inst::JumpTable { index, .. } => each(index),
-            Inst::Call { site } | Inst::TailCall { site } => {
-                let site = &self.calls[site as usize];
-                self.list(site.args).iter().for_each(|&arg| each(arg));
-                match site.callee {
-                    Callee::Table { index, .. } => each(index),
-                    Callee::Ref { func } => each(func),
-                    Callee::Func(_) | Callee::Import(_) => {}
-                }
-            }
-            Inst::Return { values } => self.list(values).iter().for_each(|&arg| each(arg)),
-            Inst::Runtime { site } => {
-                self.list(self.runtimes[site as usize].args).iter().for_each(|&arg| each(arg));
-            }
-            Inst::GlobalGet { .. }
-            | Inst::Label { .. }
-            | Inst::Jump { .. }
-            | Inst::Fuel { .. }
-            | Inst::Trap { .. } => {}
+        let Operands { args, list, .. } = self.operands(inst);
+        for &arg in args.iter().chain(list).filter(|&&arg| arg != Arg::FILLER) {
+            each(arg);
         }
     }
 
     /// Calls `each` with every register that an instruction writes.
     #[inline]
-    pub fn defs(&self, inst: &Inst, mut each: impl FnMut(Vreg)) {
-        match *inst {
-            Inst::Op { dst, .. }
-            | Inst::ShiftAdd { dst, .. }
-            | Inst::Move { dst, .. }
-            | Inst::Select { dst, .. }
-            | Inst::Load { dst, .. }
-            | Inst::LoadFar { dst, .. }
-            | Inst::GlobalGet { dst, .. } => each(dst),
-            Inst::Call { site } => {
-                let results = self.calls[site as usize].results;
-                self.list(results).iter().filter_map(|arg| arg.vreg()).for_each(each);
-            }
-            Inst::Runtime { site } => {
-                let results = self.runtimes[site as usize].results;
-                self.list(results).iter().filter_map(|arg| arg.vreg()).for_each(each);
-            }
-            _ => {}
-        }
+    pub fn defs(&self, inst: &Inst, each: impl FnMut(Vreg)) {
+        let Operands { dst, results, .. } = self.operands(inst);
+        dst.vreg().into_iter().chain(results.iter().filter_map(|arg| arg.vreg())).for_each(each);
     }
 
     /// The register that an instruction writes, if it is one.

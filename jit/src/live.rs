@@ -4,14 +4,14 @@
 //! that ends at a position and one that begins at a later one do not meet.
 //!
 //! Registers with one definition live from there to their last use in the order of instructions: the operand stack sees to that, as long as a loop
-//! reads nothing that has been pushed before it, and handlers stand inside of the block whose end they lead to. For the others
-//! (locals, and [`Function::joined`]) a backward pass over sets of them finds out where they are live, exactly. It is repeated over loops until nothing
-//! changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
+//! reads nothing that has been pushed before it, and handlers stand inside of the block whose end they lead to; what is below other handlers is on
+//! the list [`Function::joined`]. For that and locals a backward pass over sets of them finds out where they are live, exactly. It is repeated over
+//! loops until nothing changes, which takes about as many passes as loops are nested. Where the sets or the passes would be out of proportion to the function,
 //! registers with several definitions are taken to be live from the entry on, to the end of the loops they are in: see [`Liveness::is_exact`].
 //!
-//! Exceptions: a call in a `try_table` begins a [`Span`] of its own, with an edge from before the call to whatever catches.
+//! Exceptions: a call in a `try_table` begins a `Span` of its own, with an edge from before the call to whatever catches.
 
-use crate::ir::{Function, Inst, Label, RuntimeOp, Ty, Vreg};
+use crate::ir::{Arg, Function, Inst, Label, Operands, RuntimeOp, Ty, Vreg};
 use std::ops::Range;
 
 const NONE: u32 = u32::MAX;
@@ -328,10 +328,10 @@ impl Liveness {
             let weight = WEIGHTS[spans[span].depth.min(4) as usize];
             let calls_before = calls;
             list.clear();
-            for at in insts {
-                let inst = &function.insts[at];
-                let position = 2 * at as u32;
-                function.uses(inst, |arg| {
+            for (inst, at) in function.insts[insts.clone()].iter().zip(insts.start as u32..) {
+                let position = 2 * at;
+                let Operands { args, list: more, dst, results } = function.operands(inst);
+                let mut reads = |arg: Arg| {
                     let Some(vreg) = arg.vreg() else { return };
                     let interval = &mut intervals[vreg.0 as usize];
                     interval.end = position;
@@ -346,10 +346,12 @@ impl Liveness {
                         }
                     }
                     interval.crosses |= since < calls;
-                });
+                };
+                args.into_iter().for_each(&mut reads);
+                more.iter().copied().for_each(reads);
                 match inst {
                     Inst::Call { .. } => {
-                        sites.push(at as u32);
+                        sites.push(at);
                         calls += 1;
                         list.clear();
                     }
@@ -357,10 +359,11 @@ impl Liveness {
                         calls += 1;
                         list.clear();
                     }
-                    Inst::TailCall { .. } | Inst::Return { .. } => sites.push(at as u32),
+                    Inst::TailCall { .. } | Inst::Return { .. } => sites.push(at),
                     _ => {}
                 }
-                function.defs(inst, |vreg| {
+                let mut writes = |arg: Arg| {
+                    let Some(vreg) = arg.vreg() else { return };
                     let interval = &mut intervals[vreg.0 as usize];
                     interval.start = interval.start.min(position + 1);
                     interval.end = position + 1;
@@ -371,7 +374,9 @@ impl Liveness {
                         written[word] |= bit;
                         list.push(interval.index);
                     }
-                });
+                };
+                writes(dst);
+                results.iter().copied().for_each(writes);
             }
             if calls > calls_before && words > 0 {
                 let from = late.len();
@@ -449,18 +454,30 @@ impl Liveness {
         let row = self.row(span);
         let Liveness { spans, firsts, words, live_in, live_out, written, caught, work, .. } = self;
         let words = *words;
-        let out = &mut live_out[row.clone()];
-        successors(spans, firsts, function, span, |to| {
-            merge(out, &live_in[to * words..(to + 1) * words]);
-            *work = work.saturating_sub(words);
-        });
         let mut more = 0;
-        for ((live, &out), &written) in
-            live_in[row.clone()].iter_mut().zip(&*out).zip(&written[row.clone()])
-        {
-            let old = *live;
-            *live |= out & !written;
-            more |= *live ^ old;
+        if words == 1 {
+            // Most functions: no slices of one word.
+            let mut out = live_out[span];
+            successors(spans, firsts, function, span, |to| {
+                out |= live_in[to];
+                *work = work.saturating_sub(1);
+            });
+            live_out[span] = out;
+            let live = &mut live_in[span];
+            more = out & !written[span] & !*live;
+            *live |= more;
+        } else {
+            let out = &mut live_out[row.clone()];
+            successors(spans, firsts, function, span, |to| {
+                merge(out, &live_in[to * words..(to + 1) * words]);
+                *work = work.saturating_sub(words);
+            });
+            for ((live, &out), &written) in
+                live_in[row.clone()].iter_mut().zip(&*out).zip(&written[row.clone()])
+            {
+                more |= out & !written & !*live;
+                *live |= out & !written;
+            }
         }
         if let Some(thrown) = spans[span].thrown {
             let caught = &caught[thrown as usize * words..][..words];

@@ -2,6 +2,7 @@
 
 use super::{Budget, Execution, Func, Step};
 use crate::{AsContextMut, Error, Result, Trap, Val};
+use alloc::boxed::Box;
 
 /// How far [`Func::call_resumable`] came.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum ResumableCall {
 
 /// A call that ran out of fuel. Dropping it abandons the call.
 #[derive(Debug)]
-pub struct ResumableCallOutOfFuel(Execution);
+pub struct ResumableCallOutOfFuel(Box<Execution>);
 
 impl Func {
     /// As [`Func::call`], but a call that runs out of fuel can go on. [`Func::start`] gives more control.
@@ -67,7 +68,7 @@ impl ResumableCallOutOfFuel {
     /// As [`Func::call`].
     pub fn resume(self, store: impl AsContextMut, results: &mut [Val]) -> Result<ResumableCall> {
         self.0.func().check_results(store.as_context().inner, results)?;
-        run(self.0, store, results)
+        run(*self.0, store, results)
     }
 }
 
@@ -81,7 +82,9 @@ fn run(
             results.copy_from_slice(&vals);
             Ok(ResumableCall::Finished)
         }
-        Step::OutOfFuel => Ok(ResumableCall::OutOfFuel(ResumableCallOutOfFuel(execution))),
+        Step::OutOfFuel => {
+            Ok(ResumableCall::OutOfFuel(ResumableCallOutOfFuel(Box::new(execution))))
+        }
         Step::Interrupted => Err(Trap::Interrupt.into()),
         Step::Pending(_) => Err(Error::msg("an asynchronous host function needs `call_async`")),
     }

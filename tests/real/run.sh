@@ -227,7 +227,9 @@ build_pandoc() {
 run_pandoc() {
     build pandoc pandoc.wasm || return
     (cd "$here/../.." && cargo build --release --example pandoc) 2>"$work/pandoc-driver.log"
-    local engine=("${CARGO_TARGET_DIR:-$here/../../target}/release/examples/pandoc")
+    local tier=()
+    if [[ " ${engine[*]} " == *" --tier jit "* ]]; then tier=(--tier jit); fi
+    local engine=("${CARGO_TARGET_DIR:-$here/../../target}/release/examples/pandoc" ${tier[@]+"${tier[@]}"})
     check pandoc 0 pandoc/expected.html "$work/pandoc.wasm" '{"from": "markdown", "to": "html"}' <"$here/pandoc/birds.md"
     check pandoc-latex 0 pandoc/expected.tex "$work/pandoc.wasm" '{"from": "markdown", "to": "latex", "standalone": false}' <"$here/pandoc/birds.md"
 }

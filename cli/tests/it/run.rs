@@ -251,7 +251,7 @@ fn tiers_can_be_chosen() {
         let run = |args: &[&str]| kinglet_with(&[&["run", "--tier", tier], args].concat(), MATH);
         run(&["--invoke", "add", "-", "1", "2"]).gives(0, "3\n");
         run(&["--invoke", "mixed", "-", "0", "nan", "-0"]).gives(0, "0\nNaN\n-0\n");
-        run(&["--invoke", "fail", "-"]).complains(134, "$math!outer");
+        run(&["--invoke", "fail", "-"]).complains(134, "math!outer");
         run(&["--invoke", "recurse", "-"]).complains(134, "call stack exhausted");
         run(&["--fuel", "5000", "--invoke", "forever", "-"]).complains(134, "fuel of 5000");
         run(&["--timeout", "50ms", "--invoke", "forever", "-"]).complains(134, "timeout");

@@ -12,6 +12,7 @@
 //! | [`bulk`] | growing, copying, filling and initializing memories and tables |
 //! | [`limits`] | what guests may use |
 //! | [`registry`] | the types of an engine, and their ids |
+//! | `trace` | backtraces in the making |
 
 pub mod bulk;
 pub mod exception;
@@ -25,6 +26,7 @@ pub mod native;
 pub mod ops;
 pub mod registry;
 pub mod table;
+pub mod trace;
 pub mod vmctx;
 
 use crate::{Shared, error::Error, index::*};
@@ -116,6 +118,9 @@ pub struct StoreInner {
     globals: Vec<Global>,
     tags: Vec<Tag>,
     pending_exception: Option<u32>,
+    /// Frames that this has left on its way through both tiers, as long as it takes it from one to the other.
+    #[cfg(feature = "native")]
+    pub left: trace::Trace,
     instances: Vec<InstanceEntry>,
     limiter: Option<Limiter>,
     max_table_elements: u64,
@@ -162,6 +167,8 @@ impl StoreInner {
             globals: Vec::new(),
             tags: Vec::new(),
             pending_exception: None,
+            #[cfg(feature = "native")]
+            left: trace::Trace::default(),
             instances: Vec::new(),
             limiter: None,
             max_table_elements: options.max_table_elements,

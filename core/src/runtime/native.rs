@@ -4,9 +4,9 @@
 //! runs all others is the store's [`Interpreter`]. When compiled code has to stop, it describes its frames ([`Suspended`]), and the other
 //! tier makes frames of its own from that.
 
-use super::StoreInner;
+use super::{StoreInner, trace::Trace};
 use crate::{
-    error::Error,
+    error::{Error, WasmBacktrace},
     index::{FuncAddr, FuncIdx, InstanceAddr},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -54,6 +54,11 @@ pub trait Interpreter: Send + Sync {
         slots: &mut [u64],
         may_stop: bool,
     ) -> Result<InterpreterExit, Error>;
+
+    /// The backtrace of a trace, if there is anything in it.
+    fn backtrace(&self, store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
+        store.backtrace(trace, |_| None)
+    }
 }
 
 /// How a call of compiled code ended.

@@ -312,7 +312,8 @@ impl<S: Sink> Run<'_, S> {
         self.branch_if(condition, true, depth);
     }
 
-    /// A branch that is taken if the truth of `condition` is `when`. The operand stack stays as it is.
+    /// A branch that is taken if the truth of `condition` is `when`. The operand stack stays as it is, with all that stands below the
+    /// condition.
     pub(super) fn branch_if(&mut self, condition: Operand, when: bool, depth: u32) {
         let (at, count) = self.target(depth);
         match self.plain_label(at, count) {
@@ -324,7 +325,7 @@ impl<S: Sink> Run<'_, S> {
             }
             None => {
                 self.sink.settle(self.height());
-                let skip = self.sink.label(self.height(), iter::empty());
+                let skip = self.sink.label(condition.height, iter::empty());
                 self.sink.jump_if(condition, !when, skip);
                 self.branch(at, count);
                 self.sink.bind(skip, false);

@@ -56,10 +56,9 @@ impl<S: Sink> Run<'_, S> {
         let at = self.t.frames.len() - 1 - depth as usize;
         let module = self.module;
         let frame = &mut self.t.frames[at];
+        let goes_back = self.metered && frame.label.is_some() && frame.kind == FrameKind::Loop;
         let (to, height) = match frame.label {
-            Some(label) if !(self.metered && frame.kind == FrameKind::Loop) => {
-                (label, frame.height)
-            }
+            Some(label) if !goes_back => (label, frame.height),
             // A jump back takes fuel, and a return is more than a jump.
             label => {
                 let (height, ty) = (label.map_or(0, |_| frame.height), frame.ty);
@@ -78,6 +77,7 @@ impl<S: Sink> Run<'_, S> {
             slots,
             reference: wants_ref.then_some(height + slots),
             wanted: true,
+            goes_back,
         }
     }
 

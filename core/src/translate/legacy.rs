@@ -60,6 +60,7 @@ impl<S: Sink> Run<'_, S> {
             slots: slot_count(params),
             reference: Some(height),
             wanted: false,
+            goes_back: false,
         };
         if let Some(frame) = self.t.frames.last_mut() {
             frame.clauses.push(clause);

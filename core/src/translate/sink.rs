@@ -141,6 +141,8 @@ pub struct Catch<L> {
     pub reference: Option<u32>,
     /// Whether anybody reads it. Otherwise null will do.
     pub wanted: bool,
+    /// Whether control goes on to a loop from there: `to` is bound behind everything else, and does not end a block that is open here.
+    pub goes_back: bool,
 }
 
 /// Receives the base ops of one function after the other.

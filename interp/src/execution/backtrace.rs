@@ -4,51 +4,80 @@ use super::*;
 use crate::sink::Point;
 use alloc::collections::BTreeMap;
 use kinglet_core::{
-    error::{FrameInfo, WasmBacktrace},
+    error::WasmBacktrace,
+    runtime::trace::{Trace, TraceFrame, TracePoint},
     types::slot_count,
 };
 
-/// Frames of a backtrace, at most: the innermost ones.
-const MAX_FRAMES: usize = 64;
-
 impl Execution {
-    /// Adds where the guest stands to an error that does not say so yet, or only of what has been called.
-    pub(super) fn with_backtrace(&self, store: &StoreInner, error: Error) -> Error {
-        let inner = error.wasm_backtrace().map_or(0, |inner| inner.frames().len());
-        if inner > 0 && !matches!(self.state, State::Failed(_)) {
-            return error;
+    /// Adds where the guest stands to an error, unless that is about a guest which the host has called.
+    pub(super) fn with_backtrace(&mut self, store: &StoreInner, error: Error) -> Error {
+        let known = match (error.open_frames(), &self.state) {
+            (Some(0), _) => 0,
+            (Some(known), State::Failed(_)) => known,
+            _ => return error,
+        };
+        let trace =
+            if error.is::<ThrownException>() { self.take_left() } else { Trace::behind(known) };
+        match backtrace(store, &self.trace(store, trace)) {
+            Some(backtrace) => error.with_backtrace(backtrace),
+            None => error,
         }
-        let frames = self.frames(store, MAX_FRAMES.saturating_sub(inner));
-        if frames.is_empty() { error } else { error.with_backtrace(WasmBacktrace::new(frames)) }
     }
 
-    fn frames(&self, store: &StoreInner, most: usize) -> Vec<FrameInfo> {
+    /// Frames of callees that an exception has left.
+    #[cfg_attr(
+        not(feature = "native"),
+        allow(clippy::unused_self, reason = "as with compiled code")
+    )]
+    fn take_left(&mut self) -> Trace {
+        #[cfg(feature = "native")]
+        return core::mem::take(&mut self.left);
+        #[cfg(not(feature = "native"))]
+        Trace::default()
+    }
+
+    /// Leaves the frames that an exception leaves to whoever has called, if that is compiled code.
+    #[cfg(feature = "native")]
+    pub(super) fn leave_frames(&mut self, store: &mut StoreInner) {
+        let left = self.take_left();
+        store.left = self.trace(store, left);
+    }
+
+    /// Adds where the guest stands to frames of its callees.
+    fn trace(&self, store: &StoreInner, mut trace: Trace) -> Trace {
+        // Who calls in place of itself is not there any more.
+        let mut is_gone = false;
         let (mut at, mut exact) = match self.state {
             State::Code(position) => (position, true),
             State::HostCall { then, .. } | State::Throw { then, .. } | State::Failed(then) => {
                 match then {
-                    Then::Continue(from) | Then::Return { from, .. } => (from, false),
-                    Then::Finish => return Vec::new(),
+                    Then::Continue(from) => (from, false),
+                    Then::Return { from, .. } => {
+                        is_gone = true;
+                        (from, true)
+                    }
+                    Then::Finish => return trace,
                 }
             }
-            State::Over => return Vec::new(),
+            State::Over => return trace,
         };
-        let mut points = Points::default();
         let mut crossings = self.crossings.iter().rev();
-        let mut frames = Vec::new();
-        while frames.len() < most {
+        while trace.has_room() {
             let instance = store.instance(at.instance);
-            let Some((func, start)) = code_of(instance).find(at.ip) else { break };
-            let offset = points.find(instance, at.instance, func, at.ip - start, exact);
-            let body = instance.module.body(func).map_or(0, |body| body.range.start);
-            frames.push(FrameInfo {
-                func,
-                name: instance.module.func_name(func).map(ToString::to_string),
-                module_name: instance.module.name().map(ToString::to_string),
-                module_offset: offset,
-                func_offset: offset.map(|offset| offset.saturating_sub(body)),
-            });
-            exact = false;
+            let Some((func, start)) = code_of(instance).find(at.ip - u32::from(!exact)) else {
+                break;
+            };
+            let offset = at.ip - start;
+            let point = if exact {
+                TracePoint::Bytecode(offset)
+            } else {
+                TracePoint::BehindBytecode(offset)
+            };
+            if !is_gone {
+                trace.push(TraceFrame { instance: at.instance, func, at: point });
+            }
+            (exact, is_gone) = (false, false);
             let header = at.fp + slot_count(instance.module.func_type(func).params()) as usize;
             let word = self.stack[header];
             at.fp -= (word >> 32) as usize / SLOT_SIZE as usize;
@@ -62,8 +91,14 @@ impl Execution {
                 offset => offset,
             };
         }
-        frames
+        trace
     }
+}
+
+/// The backtrace of a trace, if there is anything in it.
+pub(super) fn backtrace(store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
+    let mut points = Points::default();
+    store.backtrace(trace, |frame| points.find(store, frame))
 }
 
 /// Where ops come from, for each function that a backtrace has met.
@@ -71,23 +106,21 @@ impl Execution {
 struct Points(BTreeMap<(InstanceAddr, FuncIdx), Vec<Point>>);
 
 impl Points {
-    /// The offset in the binary of the op at `at` of a function's code, or of the call before it.
-    fn find(
-        &mut self,
-        instance: &kinglet_core::runtime::instance::Instance,
-        addr: InstanceAddr,
-        func: FuncIdx,
-        at: u32,
-        exact: bool,
-    ) -> Option<usize> {
-        let points = self.0.entry((addr, func)).or_insert_with(|| {
+    /// The offset in the binary of the op that a frame stands at.
+    fn find(&mut self, store: &StoreInner, frame: TraceFrame) -> Option<usize> {
+        let TraceFrame { instance, func, at } = frame;
+        let points = self.0.entry((instance, func)).or_insert_with(|| {
+            let instance = store.instance(instance);
             code_of(instance)
                 .translated(&instance.module, func)
                 .map(|translated| translated.points)
                 .unwrap_or_default()
         });
-        let end =
-            points.partition_point(|point| if exact { point.code <= at } else { point.code < at });
+        let end = points.partition_point(|point| match at {
+            TracePoint::Bytecode(at) => point.code <= at,
+            TracePoint::BehindBytecode(at) => point.code < at,
+            TracePoint::Op(_) => false,
+        });
         Some(points[end.checked_sub(1)?].offset as usize)
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     },
     forms::code,
 };
-use alloc::{string::ToString, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     any::Any,
     ptr,
@@ -63,6 +63,9 @@ pub struct Execution {
     begins: Option<FuncAddr>,
     /// What it refers to, while it is in the embedder's hands.
     held: Option<Held>,
+    /// Frames that the exception on its way has left in compiled code which this has called.
+    #[cfg(feature = "native")]
+    left: kinglet_core::runtime::trace::Trace,
 }
 
 /// Where an execution stands.
@@ -225,6 +228,8 @@ impl Execution {
             crossings: Vec::new(),
             begins: None,
             held: None,
+            #[cfg(feature = "native")]
+            left: Default::default(),
         }
     }
 
@@ -315,10 +320,16 @@ impl Execution {
     }
 
     /// Ends the execution with an error, which gets a backtrace.
-    fn fail(&mut self, store: &StoreInner, error: Error) -> Error {
+    fn fail(&mut self, store: &mut StoreInner, error: Error) -> Error {
         // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
         let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
-        let error = if may_be_caught { error } else { self.with_backtrace(store, error) };
+        let error = if may_be_caught {
+            #[cfg(feature = "native")]
+            self.leave_frames(store);
+            error
+        } else {
+            self.with_backtrace(store, error)
+        };
         self.state = State::Over;
         error
     }

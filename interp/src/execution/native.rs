@@ -7,7 +7,13 @@ use super::{
 };
 use alloc::boxed::Box;
 use core::slice;
-use kinglet_core::runtime::native::{self, InterpreterExit, NativeExit};
+use kinglet_core::{
+    error::WasmBacktrace,
+    runtime::{
+        native::{self, InterpreterExit, NativeExit},
+        trace::Trace,
+    },
+};
 
 /// The interpreter, for compiled code that calls functions which are not compiled.
 pub static INTERPRETER: &dyn native::Interpreter = &Bytecode;
@@ -39,6 +45,10 @@ impl native::Interpreter for Bytecode {
         copy(execution.results(), slots);
         store.give_stack(execution.stack);
         Ok(InterpreterExit::Done)
+    }
+
+    fn backtrace(&self, store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
+        super::backtrace::backtrace(store, trace)
     }
 }
 
@@ -113,6 +123,7 @@ impl Machine<'_> {
             _ => Then::Continue(caller),
         };
         if let Some(exception) = self.store.thrown(&error) {
+            self.execution.left = core::mem::take(&mut self.store.left);
             self.execution.state = State::Throw { exception, then };
             return Ok(Flow::State);
         }

@@ -163,6 +163,7 @@ impl<'m> Rebuilt<'m> {
                 Ok(Exit::HostCall)
             }
             native::Then::Throw(exception, fuel) => {
+                self.execution.left = core::mem::take(&mut self.store.left);
                 let call = call()?;
                 let mut at = self.open(frame, &sites)?;
                 // The op's own operands have been used up, but a collection may look at them.
@@ -251,6 +252,7 @@ impl<'m> Rebuilt<'m> {
         self.reserve(self.fp + used.len())?;
         self.put(self.fp, used);
         self.execution.crossings.append(&mut upper.crossings);
+        self.execution.left = upper.left;
         self.execution.required_fuel = upper.required_fuel;
         let (fp, mut pin_f64) = (self.fp, Some(self.pin_f64));
         if let Some(slot) = bottom.saved_pin {
@@ -289,7 +291,7 @@ impl<'m> Rebuilt<'m> {
         if slots > self.store.max_stack.saturating_mul(LARGER) {
             return Err(Trap::StackOverflow.into());
         }
-        let more = slots.max(2 * stack.len()) - stack.len();
+        let more = slots.max((2 * stack.len()).min(self.store.max_stack)) - stack.len();
         stack.try_reserve_exact(more).map_err(|_| Trap::StackOverflow)?;
         stack.resize(stack.len() + more, 0);
         Ok(())
@@ -309,11 +311,11 @@ struct Bottom {
 
 impl Execution {
     fn bottom(&self, store: &StoreInner) -> Option<Bottom> {
-        let (mut at, mut leaves) = match self.state {
-            State::Code(at) => (at, false),
+        let (mut at, mut leaves, mut is_behind) = match self.state {
+            State::Code(at) => (at, false, false),
             State::HostCall { then, .. } | State::Throw { then, .. } => match then {
-                Then::Continue(at) => (at, false),
-                Then::Return { from, .. } => (from, true),
+                Then::Continue(at) => (at, false, true),
+                Then::Return { from, .. } => (from, true, false),
                 Then::Finish => return None,
             },
             State::Failed(_) | State::Over => return None,
@@ -322,12 +324,13 @@ impl Execution {
         let mut crossings = self.crossings.iter().rev();
         let mut saved_pin = None;
         loop {
-            let (header, saved) = code_of(store.instance(at.instance)).frame(at.ip)?;
+            let op = at.ip - u32::from(is_behind);
+            let (header, saved) = code_of(store.instance(at.instance)).frame(op)?;
             // Who leaves has restored it already.
             if let (Some(slot), false) = (saved, leaves) {
                 saved_pin = Some(at.fp + usize::from(slot));
             }
-            leaves = false;
+            (leaves, is_behind) = (false, true);
             let header = at.fp + usize::from(header);
             let word = *self.stack.get(header)?;
             at.ip = match word as u32 {

@@ -141,7 +141,8 @@ impl Frames for Standing<'_> {
             };
             let instance = store.instance(at.instance);
             let (code, module) = (code_of(instance), &*instance.module);
-            let Some((func, start)) = code.find(at.ip) else {
+            let is_behind = !innermost || matches!(self.at, At::Call(_));
+            let Some((func, start)) = code.find(at.ip - u32::from(is_behind)) else {
                 return Err(Error::msg("no function stands there"));
             };
             if !(innermost && matches!(self.at, At::Leaving(_))) {

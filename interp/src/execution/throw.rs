@@ -61,6 +61,7 @@ impl Machine<'_> {
     }
 
     fn raise(&mut self, thrown: Thrown) -> Result<Flow, Error> {
+        self.execution.forget_left();
         Ok(match self.unwind(thrown, self.position(), Doing::Throw)? {
             Unwound::To(position) => {
                 self.load(position)?;
@@ -75,10 +76,11 @@ impl Machine<'_> {
     pub(super) fn host_failed(&mut self, error: Error, then: Then) -> Result<Flow, Error> {
         match self.store.thrown(&error) {
             Some(exception) => {
+                self.execution.forget_left();
                 self.execution.state = State::Throw { exception, then };
                 Ok(Flow::State)
             }
-            None => Err(error),
+            None => Err(error.from_host()),
         }
     }
 
@@ -157,8 +159,15 @@ impl Execution {
     pub fn resume_with(&mut self, store: &mut StoreInner, error: Error) -> Result<(), Error> {
         let State::HostCall { then, .. } = self.state else { return Err(error) };
         let Some(exception) = store.thrown(&error) else { return Err(error) };
+        self.forget_left();
         self.state = State::Throw { exception, then };
         self.hold(store)
+    }
+
+    /// An exception begins its way.
+    fn forget_left(&mut self) {
+        #[cfg(feature = "native")]
+        self.left.clear();
     }
 
     /// Leaves the frames up to a handler, and gives it what the exception carries. Answers where to go on.
@@ -225,11 +234,11 @@ impl Execution {
         let mut crossings = self.crossings.len();
         let mut instance = store.instance(at.instance);
         loop {
-            let mut left = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
             let fits = |index: TagIdx| instance.tag(index) == tag;
             let header = match doing {
                 Doing::Return(header) => header,
                 Doing::Throw | Doing::Call => {
+                    let mut left = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
                     // What a call returns to may be outside already of what it is in.
                     let op = at.ip - u32::from(matches!(doing, Doing::Call));
                     let unwind = code_of(instance).unwind(op, fits, &mut left);

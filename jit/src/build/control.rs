@@ -106,7 +106,7 @@ impl Builder {
                 self.popped(height + count);
                 for i in 0..count {
                     let value = self.placed.get((height + i) as usize).copied();
-                    let value = value.unwrap_or(Arg::NONE);
+                    let value = self.known(value.unwrap_or(Arg::NONE));
                     let is_local = value.vreg().is_some_and(|v| v.0 < self.function.locals);
                     if is_local {
                         let dst = self.vreg(self.label_types[(start + i) as usize]);
@@ -154,11 +154,12 @@ impl Builder {
         let mut values = std::mem::take(&mut self.values);
         values.clear();
         let list = if which == Values::Placed { &self.placed } else { &self.stack };
-        values.extend((height..height + count).map(|h| {
-            let arg = list.get(h as usize).copied().unwrap_or(Arg::NONE);
-            debug_assert!(arg != Arg::NONE, "a jump's operand is nowhere");
-            arg
-        }));
+        values.extend(
+            (height..height + count).map(|h| list.get(h as usize).copied().unwrap_or(Arg::NONE)),
+        );
+        if values.contains(&Arg::NONE) {
+            self.known(Arg::NONE);
+        }
         let place = |arg: Arg| {
             let i = arg.vreg()?.0.checked_sub(first.0)?;
             (i < count).then_some(i)
@@ -349,11 +350,11 @@ impl Builder {
             return;
         }
         let first = self.handlers.clauses.len() as u32;
-        for &Catch { tag, to, height, slots, reference, wanted } in clauses {
+        for &Catch { tag, to, height, slots, reference, wanted, goes_back } in clauses {
             if self.unsupported.is_some() {
                 return;
             }
-            self.save_below(to);
+            self.save_below(to, goes_back);
             let label_height = self.labels[to as usize].height;
             let (label, vreg) = self.use_label(to);
             let start = self.function.pool.len();
@@ -367,15 +368,20 @@ impl Builder {
         self.handlers.tries[number as usize].clauses = (first, self.handlers.clauses.len() as u32);
     }
 
-    /// Remembers what stands below the values of a label that exceptions lead to.
-    fn save_below(&mut self, label: u32) {
+    /// Remembers what stands below the values of a label that exceptions lead to. If control goes back to a loop from there, that lives on
+    /// beyond its last use in the order of instructions.
+    fn save_below(&mut self, label: u32, goes_back: bool) {
         let LabelState { height, saved, .. } = self.labels[label as usize];
         let below = self.stack.len().min(height as usize);
         match self.notes_left.checked_sub(below) {
             Some(left) => self.notes_left = left,
             None => self.refuse("too large"),
         }
-        if self.take_notes && saved.is_none() && !self.dead {
+        if saved.is_none() && !self.dead {
+            if goes_back {
+                let vregs = self.stack[..below].iter().filter_map(|arg| arg.vreg());
+                self.function.joined.extend(vregs.filter(|vreg| vreg.0 >= self.function.locals));
+            }
             let start = self.saved.len() as u32;
             self.saved.extend(standing(&self.stack[..below]));
             self.labels[label as usize].saved = Some((start, self.saved.len() as u32));

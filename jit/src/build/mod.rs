@@ -42,7 +42,7 @@ pub struct Builder {
     handlers: Recorder<Clause>,
     /// For each `try_table` whether it can be reached.
     live_tries: Vec<bool>,
-    /// What stands below the handlers of exceptions, if notes are taken.
+    /// What stands below the handlers of exceptions.
     saved: Vec<(u32, Arg)>,
     values: Vec<Arg>,
     /// How many jump tables there are so far.
@@ -113,6 +113,8 @@ impl Builder {
         if self.unsupported.is_some() {
             return function.clear();
         }
+        function.joined.sort_unstable();
+        function.joined.dedup();
         std::mem::swap(&mut function.tries, &mut self.handlers.tries);
         std::mem::swap(&mut function.clauses, &mut self.handlers.clauses);
         std::mem::swap(&mut function.segments, &mut self.handlers.segments);
@@ -165,6 +167,11 @@ impl Builder {
             Loc::Const(bits) => self.constant(bits),
             Loc::Temp => self.stack.get(at).copied().unwrap_or(Arg::NONE),
         };
+        self.known(arg)
+    }
+
+    /// An operand, which must be somewhere. If it is not, the translator is wrong, and the function better left alone.
+    fn known(&mut self, arg: Arg) -> Arg {
         if arg == Arg::NONE && !self.dead {
             debug_assert!(false, "an operand is nowhere");
             self.refuse("an operand that is nowhere");
@@ -180,7 +187,10 @@ impl Builder {
     /// A value is pushed at a height.
     fn push(&mut self, to: u32, arg: Arg) {
         self.stack.truncate(to as usize);
-        self.put(to, arg);
+        if self.stack.len() < to as usize {
+            self.stack.resize(to as usize, Arg::NONE);
+        }
+        self.stack.push(arg);
     }
 
     /// A value stands at a height from now on.
@@ -277,7 +287,8 @@ impl Builder {
     }
 
     /// What has been appended to the pool since it had this length.
-    fn list_since(&self, start: usize) -> List {
+    fn list_since(&mut self, start: usize) -> List {
+        self.check_size();
         List { start: start as u32, len: (self.function.pool.len() - start) as u32 }
     }
 
@@ -286,7 +297,7 @@ impl Builder {
         let start = self.function.pool.len();
         for height in base..base + count {
             let arg = self.placed.get(height as usize).copied().unwrap_or(Arg::NONE);
-            debug_assert!(self.dead || arg != Arg::NONE, "an operand has not been placed");
+            let arg = self.known(arg);
             self.function.pool.push(arg);
         }
         self.list_since(start)

@@ -32,7 +32,6 @@ impl Sink for Builder {
 
     fn position(&mut self, offset: usize) -> Result<(), Error> {
         self.offset = offset as u32;
-        self.check_size();
         Ok(())
     }
 

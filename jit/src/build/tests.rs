@@ -682,3 +682,27 @@ fn offsets_are_those_of_ops() {
         matches!(builder.function.insts[0], Inst::Load { address, .. } if address != Arg::NONE)
     );
 }
+
+/// What stands below a loop that exceptions lead to is read again when control comes back from behind its last use.
+#[test]
+fn operands_below_loops_that_catch() {
+    let module = module(
+        "(memory 1) (func (param i32) (result i32)
+            (i32.load (local.get 0))
+            (loop $again (try_table (catch_all $again) (call 0 (local.get 0)) drop))
+            (i32.add (i32.load (local.get 0))))",
+    );
+    for take_notes in [false, true] {
+        let function = &build(&module, true, take_notes).function;
+        let loaded = |inst: &&Inst| matches!(inst, Inst::Load { .. });
+        let Some(&Inst::Load { dst, .. }) = function.insts.iter().find(loaded) else {
+            panic!("{function}");
+        };
+        assert_eq!(function.joined, [dst], "{function}");
+        let mut liveness = crate::live::Liveness::default();
+        liveness.run(function);
+        let last = function.insts.len() - 2;
+        assert!(matches!(function.insts[last], Inst::Fuel { .. }), "{function}");
+        assert!(liveness.live_across(function, last).contains(dst), "{function}");
+    }
+}

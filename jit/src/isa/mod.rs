@@ -68,6 +68,29 @@ pub enum Stub {
     Uncompiled(FuncIdx, u32),
 }
 
+impl Stub {
+    /// How many there may be, with so many shapes and functions.
+    pub fn count(shapes: usize, funcs: usize) -> usize {
+        Stub::Uncompiled(FuncIdx(funcs as u32), 0).number(shapes)
+    }
+
+    /// Its number among all of them, with so many shapes.
+    #[inline]
+    pub fn number(self, shapes: usize) -> usize {
+        const FIRST_SHAPE: usize = 4 + 256;
+        match self {
+            Stub::Op => 0,
+            Stub::Fuel => 1,
+            Stub::CheckType => 2,
+            Stub::Exit => 3,
+            Stub::Trap(trap) => 4 + trap as usize,
+            Stub::Enter(shape) => FIRST_SHAPE + shape as usize,
+            Stub::Outside(shape) => FIRST_SHAPE + shapes + shape as usize,
+            Stub::Uncompiled(func, _) => FIRST_SHAPE + 2 * shapes + func.at(),
+        }
+    }
+}
+
 /// What a branch or address in the code leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {

@@ -28,6 +28,9 @@ impl Moves {
     /// Calls `emit` with destination and source of moves that do all this one after the other. `scratch` holds a value for the time of a
     /// circle: the first register for integers, the second for floats.
     pub fn resolve(mut self, scratch: [Reg; 2], mut emit: impl FnMut(Reg, Reg)) {
+        if self.to.is_empty() {
+            return;
+        }
         let mut readers = [0u8; 64];
         for to in self.to.iter() {
             readers[self.from[to.index()].index()] += 1;

@@ -1,6 +1,11 @@
 //! What compiled code calls, by way of its stubs.
 
-use super::{Activation, Ended, stop::End, walk::Here};
+use super::{
+    Activation, Ended,
+    stop::{Callee, End},
+    unwind::Thrown,
+    walk::Here,
+};
 use kinglet_core::{
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
@@ -284,7 +289,7 @@ impl Call {
     #[cold]
     #[inline(never)]
     fn host_failed(self, error: Error) -> u64 {
-        self.end(self.failed(self.here(), error, false))
+        self.end(self.failed(self.here(), error, Callee::Host))
     }
 
     /// Slots' worth of native stack that this activation uses.
@@ -338,16 +343,23 @@ impl Call {
             Ok(InterpreterExit::Stopped(execution)) => {
                 Err(self.stop_at(here, Then::Called(execution), None))
             }
-            Err(error) => Err(self.failed(here, error, true)),
+            Err(error) => Err(self.failed(here, error, Callee::Guest)),
         }
     }
 
     /// What was called has failed. If it throws an exception, that is thrown on from here.
     #[cold]
-    fn failed(self, here: Here, error: Error, of_guest: bool) -> End {
-        match self.store().thrown(&error) {
-            Some(exception) => self.throw_at(here, exception),
-            None => End::Error(here, error, of_guest),
+    fn failed(self, here: Here, error: Error, callee: Callee) -> End {
+        let store = self.store();
+        match store.thrown(&error) {
+            Some(exception) => {
+                if callee == Callee::Host {
+                    store.left.clear();
+                }
+                self.raise(here, Thrown::Object(exception), callee)
+            }
+            None if callee == Callee::Host => End::Error(here, error.from_host(), callee),
+            None => End::Error(here, error, callee),
         }
     }
 
@@ -365,10 +377,12 @@ impl Call {
     fn end(self, end: End) -> u64 {
         self.ended(match end {
             End::Landed => return VmRuntime::LANDED,
-            End::Error(here, error, of_guest) => {
-                Ended::Error(self.with_backtrace(here, error, of_guest))
+            End::Error(here, error, callee) => {
+                Ended::Error(self.with_backtrace(here, error, callee))
             }
-            End::Trap(error) => Ended::Error(self.with_backtrace(self.here(), error, false)),
+            End::Trap(error) => {
+                Ended::Error(self.with_backtrace(self.here(), error, Callee::Nobody))
+            }
             End::Suspended(suspended) => Ended::Suspended(suspended),
         })
     }

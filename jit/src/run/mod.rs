@@ -3,13 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | here | the code of a module, and calls of its functions |
-//! | [`registry`] | whose code is at an address |
-//! | [`functions`] | what compiled code calls |
-//! | [`ops`] | the ops that are left to the runtime |
-//! | [`walk`] | the frames on the native stack |
-//! | [`roots`] | the managed references in them |
-//! | [`unwind`] | exceptions |
-//! | [`stop`] | errors with their backtraces, and frames for the other tier |
+//! | `registry` | whose code is at an address |
+//! | `functions` | what compiled code calls |
+//! | `ops` | the ops that are left to the runtime |
+//! | `walk` | the frames on the native stack |
+//! | `roots` | the managed references in them |
+//! | `unwind` | exceptions |
+//! | `stop` | errors with their backtraces, and frames for the other tier |
 
 #![allow(unsafe_code, reason = "runs compiled code, and reads the stack that it leaves")]
 

@@ -1,8 +1,8 @@
 //! Ops that compiled code leaves to the runtime.
 
-#[cfg(feature = "gc")]
-use super::unwind::Thrown;
 use super::{functions::Call, stop::End};
+#[cfg(feature = "gc")]
+use super::{stop::Callee, unwind::Thrown};
 use crate::ir::RuntimeOp;
 use kinglet_core::{
     error::Error,
@@ -44,15 +44,18 @@ impl Call {
             },
             #[cfg(feature = "gc")]
             RuntimeOp::Throw(tag) => {
-                let tag = self.store().instance(self.addr()).tag(tag);
-                return Err(self.raise(self.here(), Thrown::Values(tag, slots)));
+                let store = self.store();
+                store.left.clear();
+                let tag = store.instance(self.addr()).tag(tag);
+                return Err(self.raise(self.here(), Thrown::Values(tag, slots), Callee::Nobody));
             }
             #[cfg(feature = "gc")]
             RuntimeOp::ThrowRef => {
+                self.store().left.clear();
                 // SAFETY: STOPPED: the code has put the reference there.
                 return Err(match unsafe { slots.read() } as u32 {
                     0 => Trap::NullReference.into(),
-                    exception => self.raise(self.here(), Thrown::Object(exception)),
+                    exception => self.raise(self.here(), Thrown::Object(exception), Callee::Nobody),
                 });
             }
             #[cfg(feature = "gc")]

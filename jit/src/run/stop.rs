@@ -1,10 +1,15 @@
 //! How compiled code ends before it returns: errors with the guest's stack, and frames for the other tier to go on with.
 
 use super::{functions::Call, walk::Here};
+use crate::notes::Kind;
 use kinglet_core::{
-    error::{Error, FrameInfo, ThrownException, WasmBacktrace},
+    error::{Error, ThrownException},
     index::InstanceAddr,
-    runtime::native::{NativeFrame, Suspended, Then},
+    runtime::{
+        StoreInner,
+        native::{NativeFrame, Suspended, Then},
+        trace::{Trace, TraceFrame, TracePoint},
+    },
     trap::Trap,
 };
 
@@ -12,12 +17,23 @@ use kinglet_core::{
 pub(super) enum End {
     /// An op fails, with this error.
     Trap(Error),
-    /// What was called has failed, where compiled code stands; in a function of a guest, if that is said.
-    Error(Here, Error, bool),
+    /// What was called has failed, where compiled code stands.
+    Error(Here, Error, Callee),
     /// An exception has been caught: it goes on as the landing says.
     Landed,
     /// It stops.
     Suspended(Box<Suspended>),
+}
+
+/// Whose function has failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Callee {
+    /// That of a guest.
+    Guest,
+    /// That of the host.
+    Host,
+    /// Nothing was called.
+    Nobody,
 }
 
 impl From<Trap> for End {
@@ -33,9 +49,6 @@ impl From<Error> for End {
         End::Trap(error)
     }
 }
-
-/// Frames of a backtrace, at most: the innermost ones.
-const MAX_FRAMES: usize = 64;
 
 impl Call {
     /// Ends the activation at the op that calls the runtime, for the other tier to go on; or with an error, if it must not stop.
@@ -58,45 +71,59 @@ impl Call {
                 "an asynchronous host function was called where the guest cannot be suspended",
             ),
         };
-        End::Error(here, error, false)
+        End::Error(here, error, Callee::Nobody)
     }
 
-    /// Adds where the guest stands to an error that does not say so yet; or behind what it says, if the callee was the guest's as well.
+    /// Adds where the guest stands to an error, behind what that says of callees that were the guest's as well.
     #[cold]
-    pub(super) fn with_backtrace(self, here: Here, error: Error, of_guest: bool) -> Error {
-        // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
-        if self.in_use() > 0 && error.is::<ThrownException>() {
-            return error;
-        }
-        let known = match error.wasm_backtrace() {
-            Some(_) if !of_guest => return error,
-            Some(backtrace) => backtrace.frames().len(),
-            None => 0,
+    pub(super) fn with_backtrace(self, here: Here, error: Error, callee: Callee) -> Error {
+        let known = match error.open_frames() {
+            Some(0) => 0,
+            Some(known) if callee == Callee::Guest => known,
+            _ => return error,
         };
-        let frames = backtrace(self, here, MAX_FRAMES.saturating_sub(known));
-        if frames.is_empty() { error } else { error.with_backtrace(WasmBacktrace::new(frames)) }
+        let store = self.store();
+        if !error.is::<ThrownException>() {
+            return add_backtrace(store, error, &trace(here, callee, Trace::behind(known)));
+        }
+        let left = trace(here, callee, std::mem::take(&mut store.left));
+        if self.in_use() == 0 {
+            return add_backtrace(store, error, &left);
+        }
+        // The guest below may catch it: then nobody looks at what takes longer to find out than all the rest.
+        store.left = left;
+        error
     }
 }
 
-fn backtrace(call: Call, here: Here, most: usize) -> Vec<FrameInfo> {
+fn add_backtrace(store: &StoreInner, error: Error, trace: &Trace) -> Error {
+    let backtrace = match store.interpreter() {
+        Some(interpreter) => interpreter.backtrace(store, trace),
+        None => store.backtrace(trace, |_| None),
+    };
+    match backtrace {
+        Some(backtrace) => error.with_backtrace(backtrace),
+        None => error,
+    }
+}
+
+/// Adds where compiled code stands to frames of its callees.
+fn trace(here: Here, callee: Callee, mut trace: Trace) -> Trace {
     let mut walk = here.frames(None);
-    let mut frames = Vec::new();
-    while !walk.is_over() && frames.len() < most {
+    let mut calls = callee != Callee::Nobody;
+    while !walk.is_over() && trace.has_room() {
+        let site = walk.site();
+        // Who calls in place of itself is not there any more, even where its frame is.
+        let is_gone = std::mem::replace(&mut calls, true) && site.kind == Kind::TailCall;
         // SAFETY: STOPPED: it is an instance of the store.
-        let addr = InstanceAddr(unsafe { (*walk.instance()).addr });
-        let module = &*call.store().instance(addr).module;
-        let (func, offset) = (walk.function().func, walk.site().offset as usize);
-        let body = module.body(func).map_or(0, |body| body.range.start);
-        frames.push(FrameInfo {
-            func,
-            name: module.func_name(func).map(ToString::to_string),
-            module_name: module.name().map(ToString::to_string),
-            module_offset: Some(offset),
-            func_offset: Some(offset.saturating_sub(body)),
-        });
+        let instance = InstanceAddr(unsafe { (*walk.instance()).addr });
+        let (func, at) = (walk.function().func, TracePoint::Op(site.offset));
+        if !is_gone {
+            trace.push(TraceFrame { instance, func, at });
+        }
         walk.leave();
     }
-    frames
+    trace
 }
 
 /// The frames, outermost first.

@@ -5,7 +5,7 @@
 
 use super::{
     functions::Call,
-    stop::End,
+    stop::{Callee, End},
     walk::{Frames, Here},
 };
 use crate::notes::{At, Clause, Kind};
@@ -32,14 +32,8 @@ const FRAME_COST: u64 = 10;
 struct Exhausted;
 
 impl Call {
-    /// Throws an exception that is an object from where compiled code stands.
-    #[cold]
-    pub(super) fn throw_at(self, here: Here, exception: u32) -> End {
-        self.raise(here, Thrown::Object(exception))
-    }
-
     /// Lands where an exception is caught, or fails with it.
-    pub(super) fn raise(self, here: Here, thrown: Thrown) -> End {
+    pub(super) fn raise(self, here: Here, thrown: Thrown, callee: Callee) -> End {
         let store = self.store();
         let tag = match thrown {
             Thrown::Values(tag, _) => tag,
@@ -60,7 +54,7 @@ impl Call {
                         Some(clause) => self.land(here, thrown, &frames, &clause),
                         None => self.object(here, thrown).and_then(|object| {
                             let error = self.store().throw(object).into();
-                            Err(End::Error(here, error, false))
+                            Err(End::Error(here, error, callee))
                         }),
                     };
                     return caught.err().unwrap_or(End::Landed);
@@ -90,9 +84,10 @@ impl Call {
         fuel: &mut u64,
     ) -> Result<Option<Clause>, Exhausted> {
         while !frames.is_over() {
-            *fuel = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
             let site = frames.site();
+            // Who calls in place of itself is not there any more, even where its frame is.
             if site.kind != Kind::TailCall {
+                *fuel = fuel.checked_sub(FRAME_COST).ok_or(Exhausted)?;
                 // SAFETY: STOPPED: it is an instance of the store.
                 let addr = InstanceAddr(unsafe { (*frames.instance()).addr });
                 let instance = self.store().instance(addr);

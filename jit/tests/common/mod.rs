@@ -4,7 +4,7 @@
 
 use kinglet_core::{
     Shared,
-    error::Error,
+    error::{Error, WasmBacktrace},
     index::{FuncAddr, InstanceAddr},
     module::{Module, features::Features},
     runtime::{
@@ -13,6 +13,7 @@ use kinglet_core::{
         instance::{ExternVal, Program},
         native::{Interpreter, InterpreterExit, NativeExit},
         registry::TypeRegistry,
+        trace::Trace,
     },
     types::{CompositeType, FuncType, SubType, ValType},
 };
@@ -66,6 +67,10 @@ impl Interpreter for Stand {
     ) -> Result<InterpreterExit, Error> {
         let instead = data.downcast_mut::<Instead>().expect("something to do instead");
         instead(store, func, slots, may_stop)
+    }
+
+    fn backtrace(&self, store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
+        store.backtrace(trace, |_| None)
     }
 }
 

@@ -1,15 +1,22 @@
 //! Runs pandoc as `run.sh` wants it. Its WebAssembly form is a library: the host fills a file system, calls `convert` with options as
 //! JSON, and finds the result in a file.
 //!
-//! `pandoc FILE OPTIONS`, with the document on standard input and the result on standard output.
+//! `pandoc [--tier jit] FILE OPTIONS`, with the document on standard input and the result on standard output.
 
-use kinglet::{CompilationMode, Config, Engine, Error, Instance, Linker, Module, Result, Store};
+use kinglet::{
+    CompilationMode, Config, Engine, Error, Instance, Linker, Module, Result, Store, Strategy,
+};
 use kinglet_wasi::{FsPerms, MemFs, WasiCtx, WasiCtxBuilder, p1};
 use std::io::{Read, Write};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, file, options] = &arguments[..] else { kinglet::bail!("usage: pandoc FILE OPTIONS") };
+    let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    let (strategy, file, options) = match arguments[..] {
+        [file, options] => (Strategy::Interpreter, file, options),
+        ["--tier", "jit", file, options] => (Strategy::Jit, file, options),
+        _ => kinglet::bail!("usage: pandoc [--tier jit] FILE OPTIONS"),
+    };
     let fs = MemFs::new(64 << 20);
     let mut document = Vec::new();
     std::io::stdin().read_to_end(&mut document)?;
@@ -20,7 +27,7 @@ fn main() -> Result<()> {
     }
 
     let mut config = Config::new();
-    config.wasm_legacy_exceptions(true).compilation_mode(CompilationMode::Lazy);
+    config.wasm_legacy_exceptions(true).compilation_mode(CompilationMode::Lazy).strategy(strategy);
     let engine = Engine::new(&config)?;
     let module = Module::from_file(&engine, file)?;
     let mut linker: Linker<WasiCtx> = Linker::new(&engine);

@@ -98,6 +98,12 @@ impl VmStore {
     }
 }
 
+impl Default for VmStore {
+    fn default() -> VmStore {
+        VmStore::new()
+    }
+}
+
 /// What stands for the instance of functions that are not compiled.
 pub(crate) fn outside(store: *mut VmStore) -> *const VmInstance {
     store.cast::<u8>().wrapping_add(core::mem::offset_of!(VmStore, outside)).cast()

@@ -37,36 +37,46 @@ impl Rm {
 #[derive(Clone, Copy)]
 pub(super) struct Opcode {
     prefix: u8,
-    /// How many bytes `map` has.
-    escapes: u8,
-    /// The bytes between the prefixes and the opcode, the first one lowest.
-    map: u16,
-    byte: u8,
+    /// How many bytes stand behind the prefixes.
+    len: u8,
+    /// These bytes, the first one lowest.
+    bytes: u32,
+}
+
+impl Opcode {
+    /// The bytes of an instruction up to the opcode, the first one lowest, and how many there are.
+    #[inline(always)]
+    fn after(self, rex: u8) -> (u64, u32) {
+        let prefix = u32::from(self.prefix != 0);
+        let (rex, len) = if rex != 0 { (0x40 | rex, prefix + 1) } else { (0, prefix) };
+        let head = u64::from(self.prefix) | u64::from(rex) << (8 * prefix);
+        (head | u64::from(self.bytes) << (8 * len), len + u32::from(self.len))
+    }
 }
 
 /// An opcode of one byte.
 pub(super) const fn op(byte: u8) -> Opcode {
-    Opcode { prefix: 0, escapes: 0, map: 0, byte }
+    Opcode { prefix: 0, len: 1, bytes: byte as u32 }
 }
 
 /// An opcode behind `0f`.
 pub(super) const fn op_0f(byte: u8) -> Opcode {
-    Opcode { prefix: 0, escapes: 1, map: 0x0f, byte }
+    op_p0f(0, byte)
 }
 
 /// An opcode behind a prefix and `0f`.
 pub(super) const fn op_p0f(prefix: u8, byte: u8) -> Opcode {
-    Opcode { prefix, escapes: 1, map: 0x0f, byte }
+    Opcode { prefix, len: 2, bytes: 0x0f | (byte as u32) << 8 }
 }
 
 /// An opcode behind `66 0f 3a`.
 pub(super) const fn op_660f3a(byte: u8) -> Opcode {
-    Opcode { prefix: 0x66, escapes: 2, map: 0x3a0f, byte }
+    Opcode { prefix: 0x66, len: 3, bytes: 0x3a0f | (byte as u32) << 16 }
 }
 
 /// An opcode behind the prefix for operands of 16 bits.
 pub(super) const fn op_66(byte: u8) -> Opcode {
-    Opcode { prefix: 0x66, escapes: 0, map: 0, byte }
+    Opcode { prefix: 0x66, len: 1, bytes: byte as u32 }
 }
 
 /// The instructions that `add` stands first of, by their number in the instruction set.
@@ -125,6 +135,9 @@ pub(super) struct Asm<'a> {
 
 const W: u8 = 0x48;
 
+/// The number of rsp stands for no index.
+const NO_INDEX: u8 = RSP;
+
 fn rex(wide: bool) -> u8 {
     if wide { W } else { 0 }
 }
@@ -140,77 +153,68 @@ impl Asm<'_> {
     }
 
     /// `opcode reg, rm` or `opcode rm, reg`. `rex` is 0, 0x48 for operands of 64 bits, or 0x40 where a register of 8 bits needs a prefix.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rm(&mut self, opcode: Opcode, rex: u8, reg: u8, rm: Rm) {
-        let (base, index, displacement) = match rm {
-            Rm::Reg(r) => (r, 0, 0),
-            Rm::Frame(d) => (RSP, 0, d),
-            Rm::At(base, d) => (base, 0, d),
-            Rm::Sum(base, index, d) => (base, index, d),
-            Rm::Const(_) => (0, 0, 0),
-        };
-        // The bytes of the instruction, the first one lowest. Eight are enough for all but a displacement of four.
-        let (mut bytes, mut bits) = (0u64, 0u32);
-        let mut push = |byte: u8| {
-            bytes |= u64::from(byte) << bits;
-            bits += 8;
-        };
-        if opcode.prefix != 0 {
-            push(opcode.prefix);
-        }
-        let rex = rex | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
-        if rex != 0 {
-            push(0x40 | rex);
-        }
-        if opcode.escapes > 0 {
-            push(opcode.map as u8);
-            if opcode.escapes > 1 {
-                push((opcode.map >> 8) as u8);
-            }
-        }
-        push(opcode.byte);
-        let reg = (reg & 7) << 3;
-        if let Rm::Reg(r) = rm {
-            push(0xc0 | reg | r & 7);
-            return self.put(bytes, bits);
-        }
-        if let Rm::Const(value) = rm {
-            push(reg | 5);
-            self.put(bytes, bits);
-            self.consts.push((self.at(), value));
-            return self.code.push_i32(0);
-        }
-        // rbp and r13 as a base always have a displacement.
-        let mode = match displacement {
-            0 if base & 7 != 5 => 0,
-            -128..=127 => 0x40,
-            _ => 0x80,
-        };
         match rm {
-            Rm::Sum(..) => {
-                push(mode | reg | 4);
-                push((index & 7) << 3 | base & 7);
-            }
-            _ if base & 7 == 4 => {
-                push(mode | reg | 4);
-                push(0x24);
-            }
-            _ => push(mode | reg | base & 7),
-        }
-        if mode == 0x40 {
-            push(displacement as u8);
-        }
-        self.put(bytes, bits);
-        if mode == 0x80 {
-            self.code.push_i32(displacement);
+            Rm::Reg(r) => self.with_register(opcode, rex, reg, r),
+            Rm::Frame(at) => self.with_memory(opcode, rex, reg, RSP, NO_INDEX, at),
+            Rm::At(base, at) => self.with_memory(opcode, rex, reg, base, NO_INDEX, at),
+            Rm::Sum(base, index, at) => self.with_memory(opcode, rex, reg, base, index, at),
+            Rm::Const(value) => self.with_constant(opcode, rex, reg, value),
         }
     }
 
-    #[inline]
-    fn put(&mut self, bytes: u64, bits: u32) {
-        let len = self.code.bytes.len() + bits as usize / 8;
-        self.code.bytes.extend_from_slice(&bytes.to_le_bytes());
+    fn with_register(&mut self, opcode: Opcode, rex: u8, reg: u8, r: u8) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2 | r >> 3);
+        let last = 0xc0 | (reg & 7) << 3 | r & 7;
+        self.put((head | u64::from(last) << (8 * len)).to_le_bytes(), len + 1);
+    }
+
+    fn with_memory(&mut self, opcode: Opcode, rex: u8, reg: u8, base: u8, index: u8, at: i32) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2 | (index & 8) >> 2 | base >> 3);
+        // rbp and r13 as a base always have a displacement.
+        let (mode, size) = if i32::from(at as i8) == at {
+            let size = u8::from(at != 0 || base & 7 == 5);
+            (size << 6, u32::from(size))
+        } else {
+            (0x80, 4)
+        };
+        // What stands behind the opcode, the first byte lowest.
+        let first = u64::from(mode | (reg & 7) << 3);
+        // rsp and r12 as a base always have the second byte.
+        let (mut tail, tail_len) = if index != NO_INDEX || base & 7 == 4 {
+            (first | 4 | u64::from((index & 7) << 3 | base & 7) << 8, 2)
+        } else {
+            (first | u64::from(base & 7), 1)
+        };
+        tail |= u64::from(at as u32) << (8 * tail_len);
+        let low = head | tail << (8 * len);
+        let high = tail >> (64 - 8 * len);
+        let bytes = u128::from(low) | u128::from(high) << 64;
+        self.put(bytes.to_le_bytes(), len + tail_len + size);
+    }
+
+    #[cold]
+    fn with_constant(&mut self, opcode: Opcode, rex: u8, reg: u8, value: u64) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2);
+        let last = (reg & 7) << 3 | 5;
+        self.put((head | u64::from(last) << (8 * len)).to_le_bytes(), len + 1);
+        self.consts.push((self.at(), value));
+        self.code.push_i32(0);
+    }
+
+    /// Appends the first of these bytes.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N], len: u32) {
+        let len = self.code.bytes.len() + len as usize;
+        self.code.bytes.extend_from_slice(&bytes);
         self.code.bytes.truncate(len);
+    }
+
+    /// An opcode of one byte, and a displacement that is not known yet. Returns where that stands.
+    pub(super) fn ahead(&mut self, opcode: u8) -> u32 {
+        self.code.bytes.extend_from_slice(&[opcode, 0, 0, 0, 0]);
+        self.at() - 4
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -255,6 +259,14 @@ impl Asm<'_> {
                 self.code.push_i32(value);
             }
         }
+    }
+
+    /// `cmp reg, [r14 + at]`, and a jump if it is greater. Returns where the displacement of that stands.
+    pub(super) fn jump_above(&mut self, reg: u8, at: i8) -> u32 {
+        let (rex, last) = (0x49 | (reg >> 3) << 2, 0x46 | (reg & 7) << 3);
+        let bytes = [rex, 0x3b, last, at as u8, 0x0f, 0x80 | cc::G, 0, 0, 0, 0];
+        self.code.bytes.extend_from_slice(&bytes);
+        self.at() - 4
     }
 
     /// `mov reg, rm`
@@ -442,17 +454,13 @@ impl Asm<'_> {
 
     /// A jump to a place that is not known yet. Returns where its displacement stands.
     pub(super) fn jump_if(&mut self, condition: u8) -> u32 {
-        self.byte(0x0f);
-        self.byte(0x80 | condition);
-        self.code.push_i32(0);
+        self.code.bytes.extend_from_slice(&[0x0f, 0x80 | condition, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// The same, in any case.
     pub(super) fn jump(&mut self) -> u32 {
-        self.byte(0xe9);
-        self.code.push_i32(0);
-        self.at() - 4
+        self.ahead(0xe9)
     }
 
     /// A jump back to a place.

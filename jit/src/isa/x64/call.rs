@@ -42,8 +42,7 @@ impl Emit<'_> {
         self.give(site.args, ty.params(), 0)?;
         match site.callee {
             Callee::Func(func) => {
-                self.asm.byte(0xe8);
-                self.lead_out(Target::Func(func));
+                self.lead_out(0xe8, Target::Func(func));
                 self.asm.code.site(self.inst, false);
             }
             Callee::Import(_) => {
@@ -84,8 +83,7 @@ impl Emit<'_> {
         match site.callee {
             Callee::Func(func) => {
                 self.epilogue();
-                self.asm.byte(0xe9);
-                self.lead_out(Target::Func(func));
+                self.lead_out(0xe9, Target::Func(func));
             }
             _ => {
                 self.compare_instance();
@@ -225,8 +223,7 @@ impl Emit<'_> {
         self.asm.alu_imm(Alu::Cmp, true, Rm::At(RAX, FUNC_CODE), 0);
         let compiled = self.asm.jump_if(cc::NE);
         self.epilogue();
-        self.asm.byte(0xe9);
-        self.lead_out(Target::Stub(Stub::Outside(shape)));
+        self.lead_out(0xe9, Target::Stub(Stub::Outside(shape)));
         let here = self.asm.at();
         self.asm.lead(compiled, here);
         // A call and a return: the words have to be below this frame, and then above it again.

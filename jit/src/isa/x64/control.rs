@@ -191,15 +191,13 @@ impl Emit<'_> {
     }
 
     pub(super) fn call_stub(&mut self, stub: Stub) {
-        self.asm.byte(0xe8);
-        self.lead_out(Target::Stub(stub));
+        self.lead_out(0xe8, Target::Stub(stub));
     }
 
-    /// A displacement that leads out of the function.
-    pub(super) fn lead_out(&mut self, target: Target) {
-        let at = self.asm.at();
+    /// A call or jump out of the function, by its opcode.
+    pub(super) fn lead_out(&mut self, opcode: u8, target: Target) {
+        let at = self.asm.ahead(opcode);
         self.asm.code.relocate(at, target);
-        self.asm.code.push_i32(0);
     }
 
     pub(super) fn cold_code(&mut self) {

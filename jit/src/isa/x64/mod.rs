@@ -2,14 +2,14 @@
 //!
 //! | module | what it emits |
 //! |---|---|
-//! | [`function`] | one function: prologue, instructions, what stands behind it |
-//! | [`int`], [`float`], [`convert`], [`compare`] | the numeric ops |
-//! | [`memory`] | loads and stores, globals |
-//! | [`control`] | branches, fuel, traps |
-//! | [`call`], [`moves`] | calls, returns, and how values get where they are passed |
-//! | [`runtime`] | what the runtime does, and ops of that kind that are done here |
-//! | [`stubs`] | code that is not a function's |
-//! | [`asm`], [`regs`] | encodings, registers |
+//! | `function` | one function: prologue, instructions, what stands behind it |
+//! | `int`, `float`, `convert`, `compare` | the numeric ops |
+//! | `memory` | loads and stores, globals |
+//! | `control` | branches, fuel, traps |
+//! | `call`, `moves` | calls, returns, and how values get where they are passed |
+//! | `runtime` | what the runtime does, and ops of that kind that are done here |
+//! | `stubs` | code that is not a function's |
+//! | `asm`, `regs` | encodings, registers |
 
 /// Instructions with operands that are known, or of which some are registers.
 macro_rules! x64 {

@@ -1,0 +1,94 @@
+//! Where guests stand, before anybody wants to read about it.
+
+use crate::index::{FuncIdx, InstanceAddr};
+use alloc::vec::Vec;
+#[cfg(feature = "compile")]
+use {
+    super::StoreInner,
+    crate::error::{FrameInfo, WasmBacktrace},
+    alloc::string::ToString,
+};
+
+/// Frames of a backtrace, at most: the innermost ones.
+const MAX_FRAMES: usize = 64;
+
+/// A frame of a guest.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceFrame {
+    /// The instance.
+    pub instance: InstanceAddr,
+    /// The function.
+    pub func: FuncIdx,
+    /// Where it stands.
+    pub at: TracePoint,
+}
+
+/// Where a frame stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TracePoint {
+    /// At an op, by its offset in the binary.
+    Op(u32),
+    /// At an op, by an offset in the bytecode of the function.
+    Bytecode(u32),
+    /// The same, behind a call.
+    BehindBytecode(u32),
+}
+
+/// Frames, innermost first, as many as go into a backtrace.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    frames: Vec<TraceFrame>,
+    /// How many frames are known already that belong in front of these.
+    known: usize,
+}
+
+impl Trace {
+    /// No frames yet, behind so many.
+    pub fn behind(known: usize) -> Trace {
+        Trace { frames: Vec::new(), known }
+    }
+
+    /// Adds a caller. There must be room.
+    pub fn push(&mut self, frame: TraceFrame) {
+        self.frames.push(frame);
+    }
+
+    /// Whether there is room for another caller.
+    pub fn has_room(&self) -> bool {
+        self.known + self.frames.len() < MAX_FRAMES
+    }
+
+    /// Forgets all frames.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+    }
+}
+
+/// Names are in the binary, which only who translates keeps.
+#[cfg(feature = "compile")]
+impl StoreInner {
+    /// The backtrace of a trace, if there is anything in it. `offset` finds out about bytecode where in the binary it comes from.
+    pub fn backtrace(
+        &self,
+        trace: &Trace,
+        mut offset: impl FnMut(TraceFrame) -> Option<usize>,
+    ) -> Option<WasmBacktrace> {
+        let frame = |&frame: &TraceFrame| {
+            let module = &*self.instance(frame.instance).module;
+            let offset = match frame.at {
+                TracePoint::Op(offset) => Some(offset as usize),
+                TracePoint::Bytecode(_) | TracePoint::BehindBytecode(_) => offset(frame),
+            };
+            let body = module.body(frame.func).map_or(0, |body| body.range.start);
+            FrameInfo {
+                func: frame.func,
+                name: module.func_name(frame.func).map(ToString::to_string),
+                module_name: module.name().map(ToString::to_string),
+                module_offset: offset,
+                func_offset: offset.map(|offset| offset.saturating_sub(body)),
+            }
+        };
+        (!trace.frames.is_empty())
+            .then(|| WasmBacktrace::new(trace.frames.iter().map(frame).collect()))
+    }
+}
