@@ -215,9 +215,12 @@ mod compiler {
 
     pub(crate) fn prepare(_: &mut StoreInner) {}
 
-    pub(crate) type Prepared = ();
+    #[derive(Clone, Copy)]
+    pub(crate) struct Prepared;
 
-    pub(super) fn prepare_call(_: &StoreInner, _: FuncAddr) -> Prepared {}
+    pub(super) fn prepare_call(_: &StoreInner, _: FuncAddr) -> Prepared {
+        Prepared
+    }
 
     #[inline]
     pub(super) fn call_prepared(

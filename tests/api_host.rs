@@ -366,3 +366,40 @@ fn data_and_memory_can_be_used_at_once() {
     let error = take.call(&mut store, (65_536, 1)).unwrap_err();
     assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds));
 }
+
+#[test]
+fn calls_nest_through_the_host() {
+    let engine = Engine::default();
+    let mut linker = Linker::new(&engine);
+    linker
+        .func_wrap("", "again", |mut caller: Caller<'_, u32>, n: i32| -> kinglet::Result<i32> {
+            *caller.data_mut() += 1;
+            let func = caller.get_export("f").and_then(Extern::into_func).unwrap();
+            let func = func.typed::<i32, i32>(&caller)?;
+            // The first call leaves everything as the second one needs it.
+            func.call(&mut caller, n & 1)?;
+            func.call(&mut caller, n - 1)
+        })
+        .unwrap();
+    let wat = r#"(module
+        (import "" "again" (func $again (param i32) (result i32)))
+        (func (export "f") (param i32) (result i32)
+            (if (i32.eq (local.get 0) (i32.const -5)) (then unreachable))
+            (if (i32.le_s (local.get 0) (i32.const 1)) (then (return (local.get 0))))
+            (if (i32.and (local.get 0) (i32.const 1)) (then (return_call $again (local.get 0))))
+            (i32.add (i32.const 1) (call $again (local.get 0)))))"#;
+    let module = Module::new(&engine, wat).unwrap();
+    let mut store = Store::new(&engine, 0);
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    let func = instance.get_typed_func::<i32, i32>(&mut store, "f").unwrap();
+    for round in 1..4 {
+        assert_eq!(func.call(&mut store, 9).unwrap(), 5);
+        assert_eq!(*store.data(), 8 * round);
+        let trap = func.call(&mut store, -5).unwrap_err().trap();
+        assert_eq!(trap, Some(Trap::UnreachableCodeReached));
+    }
+    // However deep they nest, there is an end.
+    let trap = func.call(&mut store, i32::MAX).unwrap_err().trap();
+    assert_eq!(trap, Some(Trap::StackOverflow));
+    assert_eq!(func.call(&mut store, 9).unwrap(), 5);
+}

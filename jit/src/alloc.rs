@@ -118,24 +118,33 @@ impl Allocator {
 
     /// Gives slots to intervals that have got no register: intervals that do not meet may have the same.
     fn share_slots(&mut self, liveness: &Liveness, positions: usize, allocation: &mut Allocation) {
+        self.starts.reset(positions, liveness.intervals.len());
         self.ends.reset(positions, liveness.intervals.len());
         self.free.clear();
-        for position in 0..positions as u32 {
+        for (vreg, place) in allocation.places.iter().enumerate().rev() {
+            if matches!(place, Place::Slot(_)) {
+                self.starts.add(liveness.intervals[vreg].start, vreg as u32);
+            }
+        }
+        let mut next = 0;
+        while let Some(position) = match (self.starts.position(next), self.ends.position(next)) {
+            (Some(start), Some(end)) => Some(start.min(end)),
+            (start, end) => start.or(end),
+        } {
             for vreg in self.starts.at(position) {
-                if let place @ Place::Slot(_) = &mut allocation.places[vreg as usize] {
-                    let slot = self.free.pop().unwrap_or_else(|| {
-                        allocation.slots += 1;
-                        allocation.slots - 1
-                    });
-                    *place = Place::Slot(slot);
-                    self.ends.add(liveness.intervals[vreg as usize].end, vreg);
-                }
+                let slot = self.free.pop().unwrap_or_else(|| {
+                    allocation.slots += 1;
+                    allocation.slots - 1
+                });
+                allocation.places[vreg as usize] = Place::Slot(slot);
+                self.ends.add(liveness.intervals[vreg as usize].end, vreg);
             }
             for vreg in self.ends.at(position) {
                 if let Place::Slot(slot) = allocation.places[vreg as usize] {
                     self.free.push(slot);
                 }
             }
+            next = position + 1;
         }
     }
 }

@@ -71,6 +71,9 @@ impl Arg {
     /// No operand.
     pub const NONE: Arg = Arg(u32::MAX);
 
+    /// Fills [`Operands`].
+    const FILLER: Arg = Arg(u32::MAX - 1);
+
     /// The register, if it is one.
     #[inline]
     pub fn vreg(self) -> Option<Vreg> {
@@ -249,11 +252,11 @@ pub struct Clause {
 /// What an instruction reads and writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Operands<'f> {
-    /// What it reads, and [`Arg::NONE`].
+    /// What it reads; the rest is no register.
     pub args: [Arg; 3],
     /// What it reads besides.
     pub list: &'f [Arg],
-    /// The register that it writes, or [`Arg::NONE`].
+    /// The register that it writes, if it is one.
     pub dst: Arg,
     /// What it writes besides.
     pub results: &'f [Arg],
@@ -363,54 +366,54 @@ impl Function {
     }
 
     /// What an instruction reads and writes.
-    #[inline]
+    #[inline(always)]
     pub fn operands(&self, inst: &Inst) -> Operands<'_> {
-        const NONE: Arg = Arg::NONE;
+        const FILLER: Arg = Arg::FILLER;
         let plain = |dst: Arg, args| Operands { args, list: &[], dst, results: &[] };
         match *inst {
             Inst::Op { dst, a, b, .. } | Inst::ShiftAdd { dst, a, b, .. } => {
-                plain(dst.into(), [a, b, NONE])
+                plain(dst.into(), [a, b, FILLER])
             }
-            Inst::Branch { a, b, .. } => plain(NONE, [a, b, NONE]),
-            Inst::Move { dst, a } => plain(dst.into(), [a, NONE, NONE]),
+            Inst::Branch { a, b, .. } => plain(FILLER, [a, b, FILLER]),
+            Inst::Move { dst, a } => plain(dst.into(), [a, FILLER, FILLER]),
             Inst::Select { dst, condition, a, b } => plain(dst.into(), [condition, a, b]),
             Inst::Load { dst, address, .. } | Inst::LoadFar { dst, address, .. } => {
-                plain(dst.into(), [address, NONE, NONE])
+                plain(dst.into(), [address, FILLER, FILLER])
             }
             Inst::Store { address, value, .. } | Inst::StoreFar { address, value, .. } => {
-                plain(NONE, [address, value, NONE])
+                plain(FILLER, [address, value, FILLER])
             }
-            Inst::GlobalGet { dst, .. } => plain(dst.into(), [NONE; 3]),
-            Inst::GlobalSet { value, .. } => plain(NONE, [value, NONE, NONE]),
-            Inst::JumpTable { index, .. } => plain(NONE, [index, NONE, NONE]),
+            Inst::GlobalGet { dst, .. } => plain(dst.into(), [FILLER; 3]),
+            Inst::GlobalSet { value, .. } => plain(FILLER, [value, FILLER, FILLER]),
+            Inst::JumpTable { index, .. } => plain(FILLER, [index, FILLER, FILLER]),
             Inst::Call { site } | Inst::TailCall { site } => {
                 let site = &self.calls[site as usize];
                 let callee = match site.callee {
                     Callee::Table { index, .. } => index,
                     Callee::Ref { func } => func,
-                    Callee::Func(_) | Callee::Import(_) => NONE,
+                    Callee::Func(_) | Callee::Import(_) => FILLER,
                 };
                 Operands {
-                    args: [callee, NONE, NONE],
+                    args: [callee, FILLER, FILLER],
                     list: self.list(site.args),
-                    dst: NONE,
+                    dst: FILLER,
                     results: self.list(site.results),
                 }
             }
             Inst::Return { values } => {
-                Operands { args: [NONE; 3], list: self.list(values), dst: NONE, results: &[] }
+                Operands { args: [FILLER; 3], list: self.list(values), dst: FILLER, results: &[] }
             }
             Inst::Runtime { site } => {
                 let site = &self.runtimes[site as usize];
                 Operands {
-                    args: [NONE; 3],
+                    args: [FILLER; 3],
                     list: self.list(site.args),
-                    dst: NONE,
+                    dst: FILLER,
                     results: self.list(site.results),
                 }
             }
             Inst::Label { .. } | Inst::Jump { .. } | Inst::Fuel { .. } | Inst::Trap { .. } => {
-                plain(NONE, [NONE; 3])
+                plain(FILLER, [FILLER; 3])
             }
         }
     }
@@ -419,7 +422,7 @@ impl Function {
     #[inline]
     pub fn uses(&self, inst: &Inst, mut each: impl FnMut(Arg)) {
         let Operands { args, list, .. } = self.operands(inst);
-        for &arg in args.iter().chain(list).filter(|&&arg| arg != Arg::NONE) {
+        for &arg in args.iter().chain(list).filter(|&&arg| arg != Arg::FILLER) {
             each(arg);
         }
     }

@@ -12,7 +12,7 @@ use kinglet_core::{
     index::InstanceAddr,
     runtime::{
         HostCall, StoreInner,
-        func::{HostFunc, SyncHostCall},
+        func::{CallerAddr, HostFunc, SyncHostCall},
         registry::TypeIds,
     },
     types::{self, ValType},
@@ -164,11 +164,11 @@ fn erase<T: 'static>(
 ) -> SyncHostCall {
     Box::new(
         move |inner: &mut StoreInner,
-              data: &mut dyn Any,
-              instance: Option<InstanceAddr>,
+              data: &mut &mut dyn Any,
+              caller: CallerAddr,
               slots: &mut [u64]| {
-            let mut store = StoreContextMut { inner, data: data_of(data) };
-            func(&mut store, instance, slots)
+            let mut store = StoreContextMut { inner, data: data_of(*data) };
+            func(&mut store, caller.instance(), slots)
         },
     )
 }

@@ -22,7 +22,7 @@ use crate::{
     values::{check_vals, read_slots, write_slots},
 };
 use alloc::{boxed::Box, vec};
-use core::{fmt, future::Future};
+use core::{any::Any, fmt, future::Future};
 use kinglet_core::{
     Shared,
     index::FuncAddr,
@@ -187,7 +187,7 @@ impl Func {
         };
         with_slots(len, |slots| {
             write_slots(params, slots, inner)?;
-            call(inner, data, instance, slots)?;
+            call(inner, &mut (data as &mut dyn Any), instance.into(), slots)?;
             self.take_results(inner, slots, results);
             Ok(())
         })

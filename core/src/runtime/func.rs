@@ -36,13 +36,42 @@ pub enum HostCall {
     Async(Shared<dyn Any + Send + Sync>),
 }
 
-/// The erased form of a host closure: called with the store, the store's data, the calling instance (`None` if the
-/// host calls) and the slots, which hold the arguments first and then the results.
+/// The erased form of a host closure: called with the store, the store's data, who calls, and the slots, which hold the arguments
+/// first and then the results. All that fits into the registers that arguments are passed in.
 pub type SyncHostCall = Box<
-    dyn Fn(&mut StoreInner, &mut dyn Any, Option<InstanceAddr>, &mut [u64]) -> Result<(), Error>
+    dyn Fn(&mut StoreInner, &mut &mut dyn Any, CallerAddr, &mut [u64]) -> Result<(), Error>
         + Send
         + Sync,
 >;
+
+/// Who calls a function of the host: an instance, or the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerAddr(u32);
+
+impl CallerAddr {
+    /// The host.
+    pub const HOST: CallerAddr = CallerAddr(u32::MAX);
+
+    /// The instance, if it is one.
+    #[inline]
+    pub fn instance(self) -> Option<InstanceAddr> {
+        (self != CallerAddr::HOST).then_some(InstanceAddr(self.0))
+    }
+}
+
+impl From<InstanceAddr> for CallerAddr {
+    #[inline]
+    fn from(instance: InstanceAddr) -> CallerAddr {
+        CallerAddr(instance.0)
+    }
+}
+
+impl From<Option<InstanceAddr>> for CallerAddr {
+    #[inline]
+    fn from(instance: Option<InstanceAddr>) -> CallerAddr {
+        instance.map_or(CallerAddr::HOST, CallerAddr::from)
+    }
+}
 
 impl HostFunc {
     /// A function of this type, which is one of functions.
@@ -114,6 +143,8 @@ impl StoreInner {
             vm: super::vmctx::native::outside(self.vm()),
         });
         self.host_funcs.push(func);
+        #[cfg(feature = "native")]
+        self.publish_funcs();
         addr
     }
 

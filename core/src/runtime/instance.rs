@@ -200,6 +200,8 @@ impl StoreInner {
             let make = || instance.local_func(func);
             funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
         }
+        #[cfg(feature = "native")]
+        self.publish_funcs();
         self.instances.push(InstanceEntry {
             instance,
             funcs,
@@ -347,7 +349,10 @@ impl StoreInner {
     /// The address of one of an instance's functions, which it gets at first need.
     pub fn ref_func(&mut self, addr: InstanceAddr, func: FuncIdx) -> FuncAddr {
         let InstanceEntry { instance, funcs, .. } = &mut self.instances[addr.at()];
-        func_addr(&mut self.funcs, instance, funcs, func)
+        let addr = func_addr(&mut self.funcs, instance, funcs, func);
+        #[cfg(feature = "native")]
+        self.publish_funcs();
+        addr
     }
 
     /// What an instance exports under `name`.

@@ -95,7 +95,7 @@ pub struct StoreOptions {
 
 /// A store (spec, 4.2.3), without the embedder's data: all objects of all instances.
 pub struct StoreInner {
-    /// Functions, by [`FuncAddr`]. In slots and tables stand handles: address plus one, 0 for null.
+    /// Functions, by [`FuncAddr`]. In slots and tables stand handles: address plus one, 0 for null. Compiled code is told when they move.
     pub funcs: Vec<VmFunc>,
     /// Fuel that is left. Only meaningful if `consume_fuel`.
     pub fuel: u64,

@@ -38,6 +38,7 @@ use crate::{
 use alloc::vec::Vec;
 use control::Frame;
 use refs::Notes;
+use wasmparser::BinaryReader;
 
 /// How to translate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,7 +153,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         self.locals.clear();
         self.locals.extend(ty.params().iter().map(|&p| num(p)));
         let mut vectors = ty.params().contains(&ValType::V128);
-        let (declared, mut reader) = body_reader(module, body)?;
+        let (declared, reader) = body_reader(module, body)?;
         for (count, ty) in declared {
             let locals = self.locals.len() + count as usize;
             if locals > MIN_LOCALS + LOCALS_PER_BYTE * body.range.len() {
@@ -193,16 +194,23 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             entry_fuel: None,
         };
         run.enter_function(func);
+        let code = &module.wasm[..body.range.end];
+        let mut offset = reader.original_position() as usize;
         while !run.t.frames.is_empty() {
-            let offset = reader.original_position() as usize;
             run.sink.position(offset)?;
             if let Some(notes) = &mut run.t.notes {
                 notes.offset = offset as u32;
             }
             run.operators += 1;
+            if let Some(len) = run.short(&code[offset..]) {
+                offset += len;
+                continue;
+            }
+            let mut reader = BinaryReader::new(&code[offset..], offset as u64);
             reader
                 .visit_operator(&mut run)
                 .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            offset = reader.original_position() as usize;
         }
         run.sink.end()
     }
@@ -260,10 +268,10 @@ impl<S: Sink> Run<'_, S> {
 
     fn pop(&mut self) -> (Num, Operand) {
         // Validated code never pops from an empty stack.
-        let nothing = Entry { loc: Loc::Const(0), ty: Some(Num::u64), below: 0 };
-        let mut entry = self.t.stack.pop().unwrap_or(nothing);
+        let Some(mut entry) = self.t.stack.pop() else { return Self::nothing() };
         if entry.ty.is_none() {
-            entry = self.t.stack.pop().unwrap_or(nothing);
+            let Some(first) = self.t.stack.pop() else { return Self::nothing() };
+            entry = first;
         }
         if let Loc::Local(local) = entry.loc {
             self.t.reads[local as usize] = entry.below;
@@ -276,6 +284,11 @@ impl<S: Sink> Run<'_, S> {
         self.settled = self.settled.min(self.t.stack.len());
         let height = self.t.stack.len() as u32;
         (entry.ty.unwrap_or(Num::u64), Operand { loc: entry.loc, height })
+    }
+
+    #[cold]
+    fn nothing() -> (Num, Operand) {
+        (Num::u64, Operand { loc: Loc::Const(0), height: 0 })
     }
 
     fn truncate(&mut self, height: u32) {
@@ -395,13 +408,16 @@ impl<S: Sink> Run<'_, S> {
         // The other target, a garbage-collected array, is a proposal that validation refuses.
         let memory =
             if let wasmparser::MemArgTarget::Memory(memory) = arg.target { memory } else { 0 };
-        let ty = &self.module.memories[memory as usize];
-        let (memory, offset) = (MemoryIdx(memory), arg.offset);
-        MemArg { memory, is_64: ty.is_64, shared: ty.shared, offset }
+        self.place_in(memory, arg.offset)
     }
 
-    fn access(&mut self, op: Op, arg: wasmparser::MemArg) {
-        let at = self.memarg(arg);
+    /// The place of an access to a memory.
+    fn place_in(&self, memory: u32, offset: u64) -> MemArg {
+        let ty = &self.module.memories[memory as usize];
+        MemArg { memory: MemoryIdx(memory), is_64: ty.is_64, shared: ty.shared, offset }
+    }
+
+    fn access(&mut self, op: Op, at: MemArg) {
         if op.class() == Class::load {
             let (_, address) = self.pop();
             self.sink.load(op, address, at, address.height);

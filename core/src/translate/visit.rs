@@ -35,7 +35,8 @@ macro_rules! method {
     (@mvp $op:ident { $memarg:ident: $ty:ty } $visit:ident (arity memarg $($n:tt)*)) => {
         fn $visit(&mut self, $memarg: MemArg) -> Self::Output {
             if self.dead == 0 {
-                self.access(Op::$op, $memarg);
+                let at = self.memarg($memarg);
+                self.access(Op::$op, at);
             }
             Ok(())
         }
@@ -162,6 +163,67 @@ impl<'a, S: Sink> VisitOperator<'a> for Run<'_, S> {
     }
 
     wasmparser::for_each_visit_operator!(methods);
+}
+
+/// Loads and stores, by their opcodes.
+const ACCESSES: [Op; 0x3f - FIRST_ACCESS as usize] = {
+    use Op::*;
+    [
+        I32Load, I64Load, F32Load, F64Load, I32Load8S, I32Load8U, I32Load16S, I32Load16U,
+        I64Load8S, I64Load8U, I64Load16S, I64Load16U, I64Load32S, I64Load32U, I32Store, I64Store,
+        F32Store, F64Store, I32Store8, I32Store16, I64Store8, I64Store16, I64Store32,
+    ]
+};
+const FIRST_ACCESS: u8 = 0x28;
+
+/// An unsigned number of one or two bytes, and how many it has.
+#[inline(always)]
+fn short_number(code: &[u8]) -> Option<(u32, usize)> {
+    match *code {
+        [low @ ..0x80, ..] => Some((low.into(), 1)),
+        [low, high @ ..0x80, ..] => Some((u32::from(low & 0x7f) | u32::from(high) << 7, 2)),
+        _ => None,
+    }
+}
+
+/// What most code consists of, without the detour over a parser of everything.
+impl<S: Sink> Run<'_, S> {
+    /// Translates the operator that comes next, if it is a common one with small operands. Returns how many bytes it has.
+    #[inline(always)]
+    pub(super) fn short(&mut self, code: &[u8]) -> Option<usize> {
+        let (&opcode, rest) = code.split_first()?;
+        if self.dead > 0 {
+            return None;
+        }
+        match opcode {
+            0x20..=0x22 => {
+                let (local, len) = short_number(rest)?;
+                match opcode {
+                    0x20 => self.visit_local_get(local),
+                    0x21 => self.visit_local_set(local),
+                    _ => self.visit_local_tee(local),
+                }
+                Some(1 + len)
+            }
+            FIRST_ACCESS..=0x3e => {
+                // The alignment, without flags.
+                let ([..0x10, rest @ ..], op) = (rest, ACCESSES[(opcode - FIRST_ACCESS) as usize])
+                else {
+                    return None;
+                };
+                let (offset, len) = short_number(rest)?;
+                self.access(op, self.place_in(0, offset.into()));
+                Some(2 + len)
+            }
+            0x41 => {
+                let (value, len) = short_number(rest)?;
+                let unused = 32 - 7 * len;
+                self.visit_i32_const((value << unused) as i32 >> unused);
+                Some(1 + len)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<S: Sink> Run<'_, S> {

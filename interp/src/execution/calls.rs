@@ -222,7 +222,7 @@ impl Machine<'_> {
         let result = if self.store.heap.is_used() {
             self.invoke_standing(call, caller, base..end, then)
         } else {
-            call(self.store, self.data, caller, &mut self.execution.stack[base..end])
+            call(self.store, &mut self.data, caller.into(), &mut self.execution.stack[base..end])
         };
         self.store.heap.roots.leave(scope);
         self.store.stack_in_use = self.in_use;
@@ -244,7 +244,7 @@ impl Machine<'_> {
         let standing = self.execution.standing(at);
         // SAFETY: `slots` is a range of the stack, which stays where it is; `standing` reads other slots only.
         let slots = unsafe { slice::from_raw_parts_mut(stack, slots.len()) };
-        self.store.during(&standing, |store| call(store, self.data, caller, slots))
+        self.store.during(&standing, |store| call(store, &mut self.data, caller.into(), slots))
     }
 }
 

@@ -36,7 +36,10 @@ use kinglet_core::{
     error::{Error, ThrownException},
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
-        HostCall, MAX_NESTED, StoreInner, func::HostFunc, gc::roots::Held, instance::Instance,
+        HostCall, MAX_NESTED, StoreInner,
+        func::{CallerAddr, HostFunc},
+        gc::roots::Held,
+        instance::Instance,
         vmctx::VmFunc,
     },
     trap::Trap,
@@ -154,7 +157,8 @@ pub fn call(
         && let Some(HostCall::Sync(call)) = host.as_deref().map(|host| &host.call)
     {
         let scope = store.heap.roots.enter();
-        let result = call(store, data, None, slots);
+        let mut data = data;
+        let result = call(store, &mut data, CallerAddr::HOST, slots);
         store.heap.roots.leave(scope);
         return result;
     }

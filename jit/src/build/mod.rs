@@ -187,7 +187,10 @@ impl Builder {
     /// A value is pushed at a height.
     fn push(&mut self, to: u32, arg: Arg) {
         self.stack.truncate(to as usize);
-        self.put(to, arg);
+        if self.stack.len() < to as usize {
+            self.stack.resize(to as usize, Arg::NONE);
+        }
+        self.stack.push(arg);
     }
 
     /// A value stands at a height from now on.

@@ -2,6 +2,12 @@
 
 use std::{io, ptr};
 
+/// All pages are written anyway: they had better be there than be missed one by one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ALL_AT_ONCE: libc::c_int = libc::MAP_POPULATE;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+const ALL_AT_ONCE: libc::c_int = 0;
+
 /// Maps memory, writes code to it, and makes it executable.
 pub(super) fn map(code: &[u8]) -> io::Result<*mut u8> {
     let (len, anonymous) = (code.len().max(1), libc::MAP_PRIVATE | libc::MAP_ANON);
@@ -9,7 +15,7 @@ pub(super) fn map(code: &[u8]) -> io::Result<*mut u8> {
     let (access, flags) =
         (libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, anonymous | libc::MAP_JIT);
     #[cfg(not(target_vendor = "apple"))]
-    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, anonymous);
+    let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, anonymous | ALL_AT_ONCE);
     // SAFETY: a new mapping, at an address that is free.
     let base = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
     if base == libc::MAP_FAILED {

@@ -122,7 +122,7 @@ impl Call {
     #[inline]
     pub(super) fn data<'a>(self) -> &'a mut dyn Any {
         // SAFETY: as for the store.
-        unsafe { &mut *(*self.activation()).data }
+        unsafe { &mut **(*self.activation()).data() }
     }
 
     /// Whether the activation may stop.
@@ -198,16 +198,15 @@ impl Call {
     fn outside(self, slots: *mut u64, callee: usize) -> u64 {
         // SAFETY: STOPPED: it is a function of the store's list, or the number of one of the module.
         unsafe {
-            if callee & 1 == 0 {
-                let func = callee as *const VmFunc;
-                if (*func).instance == VmFunc::HOST {
-                    let host = ptr::from_ref(self.store().host_func((*func).index));
-                    // A store's host functions stay where they are as long as it lives.
-                    return self.host(&*host, slots, callee);
-                }
+            let func = callee as *const VmFunc;
+            if callee & 1 != 0 || (*func).instance != VmFunc::HOST {
+                return self.call_interpreted(slots, callee);
             }
+            let activation = self.activation();
+            let host = ptr::from_ref((*activation).store().host_func((*func).index));
+            // A store's host functions stay where they are as long as it lives.
+            self.host(activation, &*host, slots, callee)
         }
-        self.call_interpreted(slots, callee)
     }
 
     /// The address of a function that is called.
@@ -223,29 +222,27 @@ impl Call {
 
     /// Calls a function of the host. Answers with the status.
     #[inline]
-    fn host(self, host: &HostFunc, slots: *mut u64, callee: usize) -> u64 {
+    fn host(
+        self,
+        activation: *mut Activation,
+        host: &HostFunc,
+        slots: *mut u64,
+        callee: usize,
+    ) -> u64 {
         let HostCall::Sync(function) = &host.call else {
             return self.stop_at_host(host, slots, callee);
         };
-        let (store, data, caller) = (self.store(), self.data(), Some(self.addr()));
+        // SAFETY: STOPPED.
+        let (store, data) = unsafe { ((*activation).store(), (*activation).data()) };
         // SAFETY: STOPPED: the stub has put the arguments in slots, and made room for as many as the results take.
         let slots = unsafe { slice::from_raw_parts_mut(slots, host.slots as usize) };
-        // SAFETY: STOPPED.
-        unsafe { (*self.activation()).return_fuel(self.vm()) };
         store.stack_in_use = BY_COMPILED;
-        if !store.heap.is_fresh() {
+        if store.consume_fuel || !store.heap.is_fresh() {
             return self.host_standing(function, slots);
         }
-        let result = function(store, data, caller, slots);
-        // Found anew, so that nothing else has to be kept while the host runs.
-        let vm = self.vm();
-        // SAFETY: STOPPED.
-        let store = unsafe {
-            let activation = (*vm).activation.cast::<Activation>();
-            (*activation).refresh_funcs(vm);
-            (*activation).store()
-        };
-        if !store.heap.is_fresh() {
+        let result = function(store, data, self.addr().into(), slots);
+        // The store is found anew, so that nothing has to be kept while the host runs.
+        if !self.store().heap.is_fresh() {
             return self.heap_begun(result);
         }
         match result {
@@ -254,12 +251,18 @@ impl Call {
         }
     }
 
-    /// The same, where collections must find what compiled code refers to. The arguments are read before anything else happens,
-    /// and what has been read is a root of the function's scope.
+    /// The same, where fuel is given back, and collections must find what compiled code refers to. The arguments are read before
+    /// anything else happens, and what has been read is a root of the function's scope.
+    #[cold]
     #[inline(never)]
     fn host_standing(self, function: &SyncHostCall, slots: &mut [u64]) -> u64 {
         let standing = self.here().standing(None);
-        let (data, caller) = (self.data(), Some(self.addr()));
+        let caller = self.addr().into();
+        // SAFETY: STOPPED.
+        let data = unsafe {
+            (*self.activation()).return_fuel(self.vm());
+            (*self.activation()).data()
+        };
         let scope = self.store().heap.roots.enter();
         let result = self.store().during(&standing, |store| function(store, data, caller, slots));
         self.store().heap.roots.leave(scope);
@@ -306,6 +309,7 @@ impl Call {
     }
 
     /// Calls a function of a guest that is not compiled. Answers with the status.
+    #[cold]
     #[inline(never)]
     fn call_interpreted(self, slots: *mut u64, callee: usize) -> u64 {
         self.status(self.interpreted(slots, callee))

@@ -47,6 +47,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     fmt,
+    mem::ManuallyDrop,
     panic::resume_unwind,
     ptr,
     sync::{Arc, Mutex, PoisonError},
@@ -218,7 +219,7 @@ impl Native for NativeCode {
             let entered = ((*vm).entry_sp, (*vm).entry_frame, (*vm).last_sp);
             activation.refresh(vm);
             (*vm).runtime = &raw const RUNTIME;
-            (*vm).activation = (&raw mut activation).cast();
+            (*vm).activation = (&raw mut *activation).cast();
             ((*vm).stack_limit, (*vm).fuel, (*vm).in_use) = (lowest.max(limit), 0, in_use);
             let status = stub(instance, slots.as_mut_ptr(), code);
             activation.return_fuel(vm);
@@ -228,12 +229,7 @@ impl Native for NativeCode {
             activation.store().stack_in_use = in_use;
             status
         };
-        if status == 0 {
-            // It has nothing to drop: it has not ended in any other way.
-            std::mem::forget(activation);
-            return Ok(NativeExit::Done);
-        }
-        activation.end()
+        if status == 0 { Ok(NativeExit::Done) } else { activation.end() }
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -258,11 +254,12 @@ pub fn call(
 ) -> Option<Result<(), Error>> {
     let fits = function.store() == store.id() && slots.len() >= function.slots();
     assert!(fits, "a call of another store's function, or with too few slots");
-    // Where an activation is below, something is in use: whoever it has called has said so.
-    if store.stack_in_use != 0 {
+    let vm = store.vm();
+    // SAFETY: nobody else uses it, since the store is borrowed.
+    let outermost = store.stack_in_use == 0 && unsafe { (*vm).activation.is_null() };
+    if !outermost {
         return None;
     }
-    let vm = store.vm();
     let mut activation = Activation::new(store, data, false);
     let here = (&raw const activation).addr();
     // SAFETY: ENTER: the code is what enters functions of this type; `store` is not used by anybody but the runtime's functions
@@ -272,27 +269,23 @@ pub fn call(
         activation.refresh(vm);
         (*vm).stack_limit = lowest(here, function.room()).max(bottom(here));
         (*vm).runtime = &raw const RUNTIME;
-        (*vm).activation = (&raw mut activation).cast();
+        (*vm).activation = (&raw mut *activation).cast();
         let status = stub(function.instance(), slots.as_mut_ptr(), function.code());
         (*vm).activation = ptr::null_mut();
         activation.store().stack_in_use = 0;
         status
     };
-    if status == 0 {
-        // It has nothing to drop: it has not ended in any other way.
-        std::mem::forget(activation);
-        return Some(Ok(()));
-    }
-    Some(activation.end().map(|_| ()))
+    Some(if status == 0 { Ok(()) } else { activation.fail() })
 }
 
 impl Activation {
     #[inline]
-    fn new(store: *mut StoreInner, data: &mut dyn Any, may_stop: bool) -> Activation {
+    fn new(store: *mut StoreInner, data: &mut dyn Any, may_stop: bool) -> ManuallyDrop<Activation> {
         let data: *mut (dyn Any + '_) = data;
         // SAFETY: only the lifetime in the type changes; nobody uses the pointer after the call that this is of.
         let data: *mut (dyn Any + 'static) = unsafe { std::mem::transmute(data) };
-        Activation { store, data, may_stop, ended: Ended::Not }
+        // What it has to drop is taken out by who finds that it has ended.
+        ManuallyDrop::new(Activation { store, data, may_stop, ended: Ended::Not })
     }
 
     /// # Safety
@@ -303,27 +296,22 @@ impl Activation {
         unsafe { &mut *self.store }
     }
 
-    /// Lets compiled code see what may have moved.
+    /// # Safety
+    /// Nobody else may be using the data.
+    #[inline]
+    unsafe fn data<'a>(&mut self) -> &'a mut &'a mut dyn Any {
+        // SAFETY: ENTER: the pointer is from a reference, which the call that this is the activation of does not use.
+        unsafe { &mut *(&raw mut self.data).cast::<&mut dyn Any>() }
+    }
+
+    /// Lets compiled code see where the heap is, which may have moved.
     ///
     /// # Safety
     /// `vm` must be the store's.
     #[inline]
     unsafe fn refresh(&self, vm: *mut VmStore) {
         // SAFETY: ENTER, and as promised.
-        unsafe {
-            self.refresh_funcs(vm);
-            (*vm).heap = (*self.store).heap.base();
-        }
-    }
-
-    /// Lets compiled code see where the store's functions are.
-    ///
-    /// # Safety
-    /// `vm` must be the store's.
-    #[inline]
-    unsafe fn refresh_funcs(&self, vm: *mut VmStore) {
-        // SAFETY: ENTER, and as promised.
-        unsafe { (*vm).funcs = (*self.store).funcs.as_ptr() };
+        unsafe { (*vm).heap = (*self.store).heap.base() };
     }
 
     /// Gives what is left of the slice back to the store.
@@ -339,6 +327,13 @@ impl Activation {
                 (*vm).fuel = 0;
             }
         }
+    }
+
+    /// What has become of a call that has not returned, and may not stop.
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self) -> Result<(), Error> {
+        self.end().map(|_| ())
     }
 
     /// What has become of a call that has not returned.

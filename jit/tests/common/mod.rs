@@ -134,7 +134,12 @@ impl World {
         let ty = FuncType::new(params.iter().copied(), results.iter().copied());
         let ty = SubType { is_final: true, supertype: None, composite: CompositeType::Func(ty) };
         let types = Shared::new(self.types.register_one(ty));
-        let func = HostFunc::new(types, HostCall::Sync(Box::new(call)));
+        let func = HostFunc::new(
+            types,
+            HostCall::Sync(Box::new(move |store, data, caller, slots| {
+                call(store, &mut **data, caller.instance(), slots)
+            })),
+        );
         ExternVal::Func(self.store.add_host_func(Shared::new(func)))
     }
 

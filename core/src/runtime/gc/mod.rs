@@ -146,10 +146,10 @@ impl Heap {
         self.region.len() != 0
     }
 
-    /// Whether there has never been an object, and scopes have no roots.
+    /// Whether there has never been an object, nor a root of a scope.
     #[inline]
     pub fn is_fresh(&self) -> bool {
-        !self.is_used() && self.roots.is_unscoped()
+        !self.roots.begun
     }
 
     /// How many bytes it has.

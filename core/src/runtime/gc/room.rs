@@ -150,6 +150,7 @@ impl Heap {
         if !self.region.grow(len) {
             return false;
         }
+        self.roots.begun = true;
         self.free.add(self.region.words_mut(), old as u32, len as u32);
         true
     }

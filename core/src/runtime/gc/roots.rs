@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 /// Roots that are not in objects of the store.
 #[derive(Default)]
 pub struct Roots {
+    /// Whether there has ever been a root of a scope, or an object that there could be roots of.
+    pub(super) begun: bool,
     /// Those of the embedder's scopes, inner ones last.
     scoped: Vec<Scoped>,
     /// How many scopes that had roots have ended.
@@ -65,6 +67,7 @@ impl Roots {
     pub fn add(&mut self, handle: u32) -> RootId {
         let at = self.scoped.len() as u32;
         assert!(at < OWNED, "a scope has less than 2^31 roots");
+        self.begun = true;
         self.scoped.push(Scoped { handle, made: self.ended });
         RootId { made: self.ended, at }
     }
@@ -77,12 +80,6 @@ impl Roots {
         }
         let scoped = self.scoped.get(root.at as usize)?;
         (scoped.made == root.made).then_some(scoped.handle)
-    }
-
-    /// Whether scopes have no roots.
-    #[inline]
-    pub(super) fn is_unscoped(&self) -> bool {
-        self.scoped.is_empty()
     }
 
     /// Opens a scope.

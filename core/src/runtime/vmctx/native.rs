@@ -199,6 +199,12 @@ impl Prepared {
 }
 
 impl StoreInner {
+    /// Lets compiled code see where the functions are, which have moved.
+    pub(crate) fn publish_funcs(&mut self) {
+        // SAFETY: it is there as long as the store, which nobody else is using.
+        unsafe { (*self.vm()).funcs = self.funcs.as_ptr() };
+    }
+
     /// Prepares calls of a function, if it is compiled and can be entered.
     pub fn prepare(&self, func: FuncAddr) -> Option<Prepared> {
         let VmFunc { code, vm, index, instance, params, results, .. } = self.funcs[func.at()];

@@ -43,6 +43,17 @@ pub(super) struct Opcode {
     bytes: u32,
 }
 
+impl Opcode {
+    /// The bytes of an instruction up to the opcode, the first one lowest, and how many there are.
+    #[inline(always)]
+    fn after(self, rex: u8) -> (u64, u32) {
+        let prefix = u32::from(self.prefix != 0);
+        let (rex, len) = if rex != 0 { (0x40 | rex, prefix + 1) } else { (0, prefix) };
+        let head = u64::from(self.prefix) | u64::from(rex) << (8 * prefix);
+        (head | u64::from(self.bytes) << (8 * len), len + u32::from(self.len))
+    }
+}
+
 /// An opcode of one byte.
 pub(super) const fn op(byte: u8) -> Opcode {
     Opcode { prefix: 0, len: 1, bytes: byte as u32 }
@@ -124,6 +135,9 @@ pub(super) struct Asm<'a> {
 
 const W: u8 = 0x48;
 
+/// The number of rsp stands for no index.
+const NO_INDEX: u8 = RSP;
+
 fn rex(wide: bool) -> u8 {
     if wide { W } else { 0 }
 }
@@ -139,54 +153,61 @@ impl Asm<'_> {
     }
 
     /// `opcode reg, rm` or `opcode rm, reg`. `rex` is 0, 0x48 for operands of 64 bits, or 0x40 where a register of 8 bits needs a prefix.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rm(&mut self, opcode: Opcode, rex: u8, reg: u8, rm: Rm) {
-        let (base, index, displacement) = match rm {
-            Rm::Reg(r) => (r, 0, 0),
-            Rm::Frame(d) => (RSP, 0, d),
-            Rm::At(base, d) => (base, 0, d),
-            Rm::Sum(base, index, d) => (base, index, d),
-            Rm::Const(_) => (0, 0, 0),
-        };
-        // The bytes up to the opcode, the first one lowest.
-        let rex = rex | (reg >> 3) << 2 | (index >> 3) << 1 | base >> 3;
-        let (mut head, mut len) = (u64::from(opcode.prefix), u32::from(opcode.prefix != 0));
-        if rex != 0 {
-            head |= u64::from(0x40 | rex) << (8 * len);
-            len += 1;
+        match rm {
+            Rm::Reg(r) => self.with_register(opcode, rex, reg, r),
+            Rm::Frame(at) => self.with_memory(opcode, rex, reg, RSP, NO_INDEX, at),
+            Rm::At(base, at) => self.with_memory(opcode, rex, reg, base, NO_INDEX, at),
+            Rm::Sum(base, index, at) => self.with_memory(opcode, rex, reg, base, index, at),
+            Rm::Const(value) => self.with_constant(opcode, rex, reg, value),
         }
-        head |= u64::from(opcode.bytes) << (8 * len);
-        len += u32::from(opcode.len);
-        // And those behind it.
-        let reg = (reg & 7) << 3;
-        let two = |first: u8, second: u8| u64::from(first) | u64::from(second) << 8;
-        // rbp and r13 as a base always have a displacement.
-        let (mode, size) = match displacement {
-            0 if base & 7 != 5 => (0, 0),
-            -128..=127 => (0x40, 1),
-            _ => (0x80, 4),
-        };
-        let (mut tail, tail_len, size) = match rm {
-            Rm::Reg(r) => (u64::from(0xc0 | reg | r & 7), 1, 0),
-            Rm::Const(value) => {
-                self.consts.push((self.at() + len + 1, value));
-                (u64::from(reg | 5), 1, 4)
-            }
-            Rm::Sum(..) => (two(mode | reg | 4, (index & 7) << 3 | base & 7), 2, size),
-            _ if base & 7 == 4 => (two(mode | reg | 4, 0x24), 2, size),
-            _ => (u64::from(mode | reg | base & 7), 1, size),
-        };
-        tail |= u64::from(displacement as u32) << (8 * tail_len);
-        let low = head | tail << (8 * len);
-        let high = tail >> (64 - 8 * len);
-        self.put(u128::from(low) | u128::from(high) << 64, len + tail_len + size);
     }
 
-    /// Appends the lowest bytes.
-    #[inline]
-    fn put(&mut self, bytes: u128, len: u32) {
+    fn with_register(&mut self, opcode: Opcode, rex: u8, reg: u8, r: u8) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2 | r >> 3);
+        let last = 0xc0 | (reg & 7) << 3 | r & 7;
+        self.put((head | u64::from(last) << (8 * len)).to_le_bytes(), len + 1);
+    }
+
+    fn with_memory(&mut self, opcode: Opcode, rex: u8, reg: u8, base: u8, index: u8, at: i32) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2 | (index & 8) >> 2 | base >> 3);
+        // rbp and r13 as a base always have a displacement.
+        let (mode, size) = if i32::from(at as i8) == at {
+            let size = u8::from(at != 0 || base & 7 == 5);
+            (size << 6, u32::from(size))
+        } else {
+            (0x80, 4)
+        };
+        // What stands behind the opcode, the first byte lowest.
+        let first = u64::from(mode | (reg & 7) << 3);
+        // rsp and r12 as a base always have the second byte.
+        let (mut tail, tail_len) = if index != NO_INDEX || base & 7 == 4 {
+            (first | 4 | u64::from((index & 7) << 3 | base & 7) << 8, 2)
+        } else {
+            (first | u64::from(base & 7), 1)
+        };
+        tail |= u64::from(at as u32) << (8 * tail_len);
+        let low = head | tail << (8 * len);
+        let high = tail >> (64 - 8 * len);
+        let bytes = u128::from(low) | u128::from(high) << 64;
+        self.put(bytes.to_le_bytes(), len + tail_len + size);
+    }
+
+    #[cold]
+    fn with_constant(&mut self, opcode: Opcode, rex: u8, reg: u8, value: u64) {
+        let (head, len) = opcode.after(rex | (reg >> 3) << 2);
+        let last = (reg & 7) << 3 | 5;
+        self.put((head | u64::from(last) << (8 * len)).to_le_bytes(), len + 1);
+        self.consts.push((self.at(), value));
+        self.code.push_i32(0);
+    }
+
+    /// Appends the first of these bytes.
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N], len: u32) {
         let len = self.code.bytes.len() + len as usize;
-        self.code.bytes.extend_from_slice(&bytes.to_le_bytes());
+        self.code.bytes.extend_from_slice(&bytes);
         self.code.bytes.truncate(len);
     }
 
@@ -238,6 +259,14 @@ impl Asm<'_> {
                 self.code.push_i32(value);
             }
         }
+    }
+
+    /// `cmp reg, [r14 + at]`, and a jump if it is greater. Returns where the displacement of that stands.
+    pub(super) fn jump_above(&mut self, reg: u8, at: i8) -> u32 {
+        let (rex, last) = (0x49 | (reg >> 3) << 2, 0x46 | (reg & 7) << 3);
+        let bytes = [rex, 0x3b, last, at as u8, 0x0f, 0x80 | cc::G, 0, 0, 0, 0];
+        self.code.bytes.extend_from_slice(&bytes);
+        self.at() - 4
     }
 
     /// `mov reg, rm`

@@ -45,6 +45,16 @@ impl Emit<'_> {
                 self.lead_out(0xe8, Target::Func(func));
                 self.asm.code.site(self.inst, false);
             }
+            Callee::Import(_) => {
+                // Mostly the host's.
+                self.asm.alu_imm(Alu::Cmp, true, Rm::At(RAX, FUNC_CODE), 0);
+                let from = self.asm.jump_if(cc::NE);
+                let shape = self.shape(site.ty)?;
+                x64!(self.asm.code; mov rdx, r15);
+                self.call_stub(Stub::Outside(shape));
+                self.asm.code.site(self.inst, false);
+                self.cold(from, Slow::Elsewhere);
+            }
             _ => {
                 self.compare_instance();
                 let from = self.asm.jump_if(cc::NE);
@@ -183,6 +193,12 @@ impl Emit<'_> {
         self.asm.land(compiled);
         self.call_elsewhere();
         self.asm.land(over);
+    }
+
+    /// Calls what is compiled, and probably of another instance.
+    pub(super) fn elsewhere(&mut self) {
+        x64!(self.asm.code; mov rdx, r15; mov rcx, [rax + FUNC_VM]);
+        self.call_elsewhere();
     }
 
     fn call_elsewhere(&mut self) {

@@ -43,6 +43,8 @@ pub(super) enum Slow {
     CheckType(TypeIdx),
     /// What is called is of another instance, or not compiled: with the stub for that.
     Cross(u32),
+    /// What is called is compiled, and of another instance.
+    Elsewhere,
     /// The same for a tail call, with how many words it is given.
     CrossTail(u32, u32),
 }
@@ -221,6 +223,7 @@ impl Emit<'_> {
                     self.asm.code.site(inst, false);
                 }
                 Slow::Cross(shape) => self.cross(shape),
+                Slow::Elsewhere => self.elsewhere(),
                 Slow::CrossTail(shape, words) => {
                     self.cross_tail(shape, words);
                     continue;

@@ -258,6 +258,7 @@ impl Emit<'_> {
         self.asm.byte(0x50 | reg & 7);
     }
 
+    #[inline(always)]
     fn inst(&mut self, inst: Inst) -> Result<(), Unsupported> {
         match inst {
             Inst::Op { op, dst, a, b } => {

@@ -4,6 +4,7 @@
 
 use super::{
     asm::{Alu, Opcode, Rm, cc, imm, op, op_0f, op_66},
+    control::Slow,
     float::scalar,
     function::{Emit, MEMORY_BASE, Src},
     regs::*,
@@ -15,7 +16,7 @@ use crate::{
 use core::mem::offset_of;
 use kinglet_core::{
     index::GlobalIdx,
-    op::{Class, Num, Op},
+    op::Op,
     runtime::vmctx::{VmInstance, memory_limit},
     translate::MemArg,
     trap::Trap,
@@ -39,40 +40,35 @@ struct Access {
 
 impl Access {
     fn load(op: Op) -> Result<Access, Unsupported> {
-        let row = op.row();
-        let (Class::load, Some(from), Some(to)) = (row.class, row.from, row.to) else {
-            return Err(Unsupported("not a load"));
-        };
-        let wide = if to == Num::u64 { 0x48 } else { 0 };
+        use Op::*;
         let int = |log2, opcode, rex| Access { log2, opcode, rex, float: false };
-        Ok(match from {
-            Num::u8 => int(0, op_0f(0xb6), 0),
-            Num::i8 => int(0, op_0f(0xbe), wide),
-            Num::u16 => int(1, op_0f(0xb7), 0),
-            Num::i16 => int(1, op_0f(0xbf), wide),
-            Num::i32 => int(2, self::op(0x63), 0x48),
-            Num::u32 => int(2, self::op(0x8b), 0),
-            Num::u64 => int(3, self::op(0x8b), 0x48),
-            Num::f32 => Access { log2: 2, opcode: scalar(false, 0x10), rex: 0, float: true },
-            Num::f64 => Access { log2: 3, opcode: scalar(true, 0x10), rex: 0, float: true },
-            _ => return Err(Unsupported("a load of a vector")),
+        Ok(match op {
+            I32Load8U | I64Load8U => int(0, op_0f(0xb6), 0),
+            I32Load8S => int(0, op_0f(0xbe), 0),
+            I64Load8S => int(0, op_0f(0xbe), 0x48),
+            I32Load16U | I64Load16U => int(1, op_0f(0xb7), 0),
+            I32Load16S => int(1, op_0f(0xbf), 0),
+            I64Load16S => int(1, op_0f(0xbf), 0x48),
+            I64Load32S => int(2, self::op(0x63), 0x48),
+            I32Load | I64Load32U => int(2, self::op(0x8b), 0),
+            I64Load => int(3, self::op(0x8b), 0x48),
+            F32Load => Access { log2: 2, opcode: scalar(false, 0x10), rex: 0, float: true },
+            F64Load => Access { log2: 3, opcode: scalar(true, 0x10), rex: 0, float: true },
+            _ => return Err(Unsupported("not a plain load")),
         })
     }
 
     fn store(op: Op) -> Result<Access, Unsupported> {
-        let row = op.row();
-        let (Class::store, Some(to)) = (row.class, row.to) else {
-            return Err(Unsupported("not a store"));
-        };
+        use Op::*;
         let int = |log2, opcode, rex| Access { log2, opcode, rex, float: false };
-        Ok(match to {
-            Num::u8 => int(0, self::op(0x88), 0),
-            Num::u16 => int(1, op_66(0x89), 0),
-            Num::u32 => int(2, self::op(0x89), 0),
-            Num::u64 => int(3, self::op(0x89), 0x48),
-            Num::f32 => Access { log2: 2, opcode: scalar(false, 0x11), rex: 0, float: true },
-            Num::f64 => Access { log2: 3, opcode: scalar(true, 0x11), rex: 0, float: true },
-            _ => return Err(Unsupported("a store of a vector")),
+        Ok(match op {
+            I32Store8 | I64Store8 => int(0, self::op(0x88), 0),
+            I32Store16 | I64Store16 => int(1, op_66(0x89), 0),
+            I32Store | I64Store32 => int(2, self::op(0x89), 0),
+            I64Store => int(3, self::op(0x89), 0x48),
+            F32Store => Access { log2: 2, opcode: scalar(false, 0x11), rex: 0, float: true },
+            F64Store => Access { log2: 3, opcode: scalar(true, 0x11), rex: 0, float: true },
+            _ => return Err(Unsupported("not a plain store")),
         })
     }
 
@@ -199,14 +195,14 @@ impl Emit<'_> {
 
     /// The place of an access to the first memory, which is checked. Besides what it returns, rdx is used.
     fn address(&mut self, access: Access, address: Arg, offset: u32) -> Rm {
-        let limit = Rm::At(R14, -(memory_limit(access.log2) as i32));
+        let limit = -(memory_limit(access.log2) as i8);
         if let Some(bits) = self.function.const_bits(address) {
             let at = u64::from(bits as u32) + u64::from(offset);
             let known = self.is_checked(CONSTANT, at + access.width());
             return match i32::try_from(at) {
                 Ok(at) => {
                     if !known {
-                        self.asm.alu_imm(Alu::Cmp, true, limit, at);
+                        self.asm.alu_imm(Alu::Cmp, true, Rm::At(R14, limit.into()), at);
                         self.trap_if(cc::L, Trap::MemoryOutOfBounds);
                     }
                     Rm::At(R14, at)
@@ -214,8 +210,7 @@ impl Emit<'_> {
                 Err(_) => {
                     self.asm.mov_imm(RCX, at);
                     if !known {
-                        self.asm.alu(Alu::Cmp, true, RCX, limit);
-                        self.trap_if(cc::G, Trap::MemoryOutOfBounds);
+                        self.check_limit(RCX, limit);
                     }
                     Rm::Sum(R14, RCX, 0)
                 }
@@ -231,8 +226,7 @@ impl Emit<'_> {
             self.asm.mov_imm(RDX, offset.into());
             self.asm.lea(true, RCX, Rm::Sum(RDX, reg, 0));
             if !known {
-                self.asm.alu(Alu::Cmp, true, RCX, limit);
-                self.trap_if(cc::G, Trap::MemoryOutOfBounds);
+                self.check_limit(RCX, limit);
             }
             return Rm::Sum(R14, RCX, 0);
         };
@@ -242,10 +236,15 @@ impl Emit<'_> {
                 self.asm.lea(true, RDX, Rm::At(reg, offset));
                 sum = RDX;
             }
-            self.asm.alu(Alu::Cmp, true, sum, limit);
-            self.trap_if(cc::G, Trap::MemoryOutOfBounds);
+            self.check_limit(sum, limit);
         }
         Rm::Sum(R14, reg, offset)
+    }
+
+    /// Traps if an address lies above the limit.
+    fn check_limit(&mut self, reg: u8, limit: i8) {
+        let from = self.asm.jump_above(reg, limit);
+        self.cold(from, Slow::Trap(Trap::MemoryOutOfBounds));
     }
 
     /// Whether an access that ends there needs no check. If it does, it is checked from now on.

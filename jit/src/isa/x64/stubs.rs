@@ -63,7 +63,12 @@ struct Stubs<'a> {
 impl Stubs<'_> {
     /// Calls a function of the runtime: the store is in rax, the arguments are in registers.
     fn call(&mut self, function: usize) {
-        x64!(self.asm.code; mov rax, [rax + RUNTIME]);
+        self.call_of(RAX, function);
+    }
+
+    /// The same, where the store is in another register.
+    fn call_of(&mut self, store: u8, function: usize) {
+        self.asm.mov(true, RAX, Rm::At(store, RUNTIME));
         if self.windows {
             x64!(self.asm.code; sub rsp, BYTE 32; call QWORD [rax + function as i32]; add rsp, BYTE 32);
         } else {
@@ -242,8 +247,13 @@ impl Stubs<'_> {
         }
         x64!(self.asm.code; xor eax, eax);
         // Functions have restored what they save.
-        self.leave_host_frame(8 * words);
-        x64!(self.asm.code; add rsp, BYTE 32; pop r14; pop r15; ret);
+        if self.windows {
+            self.leave_host_frame(8 * words);
+            x64!(self.asm.code; add rsp, BYTE 32);
+        } else {
+            x64!(self.asm.code; add rsp, DWORD 8 * words + 8 + 32);
+        }
+        x64!(self.asm.code; pop r14; pop r15; ret);
     }
 
     /// Returns to the host from anywhere: the stack pointer is where `Enter` has kept what it restores.
@@ -275,8 +285,7 @@ impl Stubs<'_> {
         } else {
             x64!(self.asm.code; mov rdi, rdx; mov rsi, rsp; mov rdx, rax);
         }
-        x64!(self.asm.code; mov rax, r9);
-        self.call(offset_of!(VmRuntime, call));
+        self.call_of(9, offset_of!(VmRuntime, call));
         self.exit_on_failure();
         self.load_values(&shape.results, Rm::Frame(0), Rm::Frame(slots + PUSHED));
         self.load_memory_base();
