@@ -302,3 +302,43 @@ fn backtraces_after_tail_calls() {
         }
     }
 }
+
+/// With whatever fuel, an exception gets as far in all tiers, and leaves as much.
+#[test]
+fn fuel_of_exceptions_across_tiers() {
+    // Those with vectors are interpreted.
+    let wat = r#"
+        (module
+          (tag $e)
+          (tag $other)
+          (func $throw (param i32) (if (local.get 0) (then (throw $e))))
+          (func $a (param i32) (drop (v128.const i64x2 1 1)) (call $throw (local.get 0)))
+          (func $b (param i32)
+            (block $no (try_table (catch $other $no) (call $a (local.get 0)))))
+          (func $c (param i32) (drop (v128.const i64x2 1 1)) (call $b (local.get 0)) (nop))
+          (func $d (param i32) (call $c (local.get 0)) (nop))
+          (func (export "run") (param i32)
+            (block $caught (try_table (catch_all $caught) (call $d (i32.const 1))))
+            (call $d (local.get 0))))
+    "#;
+    let engines = tiers(|config| _ = config.consume_fuel(true));
+    let modules: Vec<_> = engines.iter().map(|engine| Module::new(engine, wat)).collect();
+    for fuel in 0..220 {
+        for argument in [0, 1] {
+            let outcomes = modules.iter().map(|module| {
+                let module = module.as_ref().expect("the module is valid");
+                let mut store = Store::new(module.engine(), ());
+                store.set_fuel(fuel).expect("fuel is counted");
+                let instance = Instance::new(&mut store, module, &[]).expect("it needs nothing");
+                let run = instance.get_typed_func::<i32, ()>(&mut store, "run").expect("it is");
+                let outcome = run.call(&mut store, argument).map_err(|error| error.to_string());
+                (outcome, store.get_fuel().expect("fuel is counted"))
+            });
+            let outcomes: Vec<_> = outcomes.collect();
+            assert!(
+                outcomes.iter().all(|it| *it == outcomes[0]),
+                "{fuel} {argument}: {outcomes:?}"
+            );
+        }
+    }
+}

@@ -40,12 +40,16 @@ pub struct Trace {
     frames: Vec<TraceFrame>,
     /// How many frames are known already that belong in front of these.
     known: usize,
+    /// The fuel that it has taken to look there for who catches the exception that has left them.
+    pub paid: u64,
+    /// The fuel that this takes, where it has been given back because it did not suffice for all frames.
+    pub owed: u64,
 }
 
 impl Trace {
     /// No frames yet, behind so many.
     pub fn behind(known: usize) -> Trace {
-        Trace { frames: Vec::new(), known }
+        Trace { known, ..Trace::default() }
     }
 
     /// Adds a caller. There must be room.
@@ -61,6 +65,7 @@ impl Trace {
     /// Forgets all frames.
     pub fn clear(&mut self) {
         self.frames.clear();
+        (self.paid, self.owed) = (0, 0);
     }
 }
 

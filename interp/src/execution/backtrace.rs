@@ -3,6 +3,7 @@
 use super::*;
 use crate::sink::Point;
 use alloc::collections::BTreeMap;
+use core::mem::take;
 use kinglet_core::{
     error::WasmBacktrace,
     runtime::trace::{Trace, TraceFrame, TracePoint},
@@ -18,29 +19,17 @@ impl Execution {
             _ => return error,
         };
         let trace =
-            if error.is::<ThrownException>() { self.take_left() } else { Trace::behind(known) };
+            if error.is::<ThrownException>() { take(&mut self.left) } else { Trace::behind(known) };
         match backtrace(store, &self.trace(store, trace)) {
             Some(backtrace) => error.with_backtrace(backtrace),
             None => error,
         }
     }
 
-    /// Frames of callees that an exception has left.
-    #[cfg_attr(
-        not(feature = "native"),
-        allow(clippy::unused_self, reason = "as with compiled code")
-    )]
-    fn take_left(&mut self) -> Trace {
-        #[cfg(feature = "native")]
-        return core::mem::take(&mut self.left);
-        #[cfg(not(feature = "native"))]
-        Trace::default()
-    }
-
     /// Leaves the frames that an exception leaves to whoever has called, if that is compiled code.
     #[cfg(feature = "native")]
     pub(super) fn leave_frames(&mut self, store: &mut StoreInner) {
-        let left = self.take_left();
+        let left = take(&mut self.left);
         store.left = self.trace(store, left);
     }
 

@@ -64,7 +64,6 @@ pub struct Execution {
     /// What it refers to, while it is in the embedder's hands.
     held: Option<Held>,
     /// Frames that the exception on its way has left in compiled code which this has called.
-    #[cfg(feature = "native")]
     left: kinglet_core::runtime::trace::Trace,
 }
 
@@ -228,7 +227,6 @@ impl Execution {
             crossings: Vec::new(),
             begins: None,
             held: None,
-            #[cfg(feature = "native")]
             left: Default::default(),
         }
     }

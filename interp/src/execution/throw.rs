@@ -61,7 +61,7 @@ impl Machine<'_> {
     }
 
     fn raise(&mut self, thrown: Thrown) -> Result<Flow, Error> {
-        self.execution.forget_left();
+        self.execution.left.clear();
         Ok(match self.unwind(thrown, self.position(), Doing::Throw)? {
             Unwound::To(position) => {
                 self.load(position)?;
@@ -76,7 +76,7 @@ impl Machine<'_> {
     pub(super) fn host_failed(&mut self, error: Error, then: Then) -> Result<Flow, Error> {
         match self.store.thrown(&error) {
             Some(exception) => {
-                self.execution.forget_left();
+                self.execution.left.clear();
                 self.execution.state = State::Throw { exception, then };
                 Ok(Flow::State)
             }
@@ -104,6 +104,23 @@ impl Machine<'_> {
         })
     }
 
+    /// Sees to it that the search can begin once more, with at least twice as much fuel, so that it is not for long. It gives up only when all
+    /// that there is does not suffice: how much of it is in the slice is of no interest, nor in which tier the search has begun.
+    fn supply_more(&mut self) -> Option<Exit> {
+        let had = self.cx.fuel;
+        if self.store.consume_fuel && self.store.fuel > 0 {
+            let all = self.store.fuel.saturating_add(had);
+            return self.supply(had.saturating_mul(2).max(FRAME_COST).min(all));
+        }
+        let paid = self.execution.left.paid;
+        let exit = self.supply(had.saturating_add(paid).saturating_mul(2).max(FRAME_COST));
+        if exit == Some(Exit::OutOfFuel) {
+            self.store.fuel = self.store.fuel.saturating_add(paid);
+            self.execution.left.owed += core::mem::take(&mut self.execution.left.paid);
+        }
+        exit
+    }
+
     /// Goes where an exception is caught, or fails with it.
     fn unwind(&mut self, thrown: Thrown, from: Position, doing: Doing) -> Result<Unwound, Error> {
         let tag = match thrown {
@@ -113,9 +130,17 @@ impl Machine<'_> {
         let metered = code_of(self.store.instance(from.instance)).is_metered();
         loop {
             let mut fuel = if metered { self.cx.fuel } else { u64::MAX };
-            match self.execution.handler(self.store, tag, from, doing, &mut fuel) {
+            let owed = self.execution.left.owed;
+            let found = fuel.checked_sub(owed).ok_or(Exhausted).and_then(|rest| {
+                fuel = rest;
+                self.execution.handler(self.store, tag, from, doing, &mut fuel)
+            });
+            match found {
                 Ok(handler) => {
+                    let left = &mut self.execution.left;
+                    left.owed = 0;
                     if metered {
+                        left.paid += self.cx.fuel - fuel;
                         self.cx.fuel = fuel;
                     }
                     return match handler {
@@ -130,10 +155,8 @@ impl Machine<'_> {
                         }
                     };
                 }
-                // Once more from the beginning, with at least twice as much, so that it is not for long.
                 Err(Exhausted) => {
-                    let cost = self.cx.fuel.saturating_mul(2).max(FRAME_COST);
-                    if let Some(exit) = self.supply(cost) {
+                    if let Some(exit) = self.supply_more() {
                         return Ok(Unwound::Stopped(exit));
                     }
                 }
@@ -159,15 +182,9 @@ impl Execution {
     pub fn resume_with(&mut self, store: &mut StoreInner, error: Error) -> Result<(), Error> {
         let State::HostCall { then, .. } = self.state else { return Err(error) };
         let Some(exception) = store.thrown(&error) else { return Err(error) };
-        self.forget_left();
+        self.left.clear();
         self.state = State::Throw { exception, then };
         self.hold(store)
-    }
-
-    /// An exception begins its way.
-    fn forget_left(&mut self) {
-        #[cfg(feature = "native")]
-        self.left.clear();
     }
 
     /// Leaves the frames up to a handler, and gives it what the exception carries. Answers where to go on.

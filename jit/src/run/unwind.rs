@@ -48,7 +48,8 @@ impl Call {
                 Ok(clause) => {
                     if metered {
                         // SAFETY: STOPPED.
-                        unsafe { (*self.vm()).fuel = fuel };
+                        let had = unsafe { std::mem::replace(&mut (*self.vm()).fuel, fuel) };
+                        self.store().left.paid += had - fuel;
                     }
                     let caught = match clause {
                         Some(clause) => self.land(here, thrown, &frames, &clause),
@@ -59,13 +60,8 @@ impl Call {
                     };
                     return caught.err().unwrap_or(End::Landed);
                 }
-                // Once more from the beginning, with at least twice as much, so that it is not for long.
                 Err(Exhausted) => {
-                    // SAFETY: STOPPED.
-                    let fuel = unsafe { (*self.vm()).fuel };
-                    let Err(then) = self.supply(fuel.saturating_mul(2).max(FRAME_COST)) else {
-                        continue;
-                    };
+                    let Err(then) = self.supply_more() else { continue };
                     let cost = if let Then::OutOfFuel(cost) = then { Some(cost) } else { None };
                     return match self.object(here, thrown) {
                         Ok(object) => self.stop_at(here, Then::Throw(object, cost), None),
@@ -74,6 +70,26 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Sees to it that the search can begin once more, with at least twice as much fuel, so that it is not for long. It gives up only when all
+    /// that there is does not suffice: how much of it is in the slice is of no interest, nor in which tier the search has begun.
+    fn supply_more(self) -> Result<(), Then> {
+        // SAFETY: STOPPED.
+        let had = unsafe { (*self.vm()).fuel };
+        let store = self.store();
+        if store.consume_fuel && store.fuel > 0 {
+            let all = store.fuel.saturating_add(had);
+            return self.supply(had.saturating_mul(2).max(FRAME_COST).min(all));
+        }
+        let paid = store.left.paid;
+        let supplied = self.supply(had.saturating_add(paid).saturating_mul(2).max(FRAME_COST));
+        if let Err(Then::OutOfFuel(_)) = supplied {
+            let store = self.store();
+            store.fuel = store.fuel.saturating_add(paid);
+            store.left.owed += std::mem::take(&mut store.left.paid);
+        }
+        supplied
     }
 
     /// Looks for a handler, frame by frame, as long as the fuel lasts.
