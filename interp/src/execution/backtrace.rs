@@ -18,8 +18,8 @@ impl Execution {
             (Some(known), State::Failed(_)) => known,
             _ => return error,
         };
-        let trace =
-            if error.is::<ThrownException>() { take(&mut self.left) } else { Trace::behind(known) };
+        let throws = error.is::<ThrownException>() || matches!(self.state, State::Throw { .. });
+        let trace = if throws { take(&mut self.left) } else { Trace::behind(known) };
         match backtrace(store, &self.trace(store, trace)) {
             Some(backtrace) => error.with_backtrace(backtrace),
             None => error,

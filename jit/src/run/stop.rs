@@ -64,6 +64,7 @@ impl Call {
             let frames = native_frames(here, registers);
             return End::Suspended(Box::new(Suspended { frames, then }));
         }
+        let is_thrown = matches!(then, Then::Throw(..));
         let error = match then {
             Then::OutOfFuel(_) | Then::Throw(_, Some(_)) => Trap::OutOfFuel.into(),
             Then::Interrupted(_) | Then::Throw(_, None) => Trap::Interrupt.into(),
@@ -71,7 +72,12 @@ impl Call {
                 "an asynchronous host function was called where the guest cannot be suspended",
             ),
         };
-        End::Error(here, error, Callee::Nobody)
+        if !is_thrown {
+            return End::Error(here, error, Callee::Nobody);
+        }
+        let store = self.store();
+        let left = std::mem::take(&mut store.left);
+        End::Error(here, add_backtrace(store, error, &left), Callee::Guest)
     }
 
     /// Adds where the guest stands to an error, behind what that says of callees that were the guest's as well.
