@@ -750,7 +750,8 @@ mod tests {
     fn most_calls_return() {
         let (mut calls, mut returns) = (0, 0);
         for seed in 0..30 {
-            let observation = observe(&super::module(seed), How { fuel: Some(20_000), ..How::default() });
+            let observation =
+                observe(&super::module(seed), How { fuel: Some(20_000), ..How::default() });
             calls += observation.calls();
             returns += observation.returns();
         }
