@@ -214,12 +214,10 @@ struct Owner {
     vreg: u32,
     /// When its life ends.
     end: u32,
-    /// What it costs to keep it in a slot instead.
-    cost: f32,
 }
 
 impl Owner {
-    const NONE: Owner = Owner { vreg: NONE, end: 0, cost: 0.0 };
+    const NONE: Owner = Owner { vreg: NONE, end: 0 };
 }
 
 /// A scan of a function.
@@ -259,17 +257,14 @@ impl Scan<'_> {
 
     /// Finds a place for an interval.
     fn place(&mut self, vreg: u32, position: u32) {
-        let interval = &self.liveness.intervals[vreg as usize];
-        let length = (interval.end - interval.start + 1) as f32;
-        let cost = interval.weight / length.sqrt();
         let allowed = self.allowed(vreg);
         let free = RegSet(allowed.0 & !self.used.0);
         let reg = match free.is_empty() {
             false => self.choose(vreg, position, free),
-            true => self.evict(allowed, cost),
+            true => self.evict(vreg, allowed),
         };
         match reg {
-            Some(reg) => self.give(reg, vreg, cost),
+            Some(reg) => self.give(reg, vreg),
             None => self.spill(vreg),
         }
     }
@@ -327,18 +322,25 @@ impl Scan<'_> {
     }
 
     /// Takes away a register, if its owner costs less in a slot.
-    fn evict(&mut self, allowed: RegSet, cost: f32) -> Option<Reg> {
-        let costs = allowed.iter().map(|reg| (reg, self.owners[reg.index()].cost));
+    fn evict(&mut self, vreg: u32, allowed: RegSet) -> Option<Reg> {
+        let costs = allowed.iter().map(|reg| (reg, self.cost(self.owners[reg.index()].vreg)));
         let (reg, cheapest) = costs.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        if cheapest >= cost {
+        if cheapest >= self.cost(vreg) {
             return None;
         }
-        let Owner { vreg, cost, .. } = self.owners[reg.index()];
-        match self.elsewhere(vreg) {
-            Some(other) => self.give(other, vreg, cost),
-            None => self.spill(vreg),
+        let owner = self.owners[reg.index()].vreg;
+        match self.elsewhere(owner) {
+            Some(other) => self.give(other, owner),
+            None => self.spill(owner),
         }
         Some(reg)
+    }
+
+    /// What it costs to keep a virtual register in a slot instead of a machine register.
+    fn cost(&self, vreg: u32) -> f32 {
+        let interval = &self.liveness.intervals[vreg as usize];
+        let length = (interval.end - interval.start + 1) as f32;
+        interval.weight / length.sqrt()
     }
 
     /// A register that has been free for as long as a virtual register has lived.
@@ -353,9 +355,9 @@ impl Scan<'_> {
         unused.next()
     }
 
-    fn give(&mut self, reg: Reg, vreg: u32, cost: f32) {
+    fn give(&mut self, reg: Reg, vreg: u32) {
         let end = self.liveness.intervals[vreg as usize].end;
-        self.owners[reg.index()] = Owner { vreg, end, cost };
+        self.owners[reg.index()] = Owner { vreg, end };
         self.used.add(reg);
         self.next_end = self.next_end.min(end);
         self.allocation.places[vreg as usize] = Place::Reg(reg);

@@ -247,13 +247,8 @@ impl Stubs<'_> {
         }
         x64!(self.asm.code; xor eax, eax);
         // Functions have restored what they save.
-        if self.windows {
-            self.leave_host_frame(8 * words);
-            x64!(self.asm.code; add rsp, BYTE 32);
-        } else {
-            x64!(self.asm.code; add rsp, DWORD 8 * words + 8 + 32);
-        }
-        x64!(self.asm.code; pop r14; pop r15; ret);
+        self.leave_host_frame(8 * words);
+        x64!(self.asm.code; add rsp, BYTE 32; pop r14; pop r15; ret);
     }
 
     /// Returns to the host from anywhere: the stack pointer is where `Enter` has kept what it restores.
