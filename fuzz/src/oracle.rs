@@ -138,7 +138,9 @@ impl Guest for Running {
         let func = self.instances[1].get_func(&mut self.store, name).expect("it is exported");
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
         let mut scope = RootScope::new(&mut self.store);
-        let params: Vec<Val> = params.iter().map(|value| from_value(&mut scope, value)).collect();
+        let params = params.iter().map(|value| from_value(&mut scope, value));
+        let params = params.collect::<Result<Vec<Val>, Error>>();
+        let params = params.map_err(|error| stop(&mut scope, error))?;
         match func.call(&mut scope, &params, &mut results) {
             Ok(()) => Ok(results.iter().map(|value| to_value(&mut scope, value, 0)).collect()),
             Err(error) => Err(stop(&mut scope, error)),
@@ -209,7 +211,7 @@ fn item(store: &mut Store<Data>, ty: ExternType, seed: u64) -> Result<Extern, Er
         ExternType::Global(ty) => {
             let kind = kind(ty.content()).expect("imports have been checked");
             let mut scope = RootScope::new(store);
-            let value = from_value(&mut scope, &Value::from_bits(kind, seed));
+            let value = from_value(&mut scope, &Value::from_bits(kind, seed))?;
             Global::new(&mut scope, ty, value)?.into()
         }
         ExternType::Memory(ty) if ty.is_shared() => SharedMemory::new(store.engine(), ty)?.into(),
@@ -236,7 +238,9 @@ fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
             let values = fields.iter().map(|field| to_value(store, field, 0));
             Stop::Exception(values.collect())
         }
-        None if error.is::<wasmtime::GcHeapOutOfMemory<()>>() => {
+        None if error.is::<wasmtime::GcHeapOutOfMemory<()>>()
+            || error.is::<wasmtime::GcHeapOutOfMemory<u32>>() =>
+        {
             Stop::Exhausted("GcHeapOutOfMemory".into())
         }
         None => Stop::Other(error.to_string()),

@@ -241,14 +241,17 @@ impl Guest for Running {
     fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, Stop> {
         let func = self.instances[1].get_func(&self.store, name).expect("it is exported");
         if self.stops != Stops::Nowhere {
-            let params: Vec<Val> =
-                params.iter().map(|value| from_value(&mut self.store, value)).collect();
+            let params = params.iter().map(|value| from_value(&mut self.store, value));
+            let params = params.collect::<Result<Vec<Val>, Error>>();
+            let params = params.map_err(|error| stop(&mut self.store, error))?;
             let results = self.call_sliced(func, &params).map_err(|error| self.failed(error))?;
             return Ok(results.iter().map(|value| to_value(&mut self.store, value, 0)).collect());
         }
         let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
         let mut scope = RootScope::new(&mut self.store);
-        let params: Vec<Val> = params.iter().map(|value| from_value(&mut scope, value)).collect();
+        let params = params.iter().map(|value| from_value(&mut scope, value));
+        let params = params.collect::<Result<Vec<Val>, Error>>();
+        let params = params.map_err(|error| stop(&mut scope, error))?;
         match func.call(&mut scope, &params, &mut results) {
             Ok(()) => Ok(results.iter().map(|value| to_value(&mut scope, value, 0)).collect()),
             Err(error) => {
@@ -342,7 +345,7 @@ fn item(
         }
         ExternType::Global(ty) => {
             let kind = kind(ty.content()).expect("imports have been checked");
-            let value = from_value(store, &Value::from_bits(kind, seed));
+            let value = from_value(store, &Value::from_bits(kind, seed))?;
             Global::new(store, ty, value)?.into()
         }
         ExternType::Memory(ty) if ty.is_shared() => SharedMemory::new(store.engine(), ty)?.into(),
@@ -382,7 +385,9 @@ fn stop(store: &mut impl AsContextMut<Data = Data>, error: Error) -> Stop {
             let values = fields.iter().map(|field| to_value(store, field, 0));
             Stop::Exception(values.collect())
         }
-        None if error.is::<GcHeapOutOfMemory<()>>() => Stop::Exhausted("GcHeapOutOfMemory".into()),
+        None if error.is::<GcHeapOutOfMemory<()>>() || error.is::<GcHeapOutOfMemory<u32>>() => {
+            Stop::Exhausted("GcHeapOutOfMemory".into())
+        }
         None => Stop::Other(error.to_string()),
     }
 }

@@ -15,7 +15,7 @@ macro_rules! host {
                 params.iter().map(|value| to_value(caller, value, 0)).collect();
             let mut rng = caller.data_mut().host.called(seed, &params);
             for (result, &kind) in results.iter_mut().zip(kinds) {
-                *result = from_value(caller, &Value::from_bits(kind, rng.edge()));
+                *result = from_value(caller, &Value::from_bits(kind, rng.edge()))?;
             }
             if let Some(callback) = caller.data().callback
                 && caller.data_mut().host.enter()
@@ -30,7 +30,7 @@ macro_rules! host {
                 let fields: Vec<Val> = kinds
                     .iter()
                     .map(|&kind| from_value(caller, &Value::from_bits(kind, rng.edge())))
-                    .collect();
+                    .collect::<Result<_, Error>>()?;
                 let ty = ExnType::from_tag_type(&tag.ty(&*caller))?;
                 let pre = ExnRefPre::new(&mut *caller, ty);
                 let exception = ExnRef::new(&mut *caller, &pre, &tag, &fields)?;
@@ -68,8 +68,12 @@ macro_rules! host {
             null.then_some(Kind::Ref(top))
         }
 
-        fn from_value(store: &mut impl AsContextMut<Data = Data>, value: &Value) -> Val {
-            match *value {
+        /// A value, if there is room for it.
+        fn from_value(
+            store: &mut impl AsContextMut<Data = Data>,
+            value: &Value,
+        ) -> Result<Val, Error> {
+            Ok(match *value {
                 Value::I32(x) => Val::I32(x),
                 Value::I64(x) => Val::I64(x),
                 Value::F32(bits) => Val::F32(bits),
@@ -80,13 +84,11 @@ macro_rules! host {
                 Value::Null(Reference::Any) => Val::AnyRef(None),
                 Value::Null(Reference::Exn) => Val::ExnRef(None),
                 Value::I31(x) => Val::AnyRef(Some(AnyRef::from_i31(store, I31::wrapping_i32(x)))),
-                Value::Host(x) => {
-                    Val::ExternRef(Some(ExternRef::new(store, x).expect("there is room for it")))
-                }
+                Value::Host(x) => Val::ExternRef(Some(ExternRef::new(store, x)?)),
                 Value::Struct(_) | Value::Array(..) | Value::NonNull(_) => {
                     panic!("{value:?} is not made here")
                 }
-            }
+            })
         }
 
         /// `depth` says how many structures and arrays it is in.
