@@ -6,6 +6,7 @@ use kinglet_core::{
     Shared,
     index::FuncAddr,
     module::Module,
+    op::OpSet,
     runtime::{StoreInner, instance::Program},
 };
 use kinglet_interp::{Code, Options};
@@ -28,7 +29,8 @@ pub(crate) fn choose(strategy: Strategy) -> Result<Strategy> {
 pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
     let (config, compiled) = (engine.config(), engine.config().strategy == Strategy::Jit);
     let lazy = compiled || config.mode == CompilationMode::Lazy;
-    let code = Shared::new(Code::new(&module, Options { metered: config.metered(), lazy })?);
+    let options = Options { metered: config.metered(), lazy, set: OpSet::Fused };
+    let code = Shared::new(Code::new(&module, options)?);
     let types = engine.types().register(&module.types, &module.rec_groups);
     let mut program = Program::new(module, code, types);
     if compiled {

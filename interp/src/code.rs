@@ -13,7 +13,7 @@
 use crate::sites::{Noted, Sites};
 use crate::{
     exec::regs::ENTRIES,
-    forms::code,
+    forms::{code, in_small},
     handlers::{Clause, Handlers},
     sink::{Builder, Point, Safepoints},
 };
@@ -29,6 +29,7 @@ use kinglet_core::{
     error::Error,
     index::{FuncIdx, TagIdx},
     module::Module,
+    op::OpSet,
     runtime,
     sync::Mutex,
     translate::{self, Refs, Sink, Translator},
@@ -41,6 +42,8 @@ pub struct Options {
     pub metered: bool,
     /// Translate a function when it is called for the first time.
     pub lazy: bool,
+    /// Which ops it may have.
+    pub set: OpSet,
 }
 
 /// Where the outermost function returns to.
@@ -50,7 +53,7 @@ pub(crate) const CROSS_RETURN: u32 = 2;
 
 /// The bytecode of a module.
 pub struct Code {
-    metered: bool,
+    options: Options,
     /// The newest region.
     base: AtomicPtr<u8>,
     /// As large as the largest frame of a function translated so far, in slots.
@@ -132,14 +135,17 @@ impl Code {
         let wasm: usize = module.bodies.iter().map(|body| body.range.len()).sum();
         let mut words = Vec::with_capacity(if options.lazy { 2 * count } else { count + wasm / 3 });
         let mut entries = alloc::vec![0; count];
-        append(&mut words, &[code::STOP.to_le_bytes(), code::CROSS_RETURN.to_le_bytes()].concat())?;
+        state.workshop = Workshop::new(options.set);
+        let own = |opcode| of_set(opcode, options.set);
+        let returns = [own(code::STOP), own(code::CROSS_RETURN)];
+        append(&mut words, &returns.map(u16::to_le_bytes).concat())?;
         words.resize((ENTRIES + 4 * count).div_ceil(8), 0);
         state.missing = alloc::vec![options.lazy; count];
         for (index, entry) in entries.iter_mut().enumerate().skip(imported) {
             let func = FuncIdx(index as u32);
             if options.lazy {
                 // A function that asks to be translated.
-                let lazy = u64::from(code::LAZY) << 16 | u64::from(func.0) << 32;
+                let lazy = u64::from(own(code::LAZY)) << 16 | u64::from(func.0) << 32;
                 *entry = append(&mut words, &lazy.to_le_bytes())?;
             } else {
                 let options = translate::Options { metered: options.metered, refs: false };
@@ -158,7 +164,7 @@ impl Code {
         let region = Region(words.into_iter().map(UnsafeCell::new).collect());
         for (index, &start) in entries.iter().enumerate() {
             // SAFETY: there is an entry for every function, aligned to four bytes.
-            unsafe { region.entry(index) }.store(start, Ordering::Release);
+            unsafe { region.entry(index) }.store(start.to_le(), Ordering::Release);
         }
         #[cfg(feature = "profile")]
         crate::profile::begin(region.len(), pairs);
@@ -166,7 +172,7 @@ impl Code {
         state.len = region.len();
         state.regions.push(region);
         Ok(Code {
-            metered: options.metered,
+            options,
             base: AtomicPtr::new(base),
             frame_size: AtomicU32::new(frame_size),
             state: Mutex::new(state),
@@ -197,7 +203,7 @@ impl Code {
         state.missing[func.at()] = false;
         if let Some(region) = state.regions.last() {
             // SAFETY: there is an entry for every function, aligned to four bytes.
-            unsafe { region.entry(func.at()) }.store(start, Ordering::Release);
+            unsafe { region.entry(func.at()) }.store(start.to_le(), Ordering::Release);
         }
         Ok(())
     }
@@ -252,7 +258,7 @@ impl Code {
                 None => self.append(&mut state, module, func)?,
             }
         };
-        let mut workshop = Workshop::default();
+        let mut workshop = Workshop::new(self.options.set);
         workshop.builder.noted = Some(Noted::default());
         workshop.translate(module, func, self.options(false))?;
         let sites = Shared::new(workshop.builder.sites(start));
@@ -296,12 +302,12 @@ impl Code {
 
     /// Whether it takes fuel.
     pub(crate) fn is_metered(&self) -> bool {
-        self.metered
+        self.options.metered
     }
 
     /// Translates a function again, taking notes: the code is the same every time.
     pub(crate) fn translated(&self, module: &Module, func: FuncIdx) -> Result<Translated, Error> {
-        let mut workshop = Workshop::default();
+        let mut workshop = Workshop::new(self.options.set);
         workshop.builder.points = Some(Vec::new());
         workshop.translate(module, func, self.options(false))?;
         let builder = &mut workshop.builder;
@@ -321,7 +327,7 @@ impl Code {
         if let Some(map) = self.maps.lock().get(&func) {
             return Ok(map.clone());
         }
-        let mut workshop = Workshop::default();
+        let mut workshop = Workshop::new(self.options.set);
         workshop.builder.safepoints = Some(Safepoints::default());
         workshop.translate(module, func, self.options(true))?;
         let safepoints = mem::take(&mut workshop.builder.safepoints).unwrap_or_default();
@@ -331,7 +337,7 @@ impl Code {
     }
 
     fn options(&self, refs: bool) -> translate::Options {
-        translate::Options { metered: self.metered, refs }
+        translate::Options { metered: self.options.metered, refs }
     }
 }
 
@@ -378,6 +384,10 @@ impl Builder {
 }
 
 impl Workshop {
+    fn new(set: OpSet) -> Workshop {
+        Workshop { builder: Builder::new(set), ..Workshop::default() }
+    }
+
     fn translate(
         &mut self,
         module: &Module,
@@ -396,7 +406,16 @@ impl runtime::Code for Code {
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Code").field("metered", &self.metered).finish_non_exhaustive()
+        f.debug_struct("Code").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// One of the interpreter's own ops, as code of this op set has it.
+fn of_set(opcode: u16, set: OpSet) -> u16 {
+    if cfg!(feature = "ops-small") || set == OpSet::Small {
+        in_small(opcode).unwrap_or(opcode)
+    } else {
+        opcode
     }
 }
 

@@ -138,6 +138,19 @@ impl Class {
     }
 }
 
+/// Which of the interpreter's ops the code of a module may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum OpSet {
+    /// A form or two for each op, with all values in slots. Every build has them, also the smallest.
+    Small,
+    /// All forms of single ops, with values in registers where that pays. Every build has them that has room for more than the small set.
+    Standard,
+    /// The fused ops as well, which take threaded code: the fastest.
+    #[default]
+    Fused,
+}
+
 /// What the table says about an op.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {

@@ -67,7 +67,12 @@ handler_type!("sysv64");
 handler_type!("C");
 
 macro_rules! table {
-    ($($number:literal $body:ty,)*) => { [$(handler::<$body>,)*] };
+    ($($number:literal $body:ty,)*) => {{
+        // There are gaps where a feature is off: nothing has such an opcode.
+        let mut handlers: [Handler; COUNT] = [handler::<Unreachable>; COUNT];
+        $( handlers[$number] = handler::<$body>; )*
+        handlers
+    }};
 }
 
 static HANDLERS: [Handler; COUNT] = for_each_form!(table);

@@ -237,7 +237,7 @@ impl Regs {
             (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>())
                 .load(ORDER)
         };
-        let header = code.wrapping_add(entry as usize);
+        let header = code.wrapping_add(u32::from_le(entry) as usize);
         // SAFETY: CODE: every function begins with its header.
         let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
         self.ip = header.wrapping_add(FUNC_HEADER);

@@ -24,7 +24,7 @@ use crate::{
         TOKEN, exit,
         regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
-    forms::code,
+    forms::{self, code},
 };
 use alloc::vec::Vec;
 use core::{
@@ -570,9 +570,10 @@ impl<'s> Machine<'s> {
         T::from_le(unsafe { self.cx.saved.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
     }
 
+    /// The op that stopped, whichever set of ops it is of.
     fn opcode(&self) -> u16 {
         // SAFETY: CODE.
-        u16::from_le(unsafe { self.cx.saved.ip.cast::<u16>().read_unaligned() })
+        forms::standard(u16::from_le(unsafe { self.cx.saved.ip.cast::<u16>().read_unaligned() }))
     }
 
     /// Goes on behind the op that stopped, which has `operands` bytes of operands.
@@ -711,8 +712,9 @@ fn code_of(instance: &Instance) -> &Code {
 fn entry(code: *const u8, func: u32) -> (u32, u16) {
     // SAFETY: CODE: there is an entry for every function, and every function begins with its header.
     unsafe {
-        let entry =
-            (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire);
+        let entry = u32::from_le(
+            (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire),
+        );
         let pin = u16::from_le(code.add(entry as usize).cast::<u16>().read_unaligned());
         (entry + FUNC_HEADER as u32, pin)
     }
