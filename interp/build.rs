@@ -701,7 +701,7 @@ fn own_forms(list: &mut List) {
     list.own("CROSS_RETURN", "Exit<{ exit::CROSS_RETURN }>", "");
     list.own("LAZY", "Exit<{ exit::LAZY }>", "u");
     list.own("UNREACHABLE", "Unreachable", "");
-    list.own("ZERO", "Zero", "rs");
+    list.own("ZERO", "Zero", "rk");
     list.own("SAVE_PIN", "SavePin", "ss");
     list.own("RESTORE_PIN", "RestorePin", "s");
     list.own("FUEL", "Fuel", "u");

@@ -411,7 +411,7 @@ impl fmt::Debug for Code {
 }
 
 /// One of the interpreter's own ops, as code of this op set has it.
-fn of_set(opcode: u16, set: OpSet) -> u16 {
+pub(crate) fn of_set(opcode: u16, set: OpSet) -> u16 {
     if cfg!(feature = "ops-small") || set == OpSet::Small {
         in_small(opcode).unwrap_or(opcode)
     } else {

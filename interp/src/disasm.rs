@@ -75,7 +75,7 @@ fn operands(bytes: &[u8], at: usize, opcode: u16) -> (Vec<String>, usize) {
     for letter in layout(opcode).chars() {
         let mut text = String::new();
         _ = match letter {
-            'd' | 's' | 'v' | 'b' | 'a' | 'T' | 'M' => write!(text, "s{}", reader.u16()),
+            'd' | 's' | 'k' | 'v' | 'b' | 'a' | 'T' | 'M' => write!(text, "s{}", reader.u16()),
             'w' | 'h' | 'n' | '1'..='9' => write!(text, "{}", reader.u16()),
             'r' => write!(text, "s{} {}", reader.u16(), reader.u16()),
             'm' | 'x' => write!(text, "#{}", reader.u16()),

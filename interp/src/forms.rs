@@ -97,8 +97,21 @@ mod tests {
     /// Bytes of the operands that a layout describes; the targets of a table are not counted.
     fn length(layout: &str) -> usize {
         let bytes = |operand| match operand {
-            'd' | 's' | 'b' | 'w' | 'm' => 2,
-            'i' | 'o' | 'u' | 'j' => 4,
+            'd'
+            | 's'
+            | 'k'
+            | 'v'
+            | 'b'
+            | 'h'
+            | 'n'
+            | 'a'
+            | 'T'
+            | 'M'
+            | 'w'
+            | 'm'
+            | 'x'
+            | '1'..='9' => 2,
+            'i' | 'o' | 'u' | 'j' | 'c' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' | 'r' => 4,
             'q' => 8,
             't' | '+' => 0,
             other => panic!("unknown operand {other:?} in {layout:?}"),

@@ -11,9 +11,9 @@ use kinglet_core::{
 pub(crate) struct Handlers {
     /// Which `try_table` is the innermost one from an offset of the function's code on, in the order of offsets.
     pub(crate) segments: Box<[Segment]>,
-    tries: Box<[Try]>,
+    pub(crate) tries: Box<[Try]>,
     /// Clauses of all of them.
-    clauses: Box<[Clause]>,
+    pub(crate) clauses: Box<[Clause]>,
 }
 
 /// A clause, and what it takes to go there.

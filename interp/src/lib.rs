@@ -25,6 +25,7 @@ mod exec;
 mod execution;
 mod forms;
 mod handlers;
+mod image;
 mod kinds;
 #[cfg(feature = "profile")]
 pub mod profile;
@@ -37,3 +38,4 @@ pub use disasm::disassemble;
 #[cfg(feature = "native")]
 pub use execution::INTERPRETER;
 pub use execution::{Execution, Exit, call};
+pub use image::{Image, make};

@@ -230,6 +230,8 @@ macro_rules! define {
         static CLASSES: &[Class] = &[$( Class::$class, )*];
         static RESULTS: &[Num] = &[$( result!($to), )*];
 
+        static OPS: &[Op] = &[$( Op::$Name, )*];
+
         /// The table, in the order of [`Op`].
         pub static ROWS: &[Row] = &[$( Row {
             op: Op::$Name,
@@ -247,6 +249,12 @@ macro_rules! define {
 for_each_op!(define);
 
 impl Op {
+    /// The op whose number in the table this is.
+    #[inline]
+    pub fn from_number(number: u16) -> Option<Op> {
+        OPS.get(usize::from(number)).copied()
+    }
+
     /// What the table says about the op.
     #[inline]
     pub fn row(self) -> &'static Row {

@@ -116,7 +116,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn read<T: Operand>(&self, at: usize) -> T {
         // SAFETY: CODE.
-        T::from_le(unsafe { self.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+        unsafe { T::read(self.ip.add(TOKEN + at)) }
     }
 
     /// Where the relative operand `at` bytes behind the opcode leads. Jumps count from themselves.
@@ -239,7 +239,7 @@ impl Regs {
         };
         let header = code.wrapping_add(u32::from_le(entry) as usize);
         // SAFETY: CODE: every function begins with its header.
-        let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
+        let pin: u16 = unsafe { Operand::read(header) };
         self.ip = header.wrapping_add(FUNC_HEADER);
         // Accumulators hold nothing of use across calls; saying so frees registers.
         self.acc = self.ip.addr() as u64;
@@ -267,22 +267,58 @@ const ORDER: core::sync::atomic::Ordering = core::sync::atomic::Ordering::Acquir
 
 /// A number in the code: little-endian whatever the host.
 pub(crate) trait Operand: Copy {
-    /// The number that these bytes mean.
-    fn from_le(bytes: Self) -> Self;
+    /// The number that stands there.
+    ///
+    /// # Safety
+    /// It lies in code, at an even address, as everything does there.
+    unsafe fn read(at: *const u8) -> Self;
 }
 
-macro_rules! operands {
-    ($($ty:ident)*) => { $(
-        impl Operand for $ty {
-            #[inline(always)]
-            fn from_le(bytes: $ty) -> $ty {
-                $ty::from_le(bytes)
-            }
+impl Operand for u16 {
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> u16 {
+        // SAFETY: as promised.
+        u16::from_le(unsafe { at.cast::<u16>().read() })
+    }
+}
+
+impl Operand for u32 {
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> u32 {
+        if cfg!(any(
+            target_arch = "riscv32",
+            target_arch = "riscv64",
+            // Of processors by ARM, those that cannot do the one cannot do the other.
+            not(target_has_atomic = "ptr")
+        )) {
+            // No loads across boundaries: a half each, instead of four bytes.
+            // SAFETY: as promised.
+            return unsafe { u32::from(u16::read(at)) | u32::from(u16::read(at.add(2))) << 16 };
         }
-    )* };
+        // SAFETY: as promised.
+        u32::from_le(unsafe { at.cast::<u32>().read_unaligned() })
+    }
 }
 
-operands! { u16 u32 u64 i32 }
+impl Operand for i32 {
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> i32 {
+        // SAFETY: as promised.
+        unsafe { u32::read(at) as i32 }
+    }
+}
+
+impl Operand for u64 {
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> u64 {
+        if cfg!(target_pointer_width = "64") && !cfg!(target_arch = "riscv64") {
+            // SAFETY: as promised.
+            return u64::from_le(unsafe { at.cast::<u64>().read_unaligned() });
+        }
+        // SAFETY: as promised.
+        unsafe { u64::from(u32::read(at)) | u64::from(u32::read(at.add(4))) << 32 }
+    }
+}
 
 impl Cx {
     /// A context that points nowhere, to be filled before it is used.

@@ -567,13 +567,13 @@ impl<'s> Machine<'s> {
     /// The operand `at` bytes behind the opcode of the op that stopped.
     fn operand<T: Operand>(&self, at: usize) -> T {
         // SAFETY: CODE.
-        T::from_le(unsafe { self.cx.saved.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+        unsafe { T::read(self.cx.saved.ip.add(TOKEN + at)) }
     }
 
     /// The op that stopped, whichever set of ops it is of.
     fn opcode(&self) -> u16 {
         // SAFETY: CODE.
-        forms::standard(u16::from_le(unsafe { self.cx.saved.ip.cast::<u16>().read_unaligned() }))
+        forms::standard(unsafe { Operand::read(self.cx.saved.ip) })
     }
 
     /// Goes on behind the op that stopped, which has `operands` bytes of operands.
@@ -593,9 +593,7 @@ impl<'s> Machine<'s> {
     /// At the beginning of a function: loads its pinned local.
     fn load_pin(&mut self, fp: usize) {
         // SAFETY: CODE: the header of the function stands in front of its first op.
-        let pin = u16::from_le(unsafe {
-            self.cx.saved.ip.sub(FUNC_HEADER).cast::<u16>().read_unaligned()
-        });
+        let pin: u16 = unsafe { Operand::read(self.cx.saved.ip.sub(FUNC_HEADER)) };
         self.cx.saved.pin = self.execution.stack[fp + usize::from(pin)];
     }
 
@@ -715,7 +713,7 @@ fn entry(code: *const u8, func: u32) -> (u32, u16) {
         let entry = u32::from_le(
             (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire),
         );
-        let pin = u16::from_le(code.add(entry as usize).cast::<u16>().read_unaligned());
+        let pin = u16::read(code.add(entry as usize));
         (entry + FUNC_HEADER as u32, pin)
     }
 }
