@@ -1,17 +1,12 @@
 //! The tiers that run code. This is the one place that knows how many there are.
 
-use crate::{CompilationMode, Engine, Result, Strategy};
+use crate::{Result, Strategy};
 use core::any::Any;
-use kinglet_core::{
-    Shared,
-    index::FuncAddr,
-    module::Module,
-    op::OpSet,
-    runtime::{StoreInner, instance::Program},
-};
-use kinglet_interp::{Code, Options};
+use kinglet_core::{index::FuncAddr, runtime::StoreInner};
 
 pub(crate) use compiler::{ir, machine_code, prepare, tiers};
+#[cfg(feature = "compile")]
+pub(crate) use translator::program;
 
 /// The strategy that is meant.
 ///
@@ -23,20 +18,6 @@ pub(crate) fn choose(strategy: Strategy) -> Result<Strategy> {
         (Strategy::Auto | Strategy::Jit, Ok(())) => Ok(Strategy::Jit),
         (Strategy::Jit, Err(error)) => Err(error),
     }
-}
-
-/// A module in the form in which it runs.
-pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
-    let (config, compiled) = (engine.config(), engine.config().strategy == Strategy::Jit);
-    let lazy = compiled || config.mode == CompilationMode::Lazy;
-    let options = Options { metered: config.metered(), lazy, set: OpSet::Fused };
-    let code = Shared::new(Code::new(&module, options)?);
-    let types = engine.types().register(&module.types, &module.rec_groups);
-    let mut program = Program::new(module, code, types);
-    if compiled {
-        compiler::add(&mut program, config.metered())?;
-    }
-    Ok(program)
 }
 
 /// Calls a function: arguments in, results out.
@@ -73,6 +54,29 @@ pub(crate) fn call_prepared(
     match compiler::call_prepared(prepared, inner, data, slots) {
         Some(result) => result,
         None => call(inner, data, func, slots),
+    }
+}
+
+/// Making code of modules for both tiers.
+#[cfg(feature = "compile")]
+mod translator {
+    use super::compiler;
+    use crate::{CompilationMode, Engine, Result, Strategy};
+    use kinglet_core::{Shared, module::Module, op::OpSet, runtime::instance::Program};
+    use kinglet_interp::{Code, Options};
+
+    /// A module in the form in which it runs.
+    pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
+        let (config, compiled) = (engine.config(), engine.config().strategy == Strategy::Jit);
+        let lazy = compiled || config.mode == CompilationMode::Lazy;
+        let options = Options { metered: config.metered(), lazy, set: OpSet::Fused };
+        let code = Shared::new(Code::new(&module, options)?);
+        let types = engine.types().register(&module.types, &module.rec_groups);
+        let mut program = Program::new(module, code, types);
+        if compiled {
+            compiler::add(&mut program, config.metered())?;
+        }
+        Ok(program)
     }
 }
 
@@ -211,6 +215,7 @@ mod compiler {
         Err(missing())
     }
 
+    #[cfg(feature = "compile")]
     pub(super) fn add(_: &mut Program, _: bool) -> Result<()> {
         Err(missing())
     }

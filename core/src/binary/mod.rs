@@ -4,12 +4,11 @@
 
 mod decode;
 mod hints;
-mod names;
+pub(crate) mod names;
 mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name, tag_name};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{

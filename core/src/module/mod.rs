@@ -12,7 +12,10 @@ use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::ops::Range;
 #[cfg(feature = "compile")]
-use {crate::error::Error, features::Features};
+use {
+    crate::{binary::names, error::Error},
+    features::Features,
+};
 
 /// A decoded, validated module.
 ///
@@ -245,6 +248,27 @@ impl Module {
             .ok()?;
         Some(&self.exports[self.exports_by_name[at] as usize])
     }
+
+    /// The name of function `func` according to the name section.
+    ///
+    /// Reads the section anew each time: for messages, not for hot paths.
+    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
+        names::func_name(&self.wasm[self.names.clone()?], func)
+    }
+
+    /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
+    pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
+        let names = self.names.clone().map(|names| &self.wasm[names]);
+        names.and_then(|names| names::tag_name(names, tag)).or_else(|| {
+            let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
+            Some(&export.name)
+        })
+    }
+
+    /// The name of the module according to the name section.
+    pub fn name(&self) -> Option<&str> {
+        names::module_name(&self.wasm[self.names.clone()?])
+    }
 }
 
 #[cfg(feature = "compile")]
@@ -268,25 +292,22 @@ impl Module {
     pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
         crate::binary::decode(wasm, features).map(drop)
     }
+}
 
-    /// The name of function `func` according to the name section.
-    ///
-    /// Reads the section anew each time: for messages, not for hot paths.
-    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        crate::binary::func_name(&self.wasm[self.names.clone()?], func)
+/// Who cannot decode a module does not look into its name section either.
+#[cfg(not(feature = "compile"))]
+mod names {
+    use super::{FuncIdx, TagIdx};
+
+    pub(super) fn module_name(_: &[u8]) -> Option<&str> {
+        None
     }
 
-    /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
-    pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
-        let names = self.names.clone().map(|names| &self.wasm[names]);
-        names.and_then(|names| crate::binary::tag_name(names, tag)).or_else(|| {
-            let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
-            Some(&export.name)
-        })
+    pub(super) fn func_name(_: &[u8], _: FuncIdx) -> Option<&str> {
+        None
     }
 
-    /// The name of the module according to the name section.
-    pub fn name(&self) -> Option<&str> {
-        crate::binary::module_name(&self.wasm[self.names.clone()?])
+    pub(super) fn tag_name(_: &[u8], _: TagIdx) -> Option<&str> {
+        None
     }
 }

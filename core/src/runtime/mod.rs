@@ -5,6 +5,7 @@
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
 //! | [`exception`] | tags and exceptions |
+//! | [`handlers`] | who catches them |
 //! | [`instance`] | instances, and how they come to be |
 //! | [`gc`] | the managed heap |
 //! | `native` | compiled code, as the rest knows it |
@@ -18,6 +19,7 @@ pub mod bulk;
 pub mod exception;
 pub mod func;
 pub mod gc;
+pub mod handlers;
 pub mod instance;
 pub mod limits;
 pub mod memory;

@@ -23,9 +23,9 @@ mod simd;
 mod sink;
 mod visit;
 
-pub use handlers::{Recorder, Segment, Try, innermost_first};
+pub use handlers::Recorder;
 pub use refs::{Live, Refs};
-pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},

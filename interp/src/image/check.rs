@@ -134,6 +134,9 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Error> {
         let ty = self.module.func_type(func);
         self.header = slot_count(ty.params());
+        if self.header != function.header.into() {
+            return Err(self.bad("a frame's header is not where its parameters end"));
+        }
         if self.header + (FRAME_HEADER as u32) > self.frame || slot_count(ty.results()) > self.frame
         {
             return Err(self.bad("a frame has no room for parameters and results"));

@@ -55,7 +55,7 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
         tables.add(
             builder.code.len() as u32,
             saved_pin,
-            builder.frame_size,
+            builder.header(),
             builder.handlers().as_deref(),
         );
     }

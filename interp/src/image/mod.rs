@@ -5,13 +5,15 @@
 //! tables    0   slots of the largest frame, 4 bytes
 //!           4   number of functions, 4 bytes
 //!           8   for each function 12 bytes: bytes of its code, where its handlers stand in the tables or 0 (4 bytes each),
-//!               the slot of its saved pin or 0xffff, slots of its frame (2 bytes each)
+//!               the slot of its saved pin or 0xffff, and that of its frame's header (2 bytes each)
 //!           …   handlers: numbers of segments, tries and clauses; then these; 4 bytes for each number, 0xffff_ffff for none
 //! ```
 
 mod check;
+#[cfg(feature = "compile")]
 mod make;
 
+#[cfg(feature = "compile")]
 pub use make::{Image, make};
 
 use crate::handlers::{Clause, Handlers};
@@ -43,6 +45,8 @@ pub(crate) struct Function {
     handlers: u32,
     /// The slot that keeps the caller's pinned `f64` local, if this function has one.
     pub(crate) saved_pin: Option<u16>,
+    /// The slot of the frame's header.
+    pub(crate) header: u16,
 }
 
 const HEADER: usize = 8;
@@ -85,6 +89,7 @@ impl<'a> Tables<'a> {
             len: word(at),
             handlers: word(at + 4),
             saved_pin: (saved != u16::MAX).then_some(saved),
+            header: (word(at + 8) >> 16) as u16,
         }
     }
 
@@ -101,7 +106,7 @@ impl<'a> Tables<'a> {
         let mut handlers = Handlers {
             segments: reader.list(segments, 8, |r| Ok((r.u32()?, r.optional()?)))?,
             tries: reader.list(tries, 12, |r| {
-                Ok(kinglet_core::translate::Try {
+                Ok(kinglet_core::runtime::handlers::Try {
                     outer: r.optional()?,
                     clauses: (r.u32()?, r.u32()?),
                 })
@@ -175,6 +180,7 @@ fn bad(at: usize, what: &str) -> Error {
 /// An op that an artifact cannot have, or that this build does not know.
 #[cold]
 fn unknown(at: usize, opcode: u16) -> Error {
+    #[cfg(feature = "compile")]
     if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
         return Error::msg(format!(
             "an artifact cannot have the op `{name}`, at {at:#x} of its code, in this build"
@@ -186,24 +192,26 @@ fn unknown(at: usize, opcode: u16) -> Error {
 }
 
 /// The side tables of functions, being written.
+#[cfg(feature = "compile")]
 pub(crate) struct TablesWriter {
     functions: Vec<u8>,
     handlers: Vec<u8>,
     count: usize,
 }
 
+#[cfg(feature = "compile")]
 impl TablesWriter {
     /// For so many functions.
     fn new(count: usize) -> TablesWriter {
         TablesWriter { functions: Vec::new(), handlers: Vec::new(), count }
     }
 
-    fn add(&mut self, len: u32, saved_pin: Option<u16>, frame: u32, handlers: Option<&Handlers>) {
+    fn add(&mut self, len: u32, saved_pin: Option<u16>, header: u32, handlers: Option<&Handlers>) {
         let word = |to: &mut Vec<u8>, word: u32| to.extend_from_slice(&word.to_le_bytes());
         word(&mut self.functions, len);
         let at = HEADER + FUNCTION * self.count + self.handlers.len();
         word(&mut self.functions, if handlers.is_some() { at as u32 } else { 0 });
-        word(&mut self.functions, u32::from(saved_pin.unwrap_or(u16::MAX)) | frame << 16);
+        word(&mut self.functions, u32::from(saved_pin.unwrap_or(u16::MAX)) | header << 16);
         let Some(handlers) = handlers else { return };
         let to = &mut self.handlers;
         for count in [handlers.segments.len(), handlers.tries.len(), handlers.clauses.len()] {

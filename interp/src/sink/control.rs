@@ -7,8 +7,6 @@ use crate::{
     handlers::Clause,
     kinds::{CONDITION, LISTS, REFERENCE},
 };
-#[cfg(feature = "gc")]
-use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx, TypeIdx},
@@ -16,6 +14,8 @@ use kinglet_core::{
     translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{translate::Access, types::CastTarget};
 
 impl Sink for Builder {
     type Label = u32;

@@ -265,8 +265,17 @@ impl Builder {
 
     /// What catches exceptions in the function just made.
     pub(crate) fn handlers(&self) -> Option<Box<Handlers>> {
+        let recorder = &self.handlers;
+        if recorder.tries.is_empty() {
+            return None;
+        }
         let offset = |label| self.labels[label as usize].at.unwrap_or_default() as u32;
-        Handlers::new(&self.handlers, offset)
+        let place = |clause: &Clause| Clause { target: offset(clause.target), ..*clause };
+        Some(Box::new(Handlers {
+            segments: recorder.segments.as_slice().into(),
+            tries: recorder.tries.as_slice().into(),
+            clauses: recorder.clauses.iter().map(place).collect(),
+        }))
     }
 
     /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.
