@@ -1,12 +1,18 @@
 //! The tiers that run code. This is the one place that knows how many there are.
 
-use crate::{Result, Strategy};
+use crate::{Engine, Result, Strategy};
 use core::any::Any;
-use kinglet_core::{index::FuncAddr, runtime::StoreInner};
+use kinglet_core::{
+    Shared,
+    artifact::Loaded,
+    index::FuncAddr,
+    runtime::{StoreInner, instance::Program},
+};
+use kinglet_interp::Code;
 
 pub(crate) use compiler::{ir, machine_code, prepare, tiers};
 #[cfg(feature = "compile")]
-pub(crate) use translator::program;
+pub(crate) use translator::{image, program};
 
 /// The strategy that is meant.
 ///
@@ -57,13 +63,34 @@ pub(crate) fn call_prepared(
     }
 }
 
+/// A module that has been read from an artifact, in the form in which it runs.
+pub(crate) fn load(engine: &Engine, loaded: Loaded) -> Result<Program> {
+    let metered = engine.config().metered();
+    if loaded.metered != metered {
+        let (is, wanted) = if metered { ("not", "") } else { ("", "not ") };
+        crate::bail!(
+            "the artifact was {is} compiled to count what it executes, which the engine's configuration does {wanted}ask for"
+        );
+    }
+    let Loaded { module, code, tables, .. } = loaded;
+    let module = Shared::new(module);
+    let code = Shared::new(Code::placed(&module, code, tables, metered)?);
+    let types = engine.types().register(&module.types, &module.rec_groups);
+    Ok(Program::new(module, code, types))
+}
+
 /// Making code of modules for both tiers.
 #[cfg(feature = "compile")]
 mod translator {
     use super::compiler;
     use crate::{CompilationMode, Engine, Result, Strategy};
-    use kinglet_core::{Shared, module::Module, op::OpSet, runtime::instance::Program};
-    use kinglet_interp::{Code, Options};
+    use kinglet_core::{
+        Shared, artifact,
+        module::{ExportItem, Module},
+        op::OpSet,
+        runtime::instance::Program,
+    };
+    use kinglet_interp::{Code, Image, Options};
 
     /// A module in the form in which it runs.
     pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
@@ -77,6 +104,30 @@ mod translator {
             compiler::add(&mut program, config.metered())?;
         }
         Ok(program)
+    }
+
+    /// The code of a module for an artifact.
+    pub(crate) fn image(
+        module: &Module,
+        set: OpSet,
+        metered: bool,
+    ) -> Result<artifact::Image<'static>> {
+        let Image { code, tables, stack } = kinglet_interp::make(module, set, metered)?;
+        let imported = module.imported_funcs;
+        let funcs = module.exports.iter().filter_map(|export| match export.item {
+            ExportItem::Func(func) => Some(func.0.checked_sub(imported)),
+            _ => None,
+        });
+        // An imported function is the host's, which needs no value stack.
+        let stack = funcs.map(|func| func.map_or(Some(0), |func| stack[func as usize])).collect();
+        let needs = artifact::Needs { stack };
+        Ok(artifact::Image {
+            op_set: set as u8,
+            metered,
+            code: code.into(),
+            tables: tables.into(),
+            needs,
+        })
     }
 }
 

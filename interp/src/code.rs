@@ -32,6 +32,8 @@ use kinglet_core::{
     index::{FuncIdx, TagIdx},
     runtime,
 };
+#[cfg(feature = "compile")]
+use {crate::forms::in_small, kinglet_core::op::OpSet};
 
 /// Where the outermost function returns to.
 pub(crate) const STOP: u32 = 0;
@@ -101,11 +103,7 @@ impl Code {
     }
 
     /// What `f` makes of the function whose code is at this offset, and of what catches exceptions in it.
-    fn function<R>(
-        &self,
-        at: u32,
-        f: impl FnOnce(&Function, Option<&Handlers>) -> R,
-    ) -> Option<R> {
+    fn function<R>(&self, at: u32, f: impl FnOnce(&Function, Option<&Handlers>) -> R) -> Option<R> {
         match &self.source {
             #[cfg(feature = "compile")]
             Source::Translated(translation) => translation.function(at, f),
@@ -159,9 +157,9 @@ impl fmt::Debug for Code {
 
 /// One of the interpreter's own ops, as code of this op set has it.
 #[cfg(feature = "compile")]
-pub(crate) fn of_set(opcode: u16, set: kinglet_core::op::OpSet) -> u16 {
+pub(crate) fn of_set(opcode: u16, set: OpSet) -> u16 {
     if cfg!(feature = "ops-small") || set == OpSet::Small {
-        crate::forms::in_small(opcode).unwrap_or(opcode)
+        in_small(opcode).unwrap_or(opcode)
     } else {
         opcode
     }

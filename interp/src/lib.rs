@@ -44,6 +44,6 @@ pub use code::Options;
 pub use disasm::disassemble;
 #[cfg(feature = "native")]
 pub use execution::INTERPRETER;
+pub use execution::{Execution, Exit, call};
 #[cfg(feature = "compile")]
 pub use image::{Image, make};
-pub use execution::{Execution, Exit, call};

@@ -4,7 +4,8 @@ pub mod const_expr;
 pub mod features;
 
 use crate::{
-    Shared,
+    Shared, artifact,
+    bytes::Bytes,
     index::*,
     types::{CompositeType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType},
 };
@@ -12,18 +13,15 @@ use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::ops::Range;
 #[cfg(feature = "compile")]
-use {
-    crate::{binary::names, error::Error},
-    features::Features,
-};
+use {crate::error::Error, features::Features};
 
 /// A decoded, validated module.
 ///
 /// Index spaces hold imported items first, as the specification numbers them.
 #[derive(Debug, Default)]
 pub struct Module {
-    /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
-    pub wasm: Box<[u8]>,
+    /// The binary that the module was decoded from, or the artifact. Segments, function bodies and names are ranges of it.
+    pub wasm: Bytes,
     /// Defined types, by [`TypeIdx`]. They name each other by index.
     pub types: Box<[SubType]>,
     /// The index behind the last type of each recursion group, in order.
@@ -38,7 +36,8 @@ pub struct Module {
     pub funcs: Box<[TypeIdx]>,
     /// How many functions are imported.
     pub imported_funcs: u32,
-    /// Bodies of the functions that are not imported, by [`FuncIdx`] less `imported_funcs`.
+    /// Bodies of the functions that are not imported, by [`FuncIdx`] less `imported_funcs`. Empty if the module comes from an artifact,
+    /// which has none.
     pub bodies: Box<[Body]>,
     /// Tables, by [`TableIdx`].
     pub tables: Box<[TableType]>,
@@ -68,8 +67,20 @@ pub struct Module {
     pub start: Option<FuncIdx>,
     /// Hints at which way branches go, ordered by where the branches are. Empty unless the proposal is enabled.
     pub branch_hints: Box<[BranchHint]>,
-    /// The contents of the name section, if there is one, as a range of the binary.
-    pub names: Option<Range<usize>>,
+    /// Where the names of functions and tags are.
+    pub names: Names,
+}
+
+/// Where the names of functions and tags are, and that of the module itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// There are none.
+    #[default]
+    None,
+    /// In the name section, whose contents are this range of the binary.
+    Section(Range<usize>),
+    /// In a table, which is this range of the artifact.
+    Table(Range<usize>),
 }
 
 /// An import: the two names it is looked up by, and its type.
@@ -228,7 +239,12 @@ impl Module {
         self.signature(self.tags[tag.at()])
     }
 
-    /// The body of function `func`, `None` if it is imported.
+    /// How many functions are not imported.
+    pub fn defined_funcs(&self) -> usize {
+        self.funcs.len() - self.imported_funcs as usize
+    }
+
+    /// The body of function `func`, `None` if it is imported or the module comes from an artifact.
     pub fn body(&self, func: FuncIdx) -> Option<&Body> {
         self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
     }
@@ -253,13 +269,23 @@ impl Module {
     ///
     /// Reads the section anew each time: for messages, not for hot paths.
     pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        names::func_name(&self.wasm[self.names.clone()?], func)
+        match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::func_name(&self.wasm[names.clone()], func),
+            Names::Table(names) => artifact::func_name(&self.wasm[names.clone()], func),
+            _ => None,
+        }
     }
 
     /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
     pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
-        let names = self.names.clone().map(|names| &self.wasm[names]);
-        names.and_then(|names| names::tag_name(names, tag)).or_else(|| {
+        let name = match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::tag_name(&self.wasm[names.clone()], tag),
+            Names::Table(names) => artifact::tag_name(&self.wasm[names.clone()], tag),
+            _ => None,
+        };
+        name.or_else(|| {
             let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
             Some(&export.name)
         })
@@ -267,7 +293,12 @@ impl Module {
 
     /// The name of the module according to the name section.
     pub fn name(&self) -> Option<&str> {
-        names::module_name(&self.wasm[self.names.clone()?])
+        match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::module_name(&self.wasm[names.clone()]),
+            Names::Table(names) => artifact::module_name(&self.wasm[names.clone()]),
+            _ => None,
+        }
     }
 }
 
@@ -281,7 +312,7 @@ impl Module {
     pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
         let wasm = wasm.into();
         let module = crate::binary::decode(&wasm, features)?;
-        Ok(Module { wasm, ..module })
+        Ok(Module { wasm: wasm.into(), ..module })
     }
 
     /// Validates a module in the binary format.
@@ -292,22 +323,14 @@ impl Module {
     pub fn validate(wasm: &[u8], features: &Features) -> Result<(), Error> {
         crate::binary::decode(wasm, features).map(drop)
     }
-}
 
-/// Who cannot decode a module does not look into its name section either.
-#[cfg(not(feature = "compile"))]
-mod names {
-    use super::{FuncIdx, TagIdx};
-
-    pub(super) fn module_name(_: &[u8]) -> Option<&str> {
-        None
-    }
-
-    pub(super) fn func_name(_: &[u8], _: FuncIdx) -> Option<&str> {
-        None
-    }
-
-    pub(super) fn tag_name(_: &[u8], _: TagIdx) -> Option<&str> {
-        None
+    /// Which of `features`, as [`Features::bits`], a module needs that is valid with all of them.
+    pub fn features_used(wasm: &[u8], features: &Features) -> u64 {
+        let needed = |i: &usize| {
+            let mut without = features.clone();
+            let on = core::mem::take(without.switches()[*i]);
+            on && Module::validate(wasm, &without).is_err()
+        };
+        (0..Features::NAMES.len()).filter(needed).fold(0, |bits, i| bits | 1 << i)
     }
 }

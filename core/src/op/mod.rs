@@ -151,6 +151,13 @@ pub enum OpSet {
     Fused,
 }
 
+impl OpSet {
+    /// The op set of this number, which is what artifacts have.
+    pub fn from_number(number: u8) -> Option<OpSet> {
+        [OpSet::Small, OpSet::Standard, OpSet::Fused].get(usize::from(number)).copied()
+    }
+}
+
 /// What the table says about an op.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {

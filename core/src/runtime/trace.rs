@@ -80,13 +80,13 @@ impl StoreInner {
                 TracePoint::Op(offset) => Some(offset as usize),
                 TracePoint::Bytecode(_) | TracePoint::BehindBytecode(_) => offset(frame),
             };
-            let body = module.body(frame.func).map_or(0, |body| body.range.start);
+            let body = module.body(frame.func).map(|body| body.range.start);
             FrameInfo {
                 func: frame.func,
                 name: module.func_name(frame.func).map(ToString::to_string),
                 module_name: module.name().map(ToString::to_string),
                 module_offset: offset,
-                func_offset: offset.map(|offset| offset.saturating_sub(body)),
+                func_offset: offset.zip(body).map(|(offset, body)| offset.saturating_sub(body)),
             }
         };
         (!trace.frames.is_empty())

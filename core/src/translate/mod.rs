@@ -143,7 +143,10 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         options: Options,
     ) -> Result<(), Error> {
         let Some(body) = module.body(func) else {
-            return Err(Error::invalid("an imported function has no body", 0));
+            return Err(Error::invalid(
+                "a function without a body: it is imported, or the module comes from an artifact",
+                0,
+            ));
         };
         let ty = module.func_type(func);
         self.stack.clear();

@@ -39,14 +39,16 @@ impl Code {
         // Looked up once: what is checked is what is run, whatever the owner answers when it is asked again.
         let bytes = &*owner;
         let (region, side) = match (bytes.get(code.clone()), bytes.get(tables.clone())) {
-            (Some(region), Some(side)) => (region, Tables::new(side)?),
-            _ => return Err(Error::msg("malformed artifact: its code is cut off")),
+            (Some(region), Some(side)) => (region, Tables::new(side, tables.start)?),
+            _ => return Err(Error::invalid("invalid artifact: its code is cut off", bytes.len())),
         };
         let base = region.as_ptr();
         if base.addr() % align_of::<u32>() != 0 {
-            return Err(Error::msg("an artifact has to stand at an address that is a multiple of 4"));
+            return Err(Error::msg(
+                "an artifact has to stand at an address that is a multiple of 4",
+            ));
         }
-        image::check(module, region, &side, metered)?;
+        image::check(module, image::Code { bytes: region, origin: code.start }, &side, metered)?;
         let frame_size = side.frame_size();
         let mut handlers = Vec::new();
         for (i, func) in (module.imported_funcs..module.funcs.len() as u32).enumerate() {
@@ -83,7 +85,7 @@ impl Placed {
             if start(middle)? <= at { first = middle + 1 } else { end = middle }
         }
         let func = FuncIdx(first.checked_sub(1).filter(|func| self.funcs.contains(func))?);
-        let tables = Tables::new(self.bytes.get(self.tables.clone())?).ok()?;
+        let tables = Tables::new(self.bytes.get(self.tables.clone())?, 0).ok()?;
         let found = tables.function((func.0 - self.funcs.start) as usize);
         let header = found.header;
         let function = Function { start: start(func.0)?, func, header, saved_pin: found.saved_pin };

@@ -3,7 +3,7 @@
 //!
 //! `docs/artifact.md` lists what is checked, `docs/unsafe.md` what relies on it.
 
-use super::{Function, Tables, bad};
+use super::{Code, Function, Tables, bad};
 use crate::{
     exec::{
         TOKEN,
@@ -44,7 +44,7 @@ pub(super) enum Callee {
 /// Something is wrong with it; the error says where in the code.
 pub(super) fn check(
     module: &Module,
-    bytes: &[u8],
+    Code { bytes, origin }: Code<'_>,
     tables: &Tables<'_>,
     metered: bool,
     calls: &mut dyn FnMut(FuncIdx, Call),
@@ -52,17 +52,21 @@ pub(super) fn check(
     let count = module.funcs.len();
     let first = (ENTRIES + 4 * count).next_multiple_of(8);
     if bytes.len() < first || tables.functions() != count - module.imported_funcs as usize {
-        return Err(bad(0, "there is not a function for every entry"));
+        return Err(bad(origin, "there is not a function for every entry"));
     }
     for (i, opcode) in [code::STOP, code::CROSS_RETURN].into_iter().enumerate() {
         let found = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
         if standard(found) != opcode {
-            return Err(bad(2 * i, "it does not begin with the ops that functions return to"));
+            return Err(bad(
+                origin + 2 * i,
+                "it does not begin with the ops that functions return to",
+            ));
         }
     }
     let mut walk = Walk {
         module,
         code: bytes,
+        origin,
         frame: tables.frame_size(),
         metered,
         header: 0,
@@ -78,10 +82,13 @@ pub(super) fn check(
         let function = tables.function(i);
         let entry = ENTRIES + 4 * func.at();
         if walk.word(entry) as usize != start {
-            return Err(bad(entry, "a function does not begin where the one before it ends"));
+            return Err(bad(
+                origin + entry,
+                "a function does not begin where the one before it ends",
+            ));
         }
         let end = start.checked_add(function.len as usize).filter(|&end| end <= bytes.len());
-        walk.end = end.ok_or_else(|| bad(start, "a function is longer than the code"))?;
+        walk.end = end.ok_or_else(|| bad(origin + start, "a function is longer than the code"))?;
         walk.start = start;
         walk.function(func, &function, calls)?;
         walk.handlers(tables, &function)?;
@@ -94,6 +101,8 @@ pub(super) fn check(
 struct Walk<'a> {
     module: &'a Module,
     code: &'a [u8],
+    /// Where the code stands in the artifact.
+    origin: usize,
     /// Slots that every frame has.
     frame: u32,
     metered: bool,
@@ -417,12 +426,12 @@ impl<'a> Walk<'a> {
 
     #[cold]
     fn bad(&self, what: &'static str) -> Error {
-        bad(self.at, what)
+        bad(self.origin + self.at, what)
     }
 
     #[cold]
     fn unknown(&self, opcode: u16) -> Error {
-        super::unknown(self.at, opcode)
+        super::unknown(self.origin + self.at, opcode)
     }
 }
 

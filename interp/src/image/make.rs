@@ -1,7 +1,7 @@
 //! Making the code of a module for an artifact.
 
 use super::{
-    Tables, TablesWriter,
+    Code, Tables, TablesWriter,
     check::{self, Call, Callee},
 };
 use crate::{code::of_set, exec::regs::ENTRIES, forms::code, sink::Builder};
@@ -62,7 +62,8 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
     let tables = tables.finish(frame_size);
     let mut calls: Vec<Vec<Call>> = vec![Vec::new(); module.bodies.len()];
     // What could not be loaded is not made.
-    check::check(module, &bytes, &Tables::new(&tables)?, metered, &mut |func, call| {
+    let code = Code { bytes: &bytes, origin: 0 };
+    check::check(module, code, &Tables::new(&tables, 0)?, metered, &mut |func, call| {
         calls[func.at() - imported].push(call);
     })?;
     let stack = Depths::new(module, &calls).all(frame_size);

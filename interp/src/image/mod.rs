@@ -26,16 +26,28 @@ use kinglet_core::{error::Error, index::TagIdx, module::Module};
 /// Something is wrong with it; the error says where.
 pub(crate) fn check(
     module: &Module,
-    code: &[u8],
+    code: Code<'_>,
     tables: &Tables<'_>,
     metered: bool,
 ) -> Result<(), Error> {
     check::check(module, code, tables, metered, &mut |_, _| {})
 }
 
+/// The bytecode.
+#[derive(Clone, Copy)]
+pub(crate) struct Code<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where it stands in the artifact.
+    pub(crate) origin: usize,
+}
+
 /// The side tables.
 #[derive(Clone, Copy)]
-pub(crate) struct Tables<'a>(&'a [u8]);
+pub(crate) struct Tables<'a> {
+    bytes: &'a [u8],
+    /// Where they stand in the artifact.
+    origin: usize,
+}
 
 /// What is known about the code of a function.
 pub(crate) struct Function {
@@ -59,14 +71,14 @@ impl<'a> Tables<'a> {
     ///
     /// # Errors
     /// They are cut off.
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Tables<'a>, Error> {
-        let tables = Tables(bytes);
+    pub(crate) fn new(bytes: &'a [u8], origin: usize) -> Result<Tables<'a>, Error> {
+        let tables = Tables { bytes, origin };
         let count = tables.word(4).unwrap_or(NONE) as usize;
         match count.checked_mul(FUNCTION).and_then(|len| len.checked_add(HEADER)) {
             Some(len) if len <= bytes.len() && tables.frame_size() <= u32::from(u16::MAX) => {
                 Ok(tables)
             }
-            _ => Err(bad(0, "its side tables are cut off")),
+            _ => Err(bad(origin, "its tables of functions are cut off")),
         }
     }
 
@@ -101,7 +113,7 @@ impl<'a> Tables<'a> {
         if function.handlers == 0 {
             return Ok(None);
         }
-        let mut reader = Reader { bytes: self.0, at: function.handlers as usize };
+        let mut reader = Reader { tables: *self, at: function.handlers as usize };
         let [segments, tries, clauses] = [reader.u32()?, reader.u32()?, reader.u32()?];
         let mut handlers = Handlers {
             segments: reader.list(segments, 8, |r| Ok((r.u32()?, r.optional()?)))?,
@@ -131,24 +143,33 @@ impl<'a> Tables<'a> {
             // What is outside stands before, so that a search ends.
             && handlers.tries.iter().enumerate().all(|(i, table)| inside(table.outer, i))
             && handlers.tries.iter().all(|t| t.clauses.0 <= t.clauses.1 && t.clauses.1 <= clauses);
-        if sound { Ok(Some(handlers)) } else { Err(bad(reader.at, "its handlers refer to none")) }
+        if sound {
+            Ok(Some(handlers))
+        } else {
+            Err(bad(self.origin + reader.at, "its handlers refer to none"))
+        }
     }
 
     fn word(&self, at: usize) -> Option<u32> {
-        self.0.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes)
+        self.bytes
+            .get(at..at.checked_add(4)?)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_le_bytes)
     }
 }
 
 struct Reader<'a> {
-    bytes: &'a [u8],
+    tables: Tables<'a>,
     at: usize,
 }
 
 impl Reader<'_> {
+    fn cut_off(&self) -> Error {
+        bad(self.tables.origin + self.at, "its handlers are cut off")
+    }
+
     fn u32(&mut self) -> Result<u32, Error> {
-        let word = Tables(self.bytes)
-            .word(self.at)
-            .ok_or_else(|| bad(self.at, "its handlers are cut off"))?;
+        let word = self.tables.word(self.at).ok_or_else(|| self.cut_off())?;
         self.at += 4;
         Ok(word)
     }
@@ -164,31 +185,37 @@ impl Reader<'_> {
         size: usize,
         mut read: impl FnMut(&mut Self) -> Result<T, Error>,
     ) -> Result<alloc::boxed::Box<[T]>, Error> {
-        if (self.bytes.len() - self.at) / size < count as usize {
-            return Err(bad(self.at, "its handlers are cut off"));
+        if (self.tables.bytes.len() - self.at) / size < count as usize {
+            return Err(self.cut_off());
         }
         (0..count).map(|_| read(self)).collect()
     }
 }
 
-/// An error at a position of the code or of the side tables.
+/// What is wrong with an artifact, at this offset.
 #[cold]
+#[inline(never)]
 fn bad(at: usize, what: &str) -> Error {
-    Error::msg(format!("malformed artifact: {what}, at {at:#x} of its code"))
+    Error::invalid(["invalid artifact: ", what].concat(), at)
 }
 
 /// An op that an artifact cannot have, or that this build does not know.
 #[cold]
+#[inline(never)]
 fn unknown(at: usize, opcode: u16) -> Error {
     #[cfg(feature = "compile")]
     if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
-        return Error::msg(format!(
-            "an artifact cannot have the op `{name}`, at {at:#x} of its code, in this build"
-        ));
+        return bad(
+            at,
+            &format!(
+                "it has the op `{name}`, which artifacts cannot have or this program does not"
+            ),
+        );
     }
-    Error::msg(format!(
-        "an artifact cannot have the op {opcode}, at {at:#x} of its code, in this build"
-    ))
+    bad(
+        at,
+        &format!("it has the op {opcode}, which artifacts cannot have or this program does not"),
+    )
 }
 
 /// The side tables of functions, being written.
