@@ -230,11 +230,6 @@ impl List {
             s,
             "/// Number of opcodes of the small set.\npub(crate) const SMALL: usize = {small};"
         );
-        _ = writeln!(
-            s,
-            "/// First opcode of a fused pair.\npub(crate) const FUSED: usize = {};",
-            small + self.unfused
-        );
         _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
         for (name, opcode) in &self.consts {
             _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", small + opcode);
