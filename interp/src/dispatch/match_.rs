@@ -13,7 +13,7 @@ use crate::{
 pub(super) unsafe fn run(mut r: Regs) -> u32 {
     let stop = loop {
         // SAFETY: CODE.
-        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read() });
         macro_rules! arms {
             ($($number:literal $body:ty,)*) => {
                 match opcode {

@@ -27,7 +27,7 @@ pub(super) unsafe fn run(mut r: Regs) -> u32 {
             counts[(r.ip.addr() - r.cx().code.addr()) / 2] += 1;
         }
         // SAFETY: CODE.
-        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read() });
         if let Err(stop) = STEPS[usize::from(opcode)](&mut r) {
             #[cfg(feature = "profile")]
             crate::profile::give_counts(counts);

@@ -82,7 +82,7 @@ pub(super) unsafe fn run(r: Regs) -> u32 {
 unsafe fn next(r: Regs) -> u32 {
     // SAFETY: CODE: every opcode in code is one of a form.
     unsafe {
-        let opcode = u16::from_le(r.ip.cast::<u16>().read_unaligned());
+        let opcode = u16::from_le(r.ip.cast::<u16>().read());
         let handler = *HANDLERS.get_unchecked(usize::from(opcode));
         handler(r.ip, r.fp, r.mem, r.acc, r.pin, r.cx, r.acc_f32, r.acc_f64, r.pin_f64)
     }

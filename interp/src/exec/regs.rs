@@ -116,7 +116,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn read<T: Operand>(&self, at: usize) -> T {
         // SAFETY: CODE.
-        T::from_le(unsafe { self.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+        T::from_le(unsafe { self.ip.add(TOKEN + at).cast::<Even<T>>().read() }.0)
     }
 
     /// Where the relative operand `at` bytes behind the opcode leads. Jumps count from themselves.
@@ -239,7 +239,7 @@ impl Regs {
         };
         let header = code.wrapping_add(entry as usize);
         // SAFETY: CODE: every function begins with its header.
-        let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
+        let pin = u16::from_le(unsafe { header.cast::<u16>().read() });
         self.ip = header.wrapping_add(FUNC_HEADER);
         // Accumulators hold nothing of use across calls; saying so frees registers.
         self.acc = self.ip.addr() as u64;
@@ -283,6 +283,10 @@ macro_rules! operands {
 }
 
 operands! { u16 u32 u64 i32 }
+
+/// A number in code, which is at an even address: some processors read halves where they would otherwise read bytes.
+#[repr(C, packed(2))]
+struct Even<T>(T);
 
 impl Cx {
     /// A context that points nowhere, to be filled before it is used.
