@@ -274,51 +274,23 @@ pub(crate) trait Operand: Copy {
     unsafe fn read(at: *const u8) -> Self;
 }
 
-impl Operand for u16 {
-    #[inline(always)]
-    unsafe fn read(at: *const u8) -> u16 {
-        // SAFETY: as promised.
-        u16::from_le(unsafe { at.cast::<u16>().read() })
-    }
-}
+/// A number at an even address: some processors read halves where they would otherwise read bytes.
+#[repr(C, packed(2))]
+struct Even<T>(T);
 
-impl Operand for u32 {
-    #[inline(always)]
-    unsafe fn read(at: *const u8) -> u32 {
-        if cfg!(any(
-            target_arch = "riscv32",
-            target_arch = "riscv64",
-            // Of processors by ARM, those that cannot do the one cannot do the other.
-            not(target_has_atomic = "ptr")
-        )) {
-            // No loads across boundaries: a half each, instead of four bytes.
-            // SAFETY: as promised.
-            return unsafe { u32::from(u16::read(at)) | u32::from(u16::read(at.add(2))) << 16 };
+macro_rules! operands {
+    ($($ty:ident)*) => { $(
+        impl Operand for $ty {
+            #[inline(always)]
+            unsafe fn read(at: *const u8) -> $ty {
+                // SAFETY: as promised.
+                $ty::from_le(unsafe { at.cast::<Even<$ty>>().read() }.0)
+            }
         }
-        // SAFETY: as promised.
-        u32::from_le(unsafe { at.cast::<u32>().read_unaligned() })
-    }
+    )* };
 }
 
-impl Operand for i32 {
-    #[inline(always)]
-    unsafe fn read(at: *const u8) -> i32 {
-        // SAFETY: as promised.
-        unsafe { u32::read(at) as i32 }
-    }
-}
-
-impl Operand for u64 {
-    #[inline(always)]
-    unsafe fn read(at: *const u8) -> u64 {
-        if cfg!(target_pointer_width = "64") && !cfg!(target_arch = "riscv64") {
-            // SAFETY: as promised.
-            return u64::from_le(unsafe { at.cast::<u64>().read_unaligned() });
-        }
-        // SAFETY: as promised.
-        unsafe { u64::from(u32::read(at)) | u64::from(u32::read(at.add(4))) << 32 }
-    }
-}
+operands! { u16 u32 u64 i32 }
 
 impl Cx {
     /// A context that points nowhere, to be filled before it is used.
