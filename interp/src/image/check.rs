@@ -18,7 +18,7 @@ use kinglet_core::{
     index::{FuncIdx, TagIdx, TypeIdx},
     module::Module,
     op::Op,
-    types::{CompositeType, FuncType, RefType, ValType, slot_count},
+    types::{CompositeType, FuncType, RefType, SubType, ValType, slot_count},
 };
 
 /// A call in the code of a function.
@@ -49,6 +49,7 @@ pub(super) fn check(
     metered: bool,
     calls: &mut dyn FnMut(FuncIdx, Call),
 ) -> Result<(), Error> {
+    values(module).map_err(|what| bad(origin, what))?;
     let count = module.funcs.len();
     let first = (ENTRIES + 4 * count).next_multiple_of(8);
     if bytes.len() < first || tables.functions() != count - module.imported_funcs as usize {
@@ -93,6 +94,21 @@ pub(super) fn check(
         walk.function(func, &function, calls)?;
         walk.handlers(tables, &function)?;
         start = walk.end.next_multiple_of(8);
+    }
+    Ok(())
+}
+
+/// Whether all values that the code handles are ones that may be anything.
+fn values(module: &Module) -> Result<(), &'static str> {
+    let is_ref = |ty: &ValType| matches!(ty, ValType::Ref(_));
+    let funcs = module.types.iter().filter_map(SubType::as_func);
+    let signatures = funcs.flat_map(|ty| ty.params().iter().chain(ty.results()));
+    let globals = module.globals.iter().map(|ty| &ty.content);
+    if signatures.chain(globals).any(is_ref) {
+        return Err("artifacts cannot have parameters, results or globals that are references yet");
+    }
+    if module.memories.iter().any(|ty| ty.shared) {
+        return Err("artifacts cannot have shared memories yet");
     }
     Ok(())
 }
@@ -163,7 +179,7 @@ impl<'a> Walk<'a> {
             self.slots(saved.into(), 1)?;
         }
         debug_assert_eq!(self.at, self.start + FUNC_HEADER);
-        let (mut number, mut fueled, mut terminal) = (0, false, false);
+        let (mut prologue, mut fueled, mut terminal) = (true, false, false);
         while self.at < self.end {
             set(&mut self.starts, self.at - self.start);
             let opcode = self.u16()?;
@@ -176,8 +192,8 @@ impl<'a> Walk<'a> {
                 calls(func, call);
             }
             // Functions that zero locals or save a register do that first.
-            fueled |= number < 3 && standard(opcode) == code::FUEL;
-            number += 1;
+            fueled |= prologue && standard(opcode) == code::FUEL;
+            prologue &= matches!(standard(opcode), code::ZERO | code::SAVE_PIN);
         }
         if !terminal {
             return Err(self.bad("control runs off the end of a function"));
@@ -304,6 +320,12 @@ impl<'a> Walk<'a> {
         }
         if self.metered && seen.back && standard(opcode) != code::BR_FUEL {
             return Err(self.bad("a loop takes no fuel"));
+        }
+        if self.metered
+            && matches!(standard(opcode), code::FUEL | code::BR_FUEL)
+            && seen.numbers[0] == 0
+        {
+            return Err(self.bad("what takes fuel takes none"));
         }
         self.whole(standard(opcode), seen.numbers)?;
         let base = if seen.tail { 0 } else { seen.base };

@@ -65,7 +65,8 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
     let code = Code { bytes: &bytes, origin: 0 };
     check::check(module, code, &Tables::new(&tables, 0)?, metered, &mut |func, call| {
         calls[func.at() - imported].push(call);
-    })?;
+    })
+    .map_err(|error| error.context("the module cannot become an artifact"))?;
     let stack = Depths::new(module, &calls).all(frame_size);
     Ok(Image { code: bytes, tables, stack })
 }
