@@ -22,11 +22,10 @@ fn main() {
         row_forms(&mut list, row);
     }
     list.unfused = list.forms.len();
-    // One `match` over all fused forms as well takes minutes to compile.
-    let cap = if dispatch() == "match" { 0 } else { fusion_cap() };
-    let pairs = list.fuse(include_str!("fusion.txt"), cap);
+    list.choose_small();
+    let pairs = list.fuse(include_str!("fusion.txt"));
     println!("cargo::rustc-check-cfg=cfg(fusion)");
-    if !pairs.is_empty() {
+    if fusion_cap() > 0 {
         println!("cargo::rustc-cfg=fusion");
     }
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
@@ -35,7 +34,7 @@ fn main() {
 
 /// Threaded code where the target and the optimisation level make sibling calls sure, otherwise a loop.
 fn dispatch() -> &'static str {
-    let feature = |name: &str| env::var_os(format!("CARGO_FEATURE_DISPATCH_{name}")).is_some();
+    let feature = |name: &str| has(&format!("DISPATCH_{name}"));
     let var = |name: &str| env::var(name).unwrap_or_default();
     let (arch, level) = (var("CARGO_CFG_TARGET_ARCH"), var("OPT_LEVEL"));
     if feature("TABLE") {
@@ -56,15 +55,17 @@ fn dispatch() -> &'static str {
     }
 }
 
-/// Whether there are memories that several threads share.
-fn shared_memories() -> bool {
-    env::var_os("CARGO_FEATURE_THREADS").is_some()
+/// Whether this build has a feature of the crate.
+fn has(feature: &str) -> bool {
+    env::var_os(format!("CARGO_FEATURE_{feature}")).is_some()
 }
 
+/// How many pairs there are handlers for.
 fn fusion_cap() -> usize {
-    if env::var_os("CARGO_FEATURE_FUSION_NONE").is_some() {
+    // One `match` over all fused forms as well takes minutes to compile.
+    if has("OPS_SMALL") || has("FUSION_NONE") || dispatch() == "match" {
         0
-    } else if env::var_os("CARGO_FEATURE_FUSION_SMALL").is_some() {
+    } else if has("FUSION_SMALL") {
         50
     } else {
         usize::MAX
@@ -82,12 +83,28 @@ struct Form {
     layout: String,
     /// Whether its result may go to the pinned local by opcode + 2.
     pin: bool,
+    /// Whether this build has a handler for it.
+    built: bool,
+    /// Whether an artifact may have it.
+    loadable: bool,
+    /// Whether control never goes on behind it.
+    terminal: bool,
 }
 
+/// All forms that there can be, whatever the features of this build: opcodes stand in artifacts, and mean the same everywhere.
+/// The features say which of them get handlers.
+///
+/// The first opcodes are those of the small set, which every build has: other names for some of the forms that follow.
 #[derive(Default)]
 struct List {
     forms: Vec<Form>,
     by_name: HashMap<String, usize>,
+    /// The forms of the small set, in the order of their opcodes there.
+    small: Vec<usize>,
+    /// For each unfused form, its number in the small set.
+    in_small: Vec<Option<usize>>,
+    /// The feature that the forms being added need.
+    feature: Option<&'static str>,
     /// Constants: name and opcode.
     consts: Vec<(String, usize)>,
     /// First opcode of the value forms of each row.
@@ -107,7 +124,16 @@ impl List {
             self.by_name.insert(name.clone(), self.forms.len()).is_none(),
             "two forms called {name}"
         );
-        self.forms.push(Form { name, body, layout: layout.into(), pin: false });
+        let (built, layout) = (self.feature.is_none_or(has), layout.into());
+        let (loadable, terminal) = (is_loadable(&name, &body), is_terminal(&body));
+        self.forms.push(Form { name, body, layout, pin: false, built, loadable, terminal });
+    }
+
+    /// Adds forms that take a feature of the crate.
+    fn with(&mut self, feature: &'static str, add: impl FnOnce(&mut List)) {
+        let outer = self.feature.replace(feature);
+        add(self);
+        self.feature = outer;
     }
 
     /// A form that other code names.
@@ -125,11 +151,34 @@ impl List {
         }
     }
 
-    /// Adds the fused forms of the first `cap` pairs. Returns (first, second, fused) opcodes.
-    fn fuse(&mut self, text: &str, cap: usize) -> Vec<(usize, usize, usize)> {
+    /// Chooses the forms of the small set, those of the features that are mostly left out last.
+    fn choose_small(&mut self) {
+        let small: Vec<usize> =
+            (0..self.forms.len()).filter(|&i| is_small(&self.forms[i])).collect();
+        let rank = |&i: &usize| {
+            let body = &self.forms[i].body;
+            let vector = self.forms[i].layout.contains('v');
+            let gc =
+                ["STRUCT", "Struct", "Array", "Ref", "CAST"].iter().any(|part| body.contains(part));
+            (body.contains("hared"), vector, gc, body.contains("ATOMIC"))
+        };
+        self.small = small;
+        self.small.sort_by_key(rank);
+        let number = |i: usize| self.small.iter().position(|&small| small == i);
+        self.in_small = (0..self.forms.len())
+            .map(|i| {
+                let name = &self.forms[i].name;
+                number(*equal(name).map_or(&i, |name| &self.by_name[&name]))
+            })
+            .collect();
+    }
+
+    /// Adds the fused forms. Returns (first, second, fused) opcodes.
+    fn fuse(&mut self, text: &str) -> Vec<(usize, usize, usize)> {
         let mut pairs = Vec::new();
+        let cap = fusion_cap();
         let lines = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
-        for line in lines.take(cap) {
+        for (number, line) in lines.enumerate() {
             let (p, q) = line.split_once(" ; ").expect("a line of fusion.txt is `first ; second`");
             // A line may name a chain whose beginning was cut off, or an op that has since changed its name.
             let (Some(&first), Some(&second)) = (self.by_name.get(p), self.by_name.get(q)) else {
@@ -155,7 +204,10 @@ impl List {
                     &(a.layout + "+" + &b.layout),
                 );
                 let last = self.forms.len() - 1;
-                self.forms[last].pin = b.pin;
+                let fused = &mut self.forms[last];
+                (fused.pin, fused.terminal) = (b.pin, b.terminal);
+                fused.built = number < cap && a.built && b.built;
+                fused.loadable = a.loadable && b.loadable;
             }
         }
         pairs
@@ -163,116 +215,234 @@ impl List {
 
     fn source(&self, pairs: &[(usize, usize, usize)]) -> String {
         let mut s = String::new();
-        let n = self.forms.len();
-        assert!(n < 1 << 16, "opcodes have 16 bits");
-        _ = writeln!(s, "/// Number of opcodes.\npub(crate) const COUNT: usize = {n};");
+        let small = self.small.len();
+        // Opcodes: those of the small set come first.
+        let forms: Vec<&Form> =
+            self.small.iter().map(|&i| &self.forms[i]).chain(&self.forms).collect();
+        // With the small set alone, there is nothing behind it.
+        let n = if has("OPS_SMALL") { small } else { forms.len() };
+        assert!(forms.len() < 1 << 16, "opcodes have 16 bits");
         _ = writeln!(
             s,
-            "/// Number of opcodes that are not fused pairs.\n#[cfg(test)]\npub(crate) const UNFUSED: usize = {};",
-            self.unfused
+            "/// Number of opcodes that there are handlers for, or gaps among these.\npub(crate) const COUNT: usize = {n};"
+        );
+        _ = writeln!(
+            s,
+            "/// Number of opcodes of the small set.\npub(crate) const SMALL: usize = {small};"
         );
         _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
         for (name, opcode) in &self.consts {
-            _ = writeln!(s, "    pub(crate) const {name}: u16 = {opcode};");
+            _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", small + opcode);
         }
         _ = writeln!(s, "}}");
-        let mut table =
-            |doc: &str, name: &str, ty: &str, items: &mut dyn Iterator<Item = String>| {
-                let items: Vec<String> = items.collect();
-                _ = writeln!(
-                    s,
-                    "/// {doc}\npub(crate) static {name}: [{ty}; {}] = [{}];",
-                    items.len(),
-                    items.join(", ")
-                );
-            };
-        let rows = ROWS.iter().zip(self.rows.iter().zip(self.shared.iter().zip(&self.branches))).map(
-            |(row, (forms, (shared, branches)))| {
-                let to = row.to.filter(|_| row.class != Class::store).unwrap_or(Num::u32);
-                format!(
-                    "RowForms {{ forms: {forms}, shared: {shared}, branches: {branches}, list: {}, destinations: {}, \
-                 operands: {}, from: Num::{:?}, to: Num::{:?}, commutes: {}, compares: {} }}",
-                    pair_list(row),
-                    destinations(row),
-                    unary_kinds(row),
-                    row.from.unwrap_or(Num::u32),
-                    if to == Num::bool { Num::u32 } else { to },
-                    row.commutes,
-                    row.class == Class::cmp,
-                )
-            },
+        table(
+            &mut s,
+            "For each opcode of the small set, the one that it is another name for.",
+            "STANDARD",
+            "u16",
+            self.small.iter().map(|i| (small + i).to_string()),
         );
         table(
-            "What the sink needs to know about each row.",
-            "ROW_FORMS",
-            "RowForms",
-            &mut rows.into_iter(),
+            &mut s,
+            "For each unfused form, its opcode in the small set, or `u16::MAX`.",
+            "IN_SMALL",
+            "u16",
+            self.in_small.iter().map(|i| i.map_or(u16::MAX, |i| i as u16).to_string()),
         );
+        self.row_table(&mut s);
         table(
+            &mut s,
             "Names of the forms.",
             "NAMES",
             "&str",
-            &mut self.forms.iter().map(|f| format!("{:?}", f.name)),
+            forms.iter().map(|f| format!("{:?}", f.name)),
         );
+        let mut layouts: Vec<&str> = forms[..n].iter().map(|f| &*f.layout).collect();
+        layouts.sort_unstable();
+        layouts.dedup();
         table(
-            "Operands of the forms.",
+            &mut s,
+            "Operands of forms.",
             "LAYOUTS",
             "&str",
-            &mut self.forms.iter().map(|f| format!("{:?}", f.layout)),
+            layouts.iter().map(|l| format!("{l:?}")),
         );
-        let mut pins = vec![0u64; n.div_ceil(64)];
-        for (i, _) in self.forms.iter().enumerate().filter(|(_, f)| f.pin) {
-            pins[i / 64] |= 1 << (i % 64);
-        }
+        let number = |form: &&Form| {
+            layouts.binary_search(&&*form.layout).expect("it is one of them").to_string()
+        };
+        let ty = if layouts.len() <= 256 { "u8" } else { "u16" };
         table(
-            "Bit per opcode: whether opcode + 2 writes the pinned local.",
-            "PINNABLE",
-            "u64",
-            &mut pins.iter().map(u64::to_string),
+            &mut s,
+            "For each opcode, its number in `LAYOUTS`.",
+            "LAYOUT_OF",
+            ty,
+            forms[..n].iter().map(number),
         );
-        let mut firsts = vec![0u64; n.div_ceil(64)];
-        for &(p, _, _) in pairs {
-            firsts[p / 64] |= 1 << (p % 64);
-        }
-        table(
-            "Bit per opcode: whether it is the first of a pair.",
-            "FIRSTS",
-            "u64",
-            &mut firsts.iter().map(u64::to_string),
+        let mut bits = |doc: &str, name: &str, is: &dyn Fn(usize) -> bool| {
+            let mut words = vec![0u64; n.div_ceil(64)];
+            for i in (0..n).filter(|&i| is(i)) {
+                words[i / 64] |= 1 << (i % 64);
+            }
+            table(&mut s, doc, name, "u64", words.iter().map(u64::to_string));
+        };
+        bits("Bit per opcode: whether opcode + 2 writes the pinned local.", "PINNABLE", &|i| {
+            i >= small && forms[i].pin
+        });
+        bits("Bit per opcode: whether it is the first of a pair.", "FIRSTS", &|i| {
+            pairs.iter().any(|&(first, ..)| small + first == i)
+        });
+        bits(
+            "Bit per opcode: whether an artifact may have it, and this build has a handler.",
+            "LOADABLE",
+            &|i| forms[i].built && forms[i].loadable,
         );
-        self.fusion_table(&mut s, pairs);
+        bits("Bit per opcode: whether control never goes on behind it.", "TERMINAL", &|i| {
+            forms[i].terminal
+        });
+        self.fusion_table(&mut s, small, pairs);
         _ = writeln!(
             s,
-            "/// Calls `$m` with the number and the type of every form.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{"
+            "/// Calls `$m` with the number and the type of every form that there is a handler for.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{"
         );
-        for (i, form) in self.forms.iter().enumerate() {
+        for (i, form) in forms[..n].iter().enumerate().filter(|(_, form)| form.built) {
             _ = writeln!(s, "{i} {},", form.body);
         }
         _ = writeln!(s, "}} }}; }}\npub(crate) use for_each_form;");
         s
     }
 
+    fn row_table(&self, s: &mut String) {
+        let small = self.small.len();
+        let rows = ROWS.iter().enumerate().filter(|(_, row)| has("SIMD") || !is_vector(row.class));
+        let rows = rows.map(|(i, row)| {
+            let to = row.to.filter(|_| row.class != Class::store).unwrap_or(Num::u32);
+            let opcode = |first: usize| if first == 0 { 0 } else { small + first };
+            format!(
+                "RowForms {{ forms: {}, shared: {}, branches: {}, list: {}, destinations: {}, \
+                 operands: {}, from: Num::{:?}, to: Num::{:?}, commutes: {}, compares: {} }}",
+                small + self.rows[i],
+                opcode(self.shared[i]),
+                opcode(self.branches[i]),
+                pair_list(row),
+                destinations(row),
+                unary_kinds(row),
+                row.from.unwrap_or(Num::u32),
+                if to == Num::bool { Num::u32 } else { to },
+                row.commutes,
+                row.class == Class::cmp,
+            )
+        });
+        table(s, "What the sink needs to know about each row.", "ROW_FORMS", "RowForms", rows);
+    }
+
     /// An open-addressing hash table from pairs of opcodes to the opcode of the fused form.
-    fn fusion_table(&self, s: &mut String, pairs: &[(usize, usize, usize)]) {
+    fn fusion_table(&self, s: &mut String, small: usize, pairs: &[(usize, usize, usize)]) {
+        let pairs: Vec<_> = pairs.iter().filter(|pair| self.forms[pair.2].built).collect();
         let size = (pairs.len() * 3).next_power_of_two().max(2);
         let mut keys = vec![0u32; size];
         let mut values = vec![0u16; size];
-        for &(p, q, fused) in pairs {
-            let key = (p as u32) << 16 | q as u32;
+        for &&(p, q, fused) in &pairs {
+            let key = ((small + p) as u32) << 16 | (small + q) as u32;
             let mut at = fusion_hash(key, size);
             while keys[at] != 0 {
                 at = (at + 1) & (size - 1);
             }
-            (keys[at], values[at]) = (key, fused as u16);
+            (keys[at], values[at]) = (key, (small + fused) as u16);
         }
-        _ = writeln!(
+        table(
             s,
-            "/// Pairs of opcodes, by hash.\npub(crate) static FUSION_KEYS: [u32; {size}] = {keys:?};"
+            "Pairs of opcodes, by hash.",
+            "FUSION_KEYS",
+            "u32",
+            keys.iter().map(u32::to_string),
         );
-        _ = writeln!(
+        table(
             s,
-            "/// What the pairs fuse to.\npub(crate) static FUSION_VALUES: [u16; {size}] = {values:?};"
+            "What the pairs fuse to.",
+            "FUSION_VALUES",
+            "u16",
+            values.iter().map(u16::to_string),
         );
+    }
+}
+
+/// Writes a static.
+fn table(s: &mut String, doc: &str, name: &str, ty: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    _ = writeln!(
+        s,
+        "/// {doc}\npub(crate) static {name}: [{ty}; {}] = [{}];",
+        items.len(),
+        items.join(", ")
+    );
+}
+
+/// Whether a form is one of the small set: operands in slots, at most an integer in the code; results in slots.
+fn is_small(form: &Form) -> bool {
+    let (form_name, dest) = form.name.split_once('>').unwrap_or((&form.name, "s"));
+    let (op, kinds) = form_name.rsplit_once('.').unwrap_or((form_name, ""));
+    let registers = ["acc_to", "pin_to", "slot_to", "const_to", "save_pin", "restore_pin"];
+    if dest != "s"
+        || registers.iter().any(|prefix| op.starts_with(prefix))
+        || equal(&form.name).is_some()
+    {
+        return false;
+    }
+    // Branches on floats are a comparison and a branch.
+    if op.starts_with("br_f") || op.starts_with("br_not") {
+        return false;
+    }
+    if kinds == "wide" || kinds.bytes().all(|kind| kind == b's') {
+        return true;
+    }
+    let row = ROWS.iter().find(|row| row.name == op.strip_prefix("br_").unwrap_or(op));
+    let integers = |row: &Row| matches!(row.from, Some(Num::u32 | Num::u64));
+    let has = |row: &Row| integers(row) && row.class != Class::store || row.class == Class::vshift;
+    kinds == "si" && row.is_some_and(|row| !row.rare && has(row))
+}
+
+/// The form that does the same, if values are in slots anyhow: of what type they are makes no difference to copies of them.
+fn equal(name: &str) -> Option<String> {
+    let (op, rest) = name.split_at(name.find(['.', '>']).unwrap_or(name.len()));
+    let same = match op {
+        "ret_i32" | "ret_f32" | "ret_f64" => "ret_i64",
+        "select_f32" | "select_f64" => "select_int",
+        "global_get_f32" | "global_get_f64" => "global_get_int",
+        "global_set_i32" | "global_set_f32" | "global_set_f64" => "global_set_i64",
+        "i64_load8_u" => "i32_load8_u",
+        "i64_load16_u" => "i32_load16_u",
+        "f32_load" | "i64_load32_u" => "i32_load",
+        "f64_load" => "i64_load",
+        "f32_store" | "i64_store32" => "i32_store",
+        "f64_store" => "i64_store",
+        "i64_store8" => "i32_store8",
+        "i64_store16" => "i32_store16",
+        _ => return None,
+    };
+    Some(format!("{same}{rest}"))
+}
+
+/// Whether an artifact may have such an op. Those on references could not be checked without the types of all slots, nor those
+/// on shared memories without that of the memory.
+fn is_loadable(name: &str, body: &str) -> bool {
+    let bodies = ["CallRef<", "Ref", "Struct", "Array"];
+    let exits =
+        ["DONE", "CROSS_RETURN", "LAZY", "THROW_REF", "CAST", "STRUCT_NEW", "TAIL_CALL_REF"];
+    let names = ["table_get", "table_set", "table_grow", "table_fill", "ref_", "struct_", "array_"];
+    !bodies.iter().any(|refused| body.starts_with(refused))
+        && !exits.iter().any(|exit| body == format!("Exit<{{ exit::{exit} }}>"))
+        && !names.iter().any(|refused| name.starts_with(refused))
+        && !name.contains(".shared")
+}
+
+/// Whether control never goes on behind what this type does.
+fn is_terminal(body: &str) -> bool {
+    let (ty, parameters) = body.split_once('<').unwrap_or((body, ""));
+    match ty {
+        "Br" | "BrTable" | "BrFuel" | "Ret" | "RetOne" | "RetMany" | "RetVector" | "TailCall"
+        | "Unreachable" => true,
+        "Exit" => parameters.contains("TAIL_CALL") || parameters.contains("THROW"),
+        _ => false,
     }
 }
 
@@ -346,20 +516,20 @@ fn row_forms(list: &mut List, row: &Row) {
         | Class::atomic_xchg
         | Class::atomic_cmpxchg
         | Class::atomic_wait
-        | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "mqb"),
-        Class::multi => list.push(name.into(), format!("Multi<{op}>"), "b"),
+        | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "mqT"),
+        Class::multi => list.push(name.into(), format!("Multi<{op}>"), "M"),
         Class::slots => {
             // The hottest of them has a way of its own.
-            let own = name == "struct_new" && env::var_os("CARGO_FEATURE_GC").is_some();
+            let own = name == "struct_new" && has("GC");
             let exit = if own { "STRUCT_NEW" } else { "SLOTS" };
-            list.push(name.into(), format!("Exit<{{ exit::{exit} }}>"), "uub");
+            list.push(name.into(), format!("Exit<{{ exit::{exit} }}>"), "uuT");
         }
-        _ => vector_forms(list, row),
+        _ => list.with("SIMD", |list| vector_forms(list, row)),
     }
-    let racy = matches!(row.class, Class::load | Class::store) && shared_memories();
+    let racy = matches!(row.class, Class::load | Class::store);
     list.shared.push(if racy { list.forms.len() } else { 0 });
     if racy {
-        access_forms(list, row, "Shared");
+        list.with("THREADS", |list| access_forms(list, row, "Shared"));
     }
     if row.class == Class::cmp {
         list.branches.push(list.forms.len());
@@ -381,15 +551,26 @@ fn row_forms(list: &mut List, row: &Row) {
     }
 }
 
+/// Whether there is a row only if there are vectors.
+fn is_vector(class: Class) -> bool {
+    use Class::*;
+    match class {
+        vun | vbin | vternary | vshift | vtest | splat | extract | replace | shuffle | swizzle
+        | vload | vwiden | vstore | load_lane | store_lane => true,
+        _ => false,
+    }
+}
+
 /// The forms of a row on vectors.
 fn vector_forms(list: &mut List, row: &Row) {
     let (name, op) = (row.name, row.variant);
     match row.class {
         Class::vtest => {
-            return list.dests(name, &format!("VTest<{op}, $D>"), "s", destinations(row));
+            return list.dests(name, &format!("VTest<{op}, $D>"), "v", destinations(row));
         }
         Class::extract => {
-            return list.dests(name, &format!("Extract<{op}, $D>"), "sw", destinations(row));
+            let layout = format!("s{}", lane(row, 8));
+            return list.dests(name, &format!("Extract<{op}, $D>"), &layout, destinations(row));
         }
         _ => {}
     }
@@ -397,26 +578,27 @@ fn vector_forms(list: &mut List, row: &Row) {
         list.push(name.into(), body.replace("$O", op), layout);
     };
     match row.class {
-        Class::vun => form(name, "VUn<$O>", "ds"),
-        Class::vbin => form(name, "VBin<$O>", "dss"),
-        Class::vternary => form(name, "VTernary<$O>", "dsss"),
-        Class::swizzle => form(name, "Swizzle", "dss"),
-        Class::shuffle => form(name, "Shuffle", "dssqq"),
+        Class::vun => form(name, "VUn<$O>", "vv"),
+        Class::vbin => form(name, "VBin<$O>", "vvv"),
+        Class::vternary => form(name, "VTernary<$O>", "vvvv"),
+        Class::swizzle => form(name, "Swizzle", "vvv"),
+        Class::shuffle => form(name, "Shuffle", "vvvqq"),
         Class::vshift => {
             for k in [Kind::Slot, Kind::Imm] {
                 let (c, k, layout) = kind(k);
                 let body = format!("VShift<$O, {k}>");
-                form(&format!("{name}.s{c}"), &body, &format!("ds{layout}"));
+                form(&format!("{name}.s{c}"), &body, &format!("vv{layout}"));
             }
         }
         Class::splat | Class::replace => {
             for &k in &kinds::KINDS[..kinds::SCALAR] {
                 let (c, k, layout) = kind(k);
                 if row.class == Class::splat {
-                    form(&format!("{name}.{c}"), &format!("Splat<$O, {k}>"), &format!("d{layout}"));
+                    form(&format!("{name}.{c}"), &format!("Splat<$O, {k}>"), &format!("v{layout}"));
                 } else {
                     let body = format!("Replace<$O, {k}>");
-                    form(&format!("{name}.s{c}"), &body, &format!("ds{layout}w"));
+                    let layout = format!("vv{layout}{}", lane(row, 16));
+                    form(&format!("{name}.s{c}"), &body, &layout);
                 }
             }
         }
@@ -425,31 +607,62 @@ fn vector_forms(list: &mut List, row: &Row) {
                 let (c, k, layout) = kind(k);
                 let (c, body, layout) = match row.class {
                     Class::vload => {
-                        (format!("{c}"), format!("VLoad<$O, {k}>"), format!("d{layout}o"))
+                        (format!("{c}"), format!("VLoad<$O, {k}>"), format!("v{layout}o"))
                     }
                     Class::vwiden => {
-                        (format!("{c}"), format!("VWiden<$O, {k}>"), format!("d{layout}o"))
+                        (format!("{c}"), format!("VWiden<$O, {k}>"), format!("v{layout}o"))
                     }
-                    _ => (format!("{c}s"), format!("VStore<{k}>"), format!("o{layout}s")),
+                    _ => (format!("{c}s"), format!("VStore<{k}>"), format!("o{layout}v")),
                 };
                 form(&format!("{name}.{c}"), &body, &layout);
             }
         }
-        Class::load_lane => form(&format!("{name}.s"), "LoadLane<$O>", "dsosw"),
-        Class::store_lane => form(&format!("{name}.s"), "StoreLane<$O>", "ossw"),
+        Class::load_lane => {
+            form(&format!("{name}.s"), "LoadLane<$O>", &format!("vsov{}", lane(row, 16)))
+        }
+        Class::store_lane => {
+            form(&format!("{name}.s"), "StoreLane<$O>", &format!("oss{}", lane(row, 8)))
+        }
         other => unreachable!("{other:?} is no class of ops on vectors"),
     }
     let (body, layout) = match row.class {
-        Class::vload => ("VLoadWide<$O, $M>", "dsmq"),
-        Class::vwiden => ("VWidenWide<$O, $M>", "dsmq"),
-        Class::vstore => ("VStoreWide<$M>", "smqs"),
-        Class::load_lane => ("LoadLaneWide<$O, $M>", "dsmqsw"),
-        Class::store_lane => ("StoreLaneWide<$O, $M>", "smqsw"),
+        Class::vload => ("VLoadWide<$O, $M>", "vsmq".into()),
+        Class::vwiden => ("VWidenWide<$O, $M>", "vsmq".into()),
+        Class::vstore => ("VStoreWide<$M>", "smqv".into()),
+        Class::load_lane => ("LoadLaneWide<$O, $M>", format!("vsmqv{}", lane(row, 16))),
+        Class::store_lane => ("StoreLaneWide<$O, $M>", format!("smqs{}", lane(row, 8))),
         _ => return,
     };
-    form(&format!("{name}.wide"), &body.replace("$M", "Unshared"), layout);
-    if shared_memories() {
-        form(&format!("{name}.shared.wide"), &body.replace("$M", "Shared"), layout);
+    form(&format!("{name}.wide"), &body.replace("$M", "Unshared"), &layout);
+    list.with("THREADS", |list| {
+        let body = body.replace("$M", "Shared").replace("$O", op);
+        list.push(format!("{name}.shared.wide"), body, &layout);
+    });
+}
+
+/// The operand of an op that names a lane of so many bytes: the digit that it is less than, or 9 for sixteen.
+fn lane(row: &Row, bytes: usize) -> char {
+    let size = match row.class {
+        Class::replace => {
+            let lanes = row.name.split(['x', '_']).nth(1).and_then(|lanes| lanes.parse().ok());
+            16 / lanes.unwrap_or(1)
+        }
+        Class::store_lane => size(num(row.to)),
+        _ => size(num(row.from)),
+    };
+    match bytes / size {
+        16 => '9',
+        lanes => char::from(b'0' + lanes as u8),
+    }
+}
+
+/// How many bytes a number takes.
+fn size(num: Num) -> usize {
+    match num {
+        Num::i8 | Num::u8 => 1,
+        Num::i16 | Num::u16 => 2,
+        Num::u64 | Num::f64 => 8,
+        _ => 4,
     }
 }
 
@@ -483,7 +696,7 @@ fn own_forms(list: &mut List) {
     list.own("CROSS_RETURN", "Exit<{ exit::CROSS_RETURN }>", "");
     list.own("LAZY", "Exit<{ exit::LAZY }>", "u");
     list.own("UNREACHABLE", "Unreachable", "");
-    list.own("ZERO", "Zero", "sws");
+    list.own("ZERO", "Zero", "rk");
     list.own("SAVE_PIN", "SavePin", "ss");
     list.own("RESTORE_PIN", "RestorePin", "s");
     list.own("FUEL", "Fuel", "u");
@@ -518,7 +731,7 @@ fn own_forms(list: &mut List) {
         list.dests(
             &format!("global_get_{}", name.to_lowercase()),
             &format!("GlobalGet<{ty}, $D>"),
-            "u",
+            "g",
             count,
         );
     }
@@ -528,7 +741,7 @@ fn own_forms(list: &mut List) {
         ("f32", "F32", Num::f32),
         ("f64", "F64", Num::f64),
     ] {
-        for (family, body, prefix) in [("GLOBAL_SET", "GlobalSet", "u"), ("RET", "RetOne", "w")] {
+        for (family, body, prefix) in [("GLOBAL_SET", "GlobalSet", "g"), ("RET", "RetOne", "n")] {
             list.consts.push((format!("{family}_{name}"), list.forms.len()));
             for &k in kinds::value_kinds(num) {
                 let (c, k, layout) = kind(k);
@@ -541,16 +754,16 @@ fn own_forms(list: &mut List) {
             }
         }
     }
-    list.own("RET", "Ret", "w");
-    list.own("RET_MANY", "RetMany", "wsw");
+    list.own("RET", "Ret", "n");
+    list.own("RET_MANY", "RetMany", "nr");
     for (name, body, layout) in [
         ("BR_IF", "BrIf<$K, true>", "$Kj"),
         ("BR_IF_NOT", "BrIf<$K, false>", "$Kj"),
-        ("BR_TABLE", "BrTable<$K>", "u$Kt"),
-        ("CALL_INDIRECT", "CallIndirect<$K, u32>", "umbb$K"),
-        ("CALL_INDIRECT64", "CallIndirect<$K, u64>", "umbb$K"),
-        ("TAIL_CALL_INDIRECT", "Exit<{ exit::TAIL_CALL_INDIRECT }>", "umbbw$K"),
-        ("TAIL_CALL_INDIRECT64", "Exit<{ exit::TAIL_CALL_INDIRECT }>", "umbbw$K"),
+        ("BR_TABLE", "BrTable<$K>", "c$Kt"),
+        ("CALL_INDIRECT", "CallIndirect<$K, u32>", "yxbh$K"),
+        ("CALL_INDIRECT64", "CallIndirect<$K, u64>", "yxbh$K"),
+        ("TAIL_CALL_INDIRECT", "Exit<{ exit::TAIL_CALL_INDIRECT }>", "yxbhn$K"),
+        ("TAIL_CALL_INDIRECT64", "Exit<{ exit::TAIL_CALL_INDIRECT }>", "yxbhn$K"),
     ] {
         list.consts.push((name.into(), list.forms.len()));
         // The driver reads the operands of tail calls from slots.
@@ -563,12 +776,10 @@ fn own_forms(list: &mut List) {
             );
         }
     }
-    if env::var_os("CARGO_FEATURE_GC").is_some() {
-        object_forms(list);
-    }
+    list.with("GC", object_forms);
     for (name, body, layout) in [
-        ("CALL_REF", "CallRef<$K>", "bb$K"),
-        ("TAIL_CALL_REF", "Exit<{ exit::TAIL_CALL_REF }>", "bbw$K"),
+        ("CALL_REF", "CallRef<$K>", "bh$K"),
+        ("TAIL_CALL_REF", "Exit<{ exit::TAIL_CALL_REF }>", "bhn$K"),
     ] {
         list.consts.push((name.into(), list.forms.len()));
         for &k in &kinds::KINDS[..if name.starts_with("TAIL") { 1 } else { kinds::REFERENCE }] {
@@ -580,24 +791,24 @@ fn own_forms(list: &mut List) {
             );
         }
     }
-    if cfg!(feature = "simd") {
-        list.own("COPY_V128", "CopyVector", "ds");
-        list.own("CONST_V128", "ConstVector", "dqq");
-        list.own("GLOBAL_GET_V128", "GlobalGetVector", "du");
-        list.own("GLOBAL_SET_V128", "GlobalSetVector", "us");
-        list.own("RET_V128", "RetVector", "ws");
+    list.with("SIMD", |list| {
+        list.own("COPY_V128", "CopyVector", "vv");
+        list.own("CONST_V128", "ConstVector", "vqq");
+        list.own("GLOBAL_GET_V128", "GlobalGetVector", "vG");
+        list.own("GLOBAL_SET_V128", "GlobalSetVector", "Gv");
+        list.own("RET_V128", "RetVector", "nv");
         list.consts.push(("SELECT_V128".into(), list.forms.len()));
         for &k in &kinds::KINDS[..kinds::CONDITION] {
             let (c, k, layout) = kind(k);
             let body = format!("SelectVector<{k}>");
-            list.push(format!("select_v128.{c}"), body, &format!("dss{layout}"));
+            list.push(format!("select_v128.{c}"), body, &format!("vvv{layout}"));
         }
-    }
-    list.own("CALL", "Call", "ubb");
-    list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "ubb");
-    list.own("TAIL_CALL", "TailCall", "ubbw");
-    list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "ubbw");
-    list.own("THROW", "Exit<{ exit::THROW }>", "ub");
+    });
+    list.own("CALL", "Call", "fbh");
+    list.own("CALL_IMPORT", "Exit<{ exit::CALL_IMPORT }>", "pbh");
+    list.own("TAIL_CALL", "TailCall", "fbhn");
+    list.own("TAIL_CALL_IMPORT", "Exit<{ exit::TAIL_CALL_IMPORT }>", "pbhn");
+    list.own("THROW", "Exit<{ exit::THROW }>", "ea");
     list.own("THROW_REF", "Exit<{ exit::THROW_REF }>", "s");
 }
 

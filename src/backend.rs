@@ -1,16 +1,18 @@
 //! The tiers that run code. This is the one place that knows how many there are.
 
-use crate::{CompilationMode, Engine, Result, Strategy};
+use crate::{Engine, Result, Strategy};
 use core::any::Any;
 use kinglet_core::{
     Shared,
+    artifact::Loaded,
     index::FuncAddr,
-    module::Module,
     runtime::{StoreInner, instance::Program},
 };
-use kinglet_interp::{Code, Options};
+use kinglet_interp::Code;
 
 pub(crate) use compiler::{ir, machine_code, prepare, tiers};
+#[cfg(feature = "compile")]
+pub(crate) use translator::{image, program};
 
 /// The strategy that is meant.
 ///
@@ -22,19 +24,6 @@ pub(crate) fn choose(strategy: Strategy) -> Result<Strategy> {
         (Strategy::Auto | Strategy::Jit, Ok(())) => Ok(Strategy::Jit),
         (Strategy::Jit, Err(error)) => Err(error),
     }
-}
-
-/// A module in the form in which it runs.
-pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
-    let (config, compiled) = (engine.config(), engine.config().strategy == Strategy::Jit);
-    let lazy = compiled || config.mode == CompilationMode::Lazy;
-    let code = Shared::new(Code::new(&module, Options { metered: config.metered(), lazy })?);
-    let types = engine.types().register(&module.types, &module.rec_groups);
-    let mut program = Program::new(module, code, types);
-    if compiled {
-        compiler::add(&mut program, config.metered())?;
-    }
-    Ok(program)
 }
 
 /// Calls a function: arguments in, results out.
@@ -71,6 +60,74 @@ pub(crate) fn call_prepared(
     match compiler::call_prepared(prepared, inner, data, slots) {
         Some(result) => result,
         None => call(inner, data, func, slots),
+    }
+}
+
+/// A module that has been read from an artifact, in the form in which it runs.
+pub(crate) fn load(engine: &Engine, loaded: Loaded) -> Result<Program> {
+    let metered = engine.config().metered();
+    if loaded.metered != metered {
+        let (is, wanted) = if metered { ("not", "") } else { ("", "not ") };
+        crate::bail!(
+            "the artifact was {is} compiled to count what it executes, which the engine's configuration does {wanted}ask for"
+        );
+    }
+    let Loaded { module, code, tables, .. } = loaded;
+    let module = Shared::new(module);
+    let code = Shared::new(Code::placed(&module, code, tables, metered)?);
+    let types = engine.types().register(&module.types, &module.rec_groups);
+    Ok(Program::new(module, code, types))
+}
+
+/// Making code of modules for both tiers.
+#[cfg(feature = "compile")]
+mod translator {
+    use super::compiler;
+    use crate::{CompilationMode, Engine, Result, Strategy};
+    use kinglet_core::{
+        Shared, artifact,
+        module::{ExportItem, Module},
+        op::OpSet,
+        runtime::instance::Program,
+    };
+    use kinglet_interp::{Code, Image, Options};
+
+    /// A module in the form in which it runs.
+    pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program> {
+        let (config, compiled) = (engine.config(), engine.config().strategy == Strategy::Jit);
+        let lazy = compiled || config.mode == CompilationMode::Lazy;
+        let options = Options { metered: config.metered(), lazy, set: OpSet::Fused };
+        let code = Shared::new(Code::new(&module, options)?);
+        let types = engine.types().register(&module.types, &module.rec_groups);
+        let mut program = Program::new(module, code, types);
+        if compiled {
+            compiler::add(&mut program, config.metered())?;
+        }
+        Ok(program)
+    }
+
+    /// The code of a module for an artifact.
+    pub(crate) fn image(
+        module: &Module,
+        set: OpSet,
+        metered: bool,
+    ) -> Result<artifact::Image<'static>> {
+        let Image { code, tables, stack } = kinglet_interp::make(module, set, metered)?;
+        let imported = module.imported_funcs;
+        let funcs = module.exports.iter().filter_map(|export| match export.item {
+            ExportItem::Func(func) => Some(func.0.checked_sub(imported)),
+            _ => None,
+        });
+        // An imported function is the host's, which needs no value stack.
+        let stack = funcs.map(|func| func.map_or(Some(0), |func| stack[func as usize])).collect();
+        let needs = artifact::Needs { stack };
+        Ok(artifact::Image {
+            op_set: set as u8,
+            metered,
+            code: code.into(),
+            tables: tables.into(),
+            needs,
+        })
     }
 }
 
@@ -209,6 +266,7 @@ mod compiler {
         Err(missing())
     }
 
+    #[cfg(feature = "compile")]
     pub(super) fn add(_: &mut Program, _: bool) -> Result<()> {
         Err(missing())
     }

@@ -70,7 +70,8 @@ impl Engine {
     }
 
     /// Adds one to the epoch that stores measure their deadlines with; see
-    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline). May be called from any thread and from signal handlers.
+    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline). May be called from any thread and from signal handlers;
+    /// on targets without compare-and-swap, from one of them only.
     pub fn increment_epoch(&self) {
         self.0.store_options.epoch.increment();
     }

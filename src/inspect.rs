@@ -1,19 +1,17 @@
 //! A look into modules, at what they are made of and the code that runs, and into stores.
 
-use crate::{
-    AsContext, Caller, Engine, Error, Extern, Func, FuncType, Module, Result, Val, backend,
-};
+use crate::{AsContext, Caller, Error, Extern, Func, FuncType, Module, Result, Val, backend};
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
-use kinglet_core::{
-    index::FuncIdx,
-    module::{self, features::Features},
-};
+use kinglet_core::index::FuncIdx;
+#[cfg(feature = "compile")]
+use kinglet_core::module::{self, features::Features};
 
 /// The interpreter's code for a function, beside the WebAssembly that it was made from, as text.
 ///
 /// # Errors
 /// The module has no function of this index, or it is imported.
+#[cfg(feature = "compile")]
 pub fn bytecode(module: &Module, func_index: u32) -> Result<String> {
     let func = defined(module, func_index)?;
     let code = module.program().code.as_any().downcast_ref();
@@ -235,8 +233,9 @@ pub fn functions(module: &Module) -> impl ExactSizeIterator<Item = Function> + '
 
 /// The proposals without which a module would not be valid, by name. See
 /// [`Config::wasm_feature_names`](crate::Config::wasm_feature_names).
+#[cfg(feature = "compile")]
 pub fn features_used(module: &Module) -> Vec<&'static str> {
-    let features: &Features = &Engine::config(module.engine()).features;
+    let features = &module.engine().config().features;
     let used = |&i: &usize| {
         let mut without = features.clone();
         *without.switches()[i] = false;

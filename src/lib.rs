@@ -67,10 +67,16 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `std` (default) | the operating system: modules from files, `std::io::Error` as a host error |
+//! | `compile` (default) | modules from binaries; see below |
 //! | `wat` | modules in the text format, wherever a binary is accepted |
 //! | `jit` | a compiler to machine code of x86-64 and arm64: see [`Strategy::Jit`] |
 //!
-//! Without `std` the crate needs `alloc` only.
+//! Without `std` the crate needs `alloc` only. Without `compile` there is neither decoder nor validator nor translator in the program: it runs
+//! modules that have been compiled elsewhere. Then backtraces name functions, but do not say where in them the guest stood, and garbage is not
+//! collected while guests run.
+//!
+//! Targets without compare-and-swap, such as Cortex-M0, have a single thread here: nothing of this crate is `Send` there, and the future of a
+//! host function cannot hold its [`Caller`].
 #![no_std]
 #![deny(unsafe_code)]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]

@@ -325,11 +325,13 @@ impl<T: 'static> Linker<T> {
         for export in module.exports() {
             let ExternType::Func(ty) = export.ty() else { continue };
             let (pre, name) = (pre.clone(), export.name().to_string());
-            self.func_new(module_name, export.name(), ty, move |mut caller, params, results| {
+            let call = move |mut caller: Caller<'_, T>, params: &[Val], results: &mut [Val]| {
                 let instance = pre.instantiate(&mut caller)?;
                 let func = instance.get_func(&caller, &name);
                 func.expect("the module exports it").call(&mut caller, params, results)
-            })?;
+            };
+            let func = func::untyped(&self.engine, ty, call);
+            self.insert(module_name, export.name(), Definition::Host(Shared::new(func)))?;
         }
         Ok(self)
     }

@@ -1,6 +1,9 @@
 //! Modules.
 
-use crate::{Engine, ExportType, ExternType, ImportType, Result, backend};
+use crate::{Engine, ExportType, ExternType, ImportType};
+#[cfg(feature = "compile")]
+use crate::{Result, backend};
+#[cfg(feature = "compile")]
 use alloc::borrow::Cow;
 use core::fmt;
 use kinglet_core::{Shared, module, runtime::instance::Program};
@@ -27,6 +30,7 @@ struct ModuleInner {
     program: Program,
 }
 
+#[cfg(feature = "compile")]
 impl Module {
     /// Loads a module from a binary, or from text with feature `wat`.
     ///
@@ -59,7 +63,9 @@ impl Module {
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         module::Module::validate(&to_binary(bytes)?, &engine.config().features)
     }
+}
 
+impl Module {
     /// What it imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
         let program = self.program();
@@ -112,7 +118,7 @@ fn to_binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     wat::parse_bytes(bytes).map_err(|error| crate::Error::msg(alloc::format!("{error}")))
 }
 
-#[cfg(not(feature = "wat"))]
+#[cfg(all(feature = "compile", not(feature = "wat")))]
 fn to_binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     Ok(Cow::Borrowed(bytes))
 }

@@ -9,6 +9,7 @@
 //! | [`num`] | one pure function per numeric operator |
 //! | [`op`] | the op table: one row per base op |
 //! | [`module`] | a decoded, validated module |
+//! | [`artifact`] | modules that have been compiled ahead of time |
 //! | [`translate`] | wasm operators to base ops |
 //! | [`runtime`] | stores, instances, memories, tables, globals |
 //!
@@ -26,8 +27,10 @@ compile_error!(
     "the feature `threads` needs a target with atomic integers of 64 bits: build without it"
 );
 
+pub mod artifact;
 #[cfg(feature = "compile")]
 mod binary;
+pub mod bytes;
 pub mod error;
 pub mod index;
 pub mod module;

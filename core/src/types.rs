@@ -202,6 +202,38 @@ impl fmt::Display for RefType {
     }
 }
 
+/// What a reference may be cast to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CastTarget {
+    /// The type, with indices of the module.
+    pub ty: RefType,
+    /// Whether it is a defined type without subtypes.
+    pub is_final: bool,
+}
+
+impl CastTarget {
+    /// Null is of the type.
+    pub const NULLABLE: u16 = 1;
+    /// It is an abstract type, by its place in [`HeapType::ABSTRACT`].
+    pub const ABSTRACT: u16 = 2;
+    /// It is a type of functions.
+    pub const FUNCTION: u16 = 4;
+
+    /// The type as operands of an op: a number, and flags.
+    pub fn operands(self) -> (u32, u16) {
+        let RefType { nullable, heap } = self.ty;
+        let (number, flags) = match heap {
+            HeapType::Concrete(ty) if ty.kind == TypeKind::Func => (ty.index, Self::FUNCTION),
+            HeapType::Concrete(ty) => (ty.index, 0),
+            heap => {
+                let number = HeapType::ABSTRACT.iter().position(|&other| other == heap);
+                (number.unwrap_or(0) as u32, Self::ABSTRACT)
+            }
+        };
+        (number, if nullable { flags | Self::NULLABLE } else { flags })
+    }
+}
+
 /// The type of a value (spec, 2.3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValType {

@@ -4,7 +4,7 @@ use crate::{
     Code,
     code::Translated,
     exec::regs::FUNC_HEADER,
-    forms::{LAYOUTS, NAMES},
+    forms::{NAMES, layout},
     handlers::Handlers,
     sink::Point,
 };
@@ -72,15 +72,17 @@ fn operands(bytes: &[u8], at: usize, opcode: u16) -> (Vec<String>, usize) {
     let mut reader = Reader { bytes, at: at + 2 };
     let mut operands = Vec::new();
     let mut count = 0;
-    for layout in LAYOUTS[usize::from(opcode)].chars() {
+    for letter in layout(opcode).chars() {
         let mut text = String::new();
-        _ = match layout {
-            'd' | 's' | 'b' => write!(text, "s{}", reader.u16()),
-            'w' => write!(text, "{}", reader.u16()),
-            'm' => write!(text, "#{}", reader.u16()),
+        _ = match letter {
+            'd' | 's' | 'k' | 'v' | 'b' | 'a' | 'T' | 'M' => write!(text, "s{}", reader.u16()),
+            'w' | 'h' | 'n' | '1'..='9' => write!(text, "{}", reader.u16()),
+            'r' => write!(text, "s{} {}", reader.u16(), reader.u16()),
+            'm' | 'x' => write!(text, "#{}", reader.u16()),
             'i' => write!(text, "{}", reader.u32() as i32),
             'o' => write!(text, "+{}", reader.u32()),
-            'u' => {
+            'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' => write!(text, "{}", reader.u32()),
+            'c' => {
                 count = reader.u32();
                 write!(text, "{count}")
             }

@@ -54,6 +54,24 @@ pub(crate) fn fused(first: u16, second: u16) -> Option<u16> {
     }
 }
 
+/// The opcode of the small set for the form `opcode`, if it has one.
+#[inline]
+pub(crate) fn in_small(opcode: u16) -> Option<u16> {
+    IN_SMALL.get(usize::from(opcode) - SMALL).copied().filter(|&small| small != u16::MAX)
+}
+
+/// The opcode outside of the small set of the form `opcode`.
+#[inline]
+pub(crate) fn standard(opcode: u16) -> u16 {
+    STANDARD.get(usize::from(opcode)).copied().unwrap_or(opcode)
+}
+
+/// The operands of the form `opcode`, a letter each; `docs/bytecode.md` explains them.
+#[inline]
+pub(crate) fn layout(opcode: u16) -> &'static str {
+    LAYOUTS[usize::from(LAYOUT_OF[usize::from(opcode)])]
+}
+
 /// Whether `opcode`, a form that writes the accumulator, has one that writes the pinned local, at `opcode + 2`.
 #[inline]
 pub(crate) fn pinnable(opcode: u16) -> bool {
@@ -79,8 +97,21 @@ mod tests {
     /// Bytes of the operands that a layout describes; the targets of a table are not counted.
     fn length(layout: &str) -> usize {
         let bytes = |operand| match operand {
-            'd' | 's' | 'b' | 'w' | 'm' => 2,
-            'i' | 'o' | 'u' | 'j' => 4,
+            'd'
+            | 's'
+            | 'k'
+            | 'v'
+            | 'b'
+            | 'h'
+            | 'n'
+            | 'a'
+            | 'T'
+            | 'M'
+            | 'w'
+            | 'm'
+            | 'x'
+            | '1'..='9' => 2,
+            'i' | 'o' | 'u' | 'j' | 'c' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' | 'r' => 4,
             'q' => 8,
             't' | '+' => 0,
             other => panic!("unknown operand {other:?} in {layout:?}"),
@@ -94,7 +125,7 @@ mod tests {
         for (opcode, &len) in lengths.iter().enumerate() {
             // What stops does not look at its operands; the execution does.
             let stops = len == 0 && opcode < UNFUSED;
-            assert!(stops || len == length(LAYOUTS[opcode]), "{}", NAMES[opcode]);
+            assert!(stops || len == length(layout(opcode as u16)), "{}", NAMES[opcode]);
             assert!(len % 2 == 0, "{}", NAMES[opcode]);
         }
     }

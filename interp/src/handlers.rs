@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use kinglet_core::{
     index::TagIdx,
-    translate::{Recorder, Segment, Try, innermost_first},
+    runtime::handlers::{Segment, Try, innermost_first},
 };
 
 /// The handlers of a function.
@@ -11,9 +11,10 @@ use kinglet_core::{
 pub(crate) struct Handlers {
     /// Which `try_table` is the innermost one from an offset of the function's code on, in the order of offsets.
     pub(crate) segments: Box<[Segment]>,
-    tries: Box<[Try]>,
+    /// The `try_table`s.
+    pub(crate) tries: Box<[Try]>,
     /// Clauses of all of them.
-    clauses: Box<[Clause]>,
+    pub(crate) clauses: Box<[Clause]>,
 }
 
 /// A clause, and what it takes to go there.
@@ -32,22 +33,6 @@ pub(crate) struct Clause {
 }
 
 impl Handlers {
-    /// What has been recorded, if there is anything; `target` gives the offset of a label.
-    pub(crate) fn new(
-        recorder: &Recorder<Clause>,
-        target: impl Fn(u32) -> u32,
-    ) -> Option<Box<Handlers>> {
-        if recorder.tries.is_empty() {
-            return None;
-        }
-        let place = |clause: &Clause| Clause { target: target(clause.target), ..*clause };
-        Some(Box::new(Handlers {
-            segments: recorder.segments.as_slice().into(),
-            tries: recorder.tries.as_slice().into(),
-            clauses: recorder.clauses.iter().map(place).collect(),
-        }))
-    }
-
     /// The clauses that may catch what is thrown by the op at `at`: those of the innermost `try_table` first.
     pub(crate) fn at(&self, at: u32) -> impl Iterator<Item = &Clause> {
         innermost_first(&self.segments, &self.tries, &self.clauses, at)

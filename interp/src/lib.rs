@@ -19,21 +19,31 @@ extern crate alloc;
 extern crate std;
 
 mod code;
+#[cfg(feature = "compile")]
 mod disasm;
 mod dispatch;
 mod exec;
 mod execution;
+#[cfg_attr(not(feature = "compile"), allow(dead_code, reason = "most is for making code"))]
 mod forms;
 mod handlers;
+mod image;
+#[cfg_attr(not(feature = "compile"), allow(dead_code, reason = "most is for making code"))]
 mod kinds;
 #[cfg(feature = "profile")]
 pub mod profile;
+#[cfg(feature = "compile")]
 mod sink;
 #[cfg(feature = "native")]
 mod sites;
 
-pub use code::{Code, Options};
+pub use code::Code;
+#[cfg(feature = "compile")]
+pub use code::Options;
+#[cfg(feature = "compile")]
 pub use disasm::disassemble;
 #[cfg(feature = "native")]
 pub use execution::INTERPRETER;
 pub use execution::{Execution, Exit, call};
+#[cfg(feature = "compile")]
+pub use image::{Image, make};

@@ -80,7 +80,9 @@ impl World {
     ) -> InstanceAddr {
         let wasm = wat::parse_str(text).unwrap();
         let module = Module::decode(Cow::Owned(wasm), &Features::default()).unwrap();
-        let code = Code::new(&module, Options { metered: self.metered, lazy: true }).unwrap();
+        let code =
+            Code::new(&module, Options { metered: self.metered, lazy: true, ..Options::default() })
+                .unwrap();
         let types = self.types.register(&module.types, &module.rec_groups);
         let native = Fake(bodies(&module).into_iter().collect());
         let mut program = Program::new(Shared::new(module), Shared::new(code), types);

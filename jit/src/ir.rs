@@ -9,12 +9,13 @@
 use kinglet_core::{
     index::{FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
     op::{Num, Op},
-    translate::{MemArg, Segment},
+    runtime::handlers::Segment,
+    translate::MemArg,
     trap::Trap,
 };
 use std::fmt;
 
-pub use kinglet_core::translate::Try;
+pub use kinglet_core::runtime::handlers::Try;
 
 /// A virtual register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -214,7 +215,7 @@ pub struct RuntimeSite {
 pub enum RuntimeOp {
     /// An op of the class `slots` (immediates `x, y`), `multi`, or one of the atomic classes (immediates memory, offset in two halves).
     Op(Op),
-    /// Whether a reference is of a type: immediates are [`CastTarget::operands`](kinglet_core::translate::CastTarget::operands).
+    /// Whether a reference is of a type: immediates are [`CastTarget::operands`](kinglet_core::types::CastTarget::operands).
     RefTest,
     /// The same, and traps if it is not. The result is the reference.
     RefCast,

@@ -15,6 +15,7 @@ use kinglet_core::{
         func::{CallerAddr, HostFunc, SyncHostCall},
         registry::TypeIds,
     },
+    sync::Threaded,
     types::{self, ValType},
 };
 
@@ -142,7 +143,7 @@ fn func_type(
 pub(crate) fn untyped<T: 'static>(
     engine: &Engine,
     ty: FuncType,
-    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Threaded + 'static,
 ) -> HostFunc {
     ty.0.check_engine(engine);
     let types = ty.clone();
@@ -158,8 +159,7 @@ pub(crate) fn untyped<T: 'static>(
 /// The form in which the runtime calls: with the embedder's data as something that has any type.
 fn erase<T: 'static>(
     func: impl Fn(&mut StoreContextMut<'_, T>, Option<InstanceAddr>, &mut [u64]) -> Result<()>
-    + Send
-    + Sync
+    + Threaded
     + 'static,
 ) -> SyncHostCall {
     Box::new(
@@ -202,14 +202,24 @@ impl Vals {
 
 /// A host function that gives a future: what [`HostCall::Async`] holds. It finds the arguments in the slots; what the future
 /// gives writes the results there.
-pub(super) struct AsyncFunc<T: 'static>(pub(super) Box<AsyncCall<T>>);
+pub(super) struct AsyncFunc<T: 'static>(pub(super) Box<dyn AsyncCall<T>>);
 
-type AsyncCall<T> = dyn for<'a> Fn(
-        Caller<'a, T>,
-        &'a [u64],
-    ) -> Pin<Box<dyn Future<Output = Result<WriteResults>> + Send + 'a>>
-    + Send
-    + Sync;
+/// A closure that [`AsyncFunc`] can hold.
+pub(super) trait AsyncCall<T: 'static>:
+    for<'a> Fn(Caller<'a, T>, &'a [u64]) -> Pin<Box<HostFuture<'a>>> + Threaded
+{
+}
+
+impl<T: 'static, F> AsyncCall<T> for F where
+    F: for<'a> Fn(Caller<'a, T>, &'a [u64]) -> Pin<Box<HostFuture<'a>>> + Threaded
+{
+}
+
+/// What such a closure gives. It has the store, and goes where that may go.
+#[cfg(target_has_atomic = "ptr")]
+type HostFuture<'a> = dyn Future<Output = Result<WriteResults>> + Send + 'a;
+#[cfg(not(target_has_atomic = "ptr"))]
+type HostFuture<'a> = dyn Future<Output = Result<WriteResults>> + 'a;
 
 type WriteResults = Box<dyn FnOnce(&mut [u64], &StoreInner) -> Result<()>>;
 
@@ -225,7 +235,7 @@ where
         + 'static,
 {
     let ty = func_type(engine, P::valtypes(), R::valtypes());
-    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
+    let call: Box<dyn AsyncCall<T>> = Box::new(move |caller, slots| {
         let params = P::read(slots, caller.store.inner);
         let future = Box::into_pin(func(caller, params));
         Box::pin(async move {
@@ -255,7 +265,7 @@ where
 {
     ty.0.check_engine(engine);
     let shared = Shared::new((func, ty.clone()));
-    let call: Box<AsyncCall<T>> = Box::new(move |caller, slots| {
+    let call: Box<dyn AsyncCall<T>> = Box::new(move |caller, slots| {
         let shared = shared.clone();
         Box::pin(async move {
             let (func, types) = &*shared;

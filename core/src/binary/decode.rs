@@ -99,7 +99,10 @@ impl Decoder<'_> {
                 module.datas = collect(section, |item, _| data(item, &module.types))?;
             }
             Payload::CustomSection(section) if section.name() == "name" => {
-                module.names.get_or_insert(range(section.data_range()));
+                let names = range(section.data_range());
+                if module.names == Names::None {
+                    module.names = Names::Section(names);
+                }
             }
             Payload::CustomSection(section) if self.features.branch_hinting => {
                 self.hints.section(&section, module)?;

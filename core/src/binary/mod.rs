@@ -9,7 +9,7 @@ mod profile;
 mod types;
 
 pub(crate) use decode::decode;
-pub(crate) use names::{func_name, module_name, tag_name};
+pub(crate) use names::{func_name, func_names, module_name, tag_name, tag_names};
 pub(crate) use types::{heap_type, val_type};
 
 use crate::{
@@ -66,10 +66,13 @@ fn flags(features: &Features) -> WasmFeatures {
 
 /// The flags of proposals that this build leaves out, whatever is asked for.
 fn left_out() -> WasmFeatures {
-    let mut flags = WasmFeatures::empty();
-    flags.set(WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD, cfg!(not(feature = "simd")));
-    flags.set(WasmFeatures::GC | WasmFeatures::EXCEPTIONS, cfg!(not(feature = "gc")));
-    flags.set(WasmFeatures::LEGACY_EXCEPTIONS, cfg!(not(feature = "legacy-exceptions")));
+    let (mut flags, features) = (WasmFeatures::empty(), Features::in_build());
+    macro_rules! set {
+        ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
+            $( flags.set(WasmFeatures::$flag, !features.$field); )*
+        };
+    }
+    for_each_feature!(set);
     flags
 }
 

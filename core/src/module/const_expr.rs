@@ -69,7 +69,8 @@ pub trait ConstEnv {
 }
 
 impl ConstExpr {
-    fn ops(&self) -> &[ConstOp] {
+    /// Its operators.
+    pub fn ops(&self) -> &[ConstOp] {
         match self {
             ConstExpr::One(op) => core::slice::from_ref(op),
             ConstExpr::Many(ops) => ops,

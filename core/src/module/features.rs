@@ -1,6 +1,7 @@
 //! What modules may use: proposals and limits on their shape.
 
 /// Calls a macro with one row per proposal that can be switched: field, `Config` method, the validator's flag, name of the proposal, default.
+/// New rows go to the end, as artifacts number them.
 #[macro_export]
 macro_rules! for_each_feature {
     ($consumer:ident) => {
@@ -90,6 +91,23 @@ macro_rules! features {
         }
 
         impl Features {
+            /// What this build has code for, whatever is switched on.
+            pub fn in_build() -> Features {
+                Features {
+                    simd: cfg!(feature = "simd"),
+                    relaxed_simd: cfg!(feature = "simd"),
+                    gc: cfg!(feature = "gc"),
+                    exceptions: cfg!(feature = "gc"),
+                    legacy_exceptions: cfg!(feature = "legacy-exceptions"),
+                    ..Features { $( $field: true, )* limits: Limits::default() }
+                }
+            }
+
+            /// The proposals that are switched on, a bit for each. Artifacts have such numbers.
+            pub fn bits(&self) -> u64 {
+                [$( self.$field, )*].iter().rev().fold(0, |bits, &on| bits << 1 | u64::from(on))
+            }
+
             /// The names of the proposals, in the order in which [`Features::switches`] lists them.
             pub const NAMES: &'static [&'static str] = &[$( $name, )*];
 

@@ -4,7 +4,8 @@ pub mod const_expr;
 pub mod features;
 
 use crate::{
-    Shared,
+    Shared, artifact,
+    bytes::Bytes,
     index::*,
     types::{CompositeType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType},
 };
@@ -19,8 +20,8 @@ use {crate::error::Error, features::Features};
 /// Index spaces hold imported items first, as the specification numbers them.
 #[derive(Debug, Default)]
 pub struct Module {
-    /// The binary that the module was decoded from. Segments, function bodies and names are ranges of it.
-    pub wasm: Box<[u8]>,
+    /// The binary that the module was decoded from, or the artifact. Segments, function bodies and names are ranges of it.
+    pub wasm: Bytes,
     /// Defined types, by [`TypeIdx`]. They name each other by index.
     pub types: Box<[SubType]>,
     /// The index behind the last type of each recursion group, in order.
@@ -35,7 +36,8 @@ pub struct Module {
     pub funcs: Box<[TypeIdx]>,
     /// How many functions are imported.
     pub imported_funcs: u32,
-    /// Bodies of the functions that are not imported, by [`FuncIdx`] less `imported_funcs`.
+    /// Bodies of the functions that are not imported, by [`FuncIdx`] less `imported_funcs`. Empty if the module comes from an artifact,
+    /// which has none.
     pub bodies: Box<[Body]>,
     /// Tables, by [`TableIdx`].
     pub tables: Box<[TableType]>,
@@ -65,8 +67,20 @@ pub struct Module {
     pub start: Option<FuncIdx>,
     /// Hints at which way branches go, ordered by where the branches are. Empty unless the proposal is enabled.
     pub branch_hints: Box<[BranchHint]>,
-    /// The contents of the name section, if there is one, as a range of the binary.
-    pub names: Option<Range<usize>>,
+    /// Where the names of functions and tags are.
+    pub names: Names,
+}
+
+/// Where the names of functions and tags are, and that of the module itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// There are none.
+    #[default]
+    None,
+    /// In the name section, whose contents are this range of the binary.
+    Section(Range<usize>),
+    /// In a table, which is this range of the artifact.
+    Table(Range<usize>),
 }
 
 /// An import: the two names it is looked up by, and its type.
@@ -225,7 +239,12 @@ impl Module {
         self.signature(self.tags[tag.at()])
     }
 
-    /// The body of function `func`, `None` if it is imported.
+    /// How many functions are not imported.
+    pub fn defined_funcs(&self) -> usize {
+        self.funcs.len() - self.imported_funcs as usize
+    }
+
+    /// The body of function `func`, `None` if it is imported or the module comes from an artifact.
     pub fn body(&self, func: FuncIdx) -> Option<&Body> {
         self.bodies.get(func.at().checked_sub(self.imported_funcs as usize)?)
     }
@@ -245,6 +264,42 @@ impl Module {
             .ok()?;
         Some(&self.exports[self.exports_by_name[at] as usize])
     }
+
+    /// The name of function `func` according to the name section.
+    ///
+    /// Reads the section anew each time: for messages, not for hot paths.
+    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
+        match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::func_name(&self.wasm[names.clone()], func),
+            Names::Table(names) => artifact::func_name(&self.wasm[names.clone()], func),
+            _ => None,
+        }
+    }
+
+    /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
+    pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
+        let name = match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::tag_name(&self.wasm[names.clone()], tag),
+            Names::Table(names) => artifact::tag_name(&self.wasm[names.clone()], tag),
+            _ => None,
+        };
+        name.or_else(|| {
+            let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
+            Some(&export.name)
+        })
+    }
+
+    /// The name of the module according to the name section.
+    pub fn name(&self) -> Option<&str> {
+        match &self.names {
+            #[cfg(feature = "compile")]
+            Names::Section(names) => crate::binary::module_name(&self.wasm[names.clone()]),
+            Names::Table(names) => artifact::module_name(&self.wasm[names.clone()]),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(feature = "compile")]
@@ -257,7 +312,7 @@ impl Module {
     pub fn decode(wasm: impl Into<Box<[u8]>>, features: &Features) -> Result<Module, Error> {
         let wasm = wasm.into();
         let module = crate::binary::decode(&wasm, features)?;
-        Ok(Module { wasm, ..module })
+        Ok(Module { wasm: wasm.into(), ..module })
     }
 
     /// Validates a module in the binary format.
@@ -269,24 +324,13 @@ impl Module {
         crate::binary::decode(wasm, features).map(drop)
     }
 
-    /// The name of function `func` according to the name section.
-    ///
-    /// Reads the section anew each time: for messages, not for hot paths.
-    pub fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        crate::binary::func_name(&self.wasm[self.names.clone()?], func)
-    }
-
-    /// The name of tag `tag` according to the name section, otherwise one that it is exported by.
-    pub fn tag_name(&self, tag: TagIdx) -> Option<&str> {
-        let names = self.names.clone().map(|names| &self.wasm[names]);
-        names.and_then(|names| crate::binary::tag_name(names, tag)).or_else(|| {
-            let export = self.exports.iter().find(|export| export.item == ExportItem::Tag(tag))?;
-            Some(&export.name)
-        })
-    }
-
-    /// The name of the module according to the name section.
-    pub fn name(&self) -> Option<&str> {
-        crate::binary::module_name(&self.wasm[self.names.clone()?])
+    /// Which of `features`, as [`Features::bits`], a module needs that is valid with all of them.
+    pub fn features_used(wasm: &[u8], features: &Features) -> u64 {
+        let needed = |i: &usize| {
+            let mut without = features.clone();
+            let on = core::mem::take(without.switches()[*i]);
+            on && Module::validate(wasm, &without).is_err()
+        };
+        (0..Features::NAMES.len()).filter(needed).fold(0, |bits, i| bits | 1 << i)
     }
 }

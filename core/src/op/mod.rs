@@ -138,6 +138,26 @@ impl Class {
     }
 }
 
+/// Which of the interpreter's ops the code of a module may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum OpSet {
+    /// A form or two for each op, with all values in slots. Every build has them, also the smallest.
+    Small,
+    /// All forms of single ops, with values in registers where that pays. Every build has them that has room for more than the small set.
+    Standard,
+    /// The fused ops as well, which take threaded code: the fastest.
+    #[default]
+    Fused,
+}
+
+impl OpSet {
+    /// The op set of this number, which is what artifacts have.
+    pub fn from_number(number: u8) -> Option<OpSet> {
+        [OpSet::Small, OpSet::Standard, OpSet::Fused].get(usize::from(number)).copied()
+    }
+}
+
 /// What the table says about an op.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -217,6 +237,8 @@ macro_rules! define {
         static CLASSES: &[Class] = &[$( Class::$class, )*];
         static RESULTS: &[Num] = &[$( result!($to), )*];
 
+        static OPS: &[Op] = &[$( Op::$Name, )*];
+
         /// The table, in the order of [`Op`].
         pub static ROWS: &[Row] = &[$( Row {
             op: Op::$Name,
@@ -234,6 +256,12 @@ macro_rules! define {
 for_each_op!(define);
 
 impl Op {
+    /// The op whose number in the table this is.
+    #[inline]
+    pub fn from_number(number: u16) -> Option<Op> {
+        OPS.get(usize::from(number)).copied()
+    }
+
     /// What the table says about the op.
     #[inline]
     pub fn row(self) -> &'static Row {

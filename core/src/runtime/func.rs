@@ -9,6 +9,7 @@ use crate::{
     Shared,
     error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
+    sync::{AnyThreaded, Threaded},
     types::{FuncType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -33,16 +34,24 @@ pub enum HostCall {
     /// It is called and returns.
     Sync(SyncHostCall),
     /// It gives a future, which only the embedder can drive: execution stops there. What stands here is the embedder's.
-    Async(Shared<dyn Any + Send + Sync>),
+    Async(Shared<AnyThreaded>),
 }
 
 /// The erased form of a host closure: called with the store, the store's data, who calls, and the slots, which hold the arguments
 /// first and then the results. All that fits into the registers that arguments are passed in.
-pub type SyncHostCall = Box<
-    dyn Fn(&mut StoreInner, &mut &mut dyn Any, CallerAddr, &mut [u64]) -> Result<(), Error>
-        + Send
-        + Sync,
->;
+pub type SyncHostCall = Box<dyn SyncHostFn>;
+
+/// A closure that can be a [`SyncHostCall`].
+pub trait SyncHostFn:
+    Fn(&mut StoreInner, &mut &mut dyn Any, CallerAddr, &mut [u64]) -> Result<(), Error> + Threaded
+{
+}
+
+impl<F> SyncHostFn for F where
+    F: Fn(&mut StoreInner, &mut &mut dyn Any, CallerAddr, &mut [u64]) -> Result<(), Error>
+        + Threaded
+{
+}
 
 /// Who calls a function of the host: an instance, or the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! | [`vmctx`] | the layouts that executing code reads |
 //! | [`func`], [`memory`], [`table`] | the objects; globals stand with tables |
 //! | [`exception`] | tags and exceptions |
+//! | [`handlers`] | who catches them |
 //! | [`instance`] | instances, and how they come to be |
 //! | [`gc`] | the managed heap |
 //! | `native` | compiled code, as the rest knows it |
@@ -18,6 +19,7 @@ pub mod bulk;
 pub mod exception;
 pub mod func;
 pub mod gc;
+pub mod handlers;
 pub mod instance;
 pub mod limits;
 pub mod memory;
@@ -29,7 +31,12 @@ pub mod table;
 pub mod trace;
 pub mod vmctx;
 
-use crate::{Shared, error::Error, index::*};
+use crate::{
+    Shared,
+    error::Error,
+    index::*,
+    sync::{AnyThreaded, Threaded, count},
+};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     any::Any,
@@ -49,21 +56,22 @@ use vmctx::VmFunc;
 pub use func::HostCall;
 
 /// The executable form of a module. Each tier has its own, and finds it again by downcasting.
-pub trait Code: Send + Sync {
+pub trait Code: Threaded {
     /// The code itself.
     fn as_any(&self) -> &dyn Any;
 }
 
 /// A counter that many stores watch: when it reaches a store's deadline, what runs there stops.
 ///
-/// As wide as a pointer; where that is 32 bits, it wraps around after four billion ticks.
+/// As wide as a pointer; where that is 32 bits, it wraps around after four billion ticks. On targets without compare-and-swap only one
+/// context may count: one interrupt, or the program.
 #[derive(Debug, Default)]
 pub struct Epoch(AtomicUsize);
 
 impl Epoch {
     /// Adds one.
     pub fn increment(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        count(&self.0);
     }
 
     /// How often it has been incremented.
@@ -129,7 +137,7 @@ pub struct StoreInner {
     epoch: Shared<Epoch>,
     epoch_deadline: u64,
     stack: Vec<u64>,
-    engine: Box<dyn Any + Send + Sync>,
+    engine: Box<AnyThreaded>,
     /// What compiled code uses.
     #[cfg(feature = "native")]
     vm: vmctx::native::OwnedVmStore,
@@ -150,7 +158,7 @@ const KEPT_STACK_SLOTS: usize = 1 << 16;
 
 impl StoreInner {
     /// An empty store. `engine` is for the embedding API to find again.
-    pub fn new(options: &StoreOptions, engine: Box<dyn Any + Send + Sync>) -> StoreInner {
+    pub fn new(options: &StoreOptions, engine: Box<AnyThreaded>) -> StoreInner {
         StoreInner {
             funcs: Vec::new(),
             fuel: 0,
@@ -221,7 +229,7 @@ impl StoreInner {
     }
 
     /// What the store was made with.
-    pub fn engine(&self) -> &(dyn Any + Send + Sync) {
+    pub fn engine(&self) -> &AnyThreaded {
         &*self.engine
     }
 
@@ -359,5 +367,5 @@ impl StoreInner {
 /// could have the same one if the first had lived so long.
 fn next_store_id() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    count(&NEXT)
 }

@@ -1,13 +1,11 @@
 //! Where guests stand, before anybody wants to read about it.
 
-use crate::index::{FuncIdx, InstanceAddr};
-use alloc::vec::Vec;
-#[cfg(feature = "compile")]
-use {
-    super::StoreInner,
-    crate::error::{FrameInfo, WasmBacktrace},
-    alloc::string::ToString,
+use super::StoreInner;
+use crate::{
+    error::{FrameInfo, WasmBacktrace},
+    index::{FuncIdx, InstanceAddr},
 };
+use alloc::{string::ToString, vec::Vec};
 
 /// Frames of a backtrace, at most: the innermost ones.
 const MAX_FRAMES: usize = 64;
@@ -69,8 +67,6 @@ impl Trace {
     }
 }
 
-/// Names are in the binary, which only who translates keeps.
-#[cfg(feature = "compile")]
 impl StoreInner {
     /// The backtrace of a trace, if there is anything in it. `offset` finds out about bytecode where in the binary it comes from.
     pub fn backtrace(
@@ -84,13 +80,13 @@ impl StoreInner {
                 TracePoint::Op(offset) => Some(offset as usize),
                 TracePoint::Bytecode(_) | TracePoint::BehindBytecode(_) => offset(frame),
             };
-            let body = module.body(frame.func).map_or(0, |body| body.range.start);
+            let body = module.body(frame.func).map(|body| body.range.start);
             FrameInfo {
                 func: frame.func,
                 name: module.func_name(frame.func).map(ToString::to_string),
                 module_name: module.name().map(ToString::to_string),
                 module_offset: offset,
-                func_offset: offset.map(|offset| offset.saturating_sub(body)),
+                func_offset: offset.zip(body).map(|(offset, body)| offset.saturating_sub(body)),
             }
         };
         (!trace.frames.is_empty())

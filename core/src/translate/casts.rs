@@ -1,10 +1,10 @@
 //! Casts, and integers as references.
 
-use super::{CastTarget, Loc, Num, Operand, Run, Sink};
+use super::{Loc, Num, Operand, Run, Sink};
 use crate::{
     binary::heap_type,
     op::Op,
-    types::{HeapType, RefType},
+    types::{CastTarget, HeapType, RefType},
 };
 
 impl<S: Sink> Run<'_, S> {

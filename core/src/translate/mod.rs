@@ -23,9 +23,9 @@ mod simd;
 mod sink;
 mod visit;
 
-pub use handlers::{Recorder, Segment, Try, innermost_first};
+pub use handlers::Recorder;
 pub use refs::{Live, Refs};
-pub use sink::{Access, Callee, CastTarget, Catch, Loc, MemArg, Operand, Shape, Sink};
+pub use sink::{Access, Callee, Catch, Loc, MemArg, Operand, Shape, Sink};
 
 use crate::{
     binary::{body_reader, val_type},
@@ -143,7 +143,10 @@ impl<L: Copy, F: Copy> Translator<L, F> {
         options: Options,
     ) -> Result<(), Error> {
         let Some(body) = module.body(func) else {
-            return Err(Error::invalid("an imported function has no body", 0));
+            return Err(Error::invalid(
+                "a function without a body: it is imported, or the module comes from an artifact",
+                0,
+            ));
         };
         let ty = module.func_type(func);
         self.stack.clear();

@@ -1,11 +1,13 @@
 //! What a tier offers to the translator.
 
 use super::Live;
+#[cfg(feature = "gc")]
+use crate::types::CastTarget;
 use crate::{
     error::Error,
     index::*,
     op::{Num, Op},
-    types::{FuncType, HeapType, RefType, TypeKind},
+    types::FuncType,
 };
 
 /// Where the value of an operand is.
@@ -58,38 +60,6 @@ pub struct MemArg {
     pub shared: bool,
     /// Constant part of the address.
     pub offset: u64,
-}
-
-/// What a reference may be cast to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CastTarget {
-    /// The type, with indices of the module.
-    pub ty: RefType,
-    /// Whether it is a defined type without subtypes.
-    pub is_final: bool,
-}
-
-impl CastTarget {
-    /// Null is of the type.
-    pub const NULLABLE: u16 = 1;
-    /// It is an abstract type, by its place in [`HeapType::ABSTRACT`].
-    pub const ABSTRACT: u16 = 2;
-    /// It is a type of functions.
-    pub const FUNCTION: u16 = 4;
-
-    /// The type as operands of an op: a number, and flags.
-    pub fn operands(self) -> (u32, u16) {
-        let RefType { nullable, heap } = self.ty;
-        let (number, flags) = match heap {
-            HeapType::Concrete(ty) if ty.kind == TypeKind::Func => (ty.index, Self::FUNCTION),
-            HeapType::Concrete(ty) => (ty.index, 0),
-            heap => {
-                let number = HeapType::ABSTRACT.iter().position(|&other| other == heap);
-                (number.unwrap_or(0) as u32, Self::ABSTRACT)
-            }
-        };
-        (number, if nullable { flags | Self::NULLABLE } else { flags })
-    }
 }
 
 /// How a field or element is read or written.

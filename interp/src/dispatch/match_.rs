@@ -6,14 +6,22 @@ use crate::exec::vector::*;
 #[cfg(feature = "gc")]
 use crate::exec::{casts::*, objects::*};
 use crate::{
-    exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
+    exec::{
+        control::*,
+        memory::*,
+        moves::*,
+        numeric::*,
+        operand::*,
+        regs::{Operand, Regs},
+        *,
+    },
     forms::for_each_form,
 };
 
 pub(super) unsafe fn run(mut r: Regs) -> u32 {
     let stop = loop {
         // SAFETY: CODE.
-        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        let opcode: u16 = unsafe { Operand::read(r.ip) };
         macro_rules! arms {
             ($($number:literal $body:ty,)*) => {
                 match opcode {

@@ -6,12 +6,25 @@ use crate::exec::vector::*;
 #[cfg(feature = "gc")]
 use crate::exec::{casts::*, objects::*};
 use crate::{
-    exec::{control::*, memory::*, moves::*, numeric::*, operand::*, regs::Regs, *},
+    exec::{
+        control::*,
+        memory::*,
+        moves::*,
+        numeric::*,
+        operand::*,
+        regs::{Operand, Regs},
+        *,
+    },
     forms::{COUNT, for_each_form},
 };
 
 macro_rules! table {
-    ($($number:literal $body:ty,)*) => { [$(step::<$body>,)*] };
+    ($($number:literal $body:ty,)*) => {{
+        // There are gaps where a feature is off: nothing has such an opcode.
+        let mut steps: [Step; COUNT] = [step::<Unreachable>; COUNT];
+        $( steps[$number] = step::<$body>; )*
+        steps
+    }};
 }
 
 type Step = fn(&mut Regs) -> Result<(), Stop>;
@@ -27,7 +40,7 @@ pub(super) unsafe fn run(mut r: Regs) -> u32 {
             counts[(r.ip.addr() - r.cx().code.addr()) / 2] += 1;
         }
         // SAFETY: CODE.
-        let opcode = u16::from_le(unsafe { r.ip.cast::<u16>().read_unaligned() });
+        let opcode: u16 = unsafe { Operand::read(r.ip) };
         if let Err(stop) = STEPS[usize::from(opcode)](&mut r) {
             #[cfg(feature = "profile")]
             crate::profile::give_counts(counts);

@@ -15,7 +15,7 @@ use crate::{
         moves::*,
         numeric::*,
         operand::*,
-        regs::{Cx, Regs},
+        regs::{Cx, Operand, Regs},
         *,
     },
     forms::{COUNT, for_each_form},
@@ -67,7 +67,12 @@ handler_type!("sysv64");
 handler_type!("C");
 
 macro_rules! table {
-    ($($number:literal $body:ty,)*) => { [$(handler::<$body>,)*] };
+    ($($number:literal $body:ty,)*) => {{
+        // There are gaps where a feature is off: nothing has such an opcode.
+        let mut handlers: [Handler; COUNT] = [handler::<Unreachable>; COUNT];
+        $( handlers[$number] = handler::<$body>; )*
+        handlers
+    }};
 }
 
 static HANDLERS: [Handler; COUNT] = for_each_form!(table);
@@ -82,7 +87,7 @@ pub(super) unsafe fn run(r: Regs) -> u32 {
 unsafe fn next(r: Regs) -> u32 {
     // SAFETY: CODE: every opcode in code is one of a form.
     unsafe {
-        let opcode = u16::from_le(r.ip.cast::<u16>().read_unaligned());
+        let opcode: u16 = Operand::read(r.ip);
         let handler = *HANDLERS.get_unchecked(usize::from(opcode));
         handler(r.ip, r.fp, r.mem, r.acc, r.pin, r.cx, r.acc_f32, r.acc_f64, r.pin_f64)
     }

@@ -116,7 +116,7 @@ impl Regs {
     #[inline(always)]
     pub(crate) fn read<T: Operand>(&self, at: usize) -> T {
         // SAFETY: CODE.
-        T::from_le(unsafe { self.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+        unsafe { T::read(self.ip.add(TOKEN + at)) }
     }
 
     /// Where the relative operand `at` bytes behind the opcode leads. Jumps count from themselves.
@@ -237,9 +237,9 @@ impl Regs {
             (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>())
                 .load(ORDER)
         };
-        let header = code.wrapping_add(entry as usize);
+        let header = code.wrapping_add(u32::from_le(entry) as usize);
         // SAFETY: CODE: every function begins with its header.
-        let pin = u16::from_le(unsafe { header.cast::<u16>().read_unaligned() });
+        let pin: u16 = unsafe { Operand::read(header) };
         self.ip = header.wrapping_add(FUNC_HEADER);
         // Accumulators hold nothing of use across calls; saying so frees registers.
         self.acc = self.ip.addr() as u64;
@@ -267,16 +267,24 @@ const ORDER: core::sync::atomic::Ordering = core::sync::atomic::Ordering::Acquir
 
 /// A number in the code: little-endian whatever the host.
 pub(crate) trait Operand: Copy {
-    /// The number that these bytes mean.
-    fn from_le(bytes: Self) -> Self;
+    /// The number that stands there.
+    ///
+    /// # Safety
+    /// It lies in code, at an even address, as everything does there.
+    unsafe fn read(at: *const u8) -> Self;
 }
+
+/// A number at an even address: some processors read halves where they would otherwise read bytes.
+#[repr(C, packed(2))]
+struct Even<T>(T);
 
 macro_rules! operands {
     ($($ty:ident)*) => { $(
         impl Operand for $ty {
             #[inline(always)]
-            fn from_le(bytes: $ty) -> $ty {
-                $ty::from_le(bytes)
+            unsafe fn read(at: *const u8) -> $ty {
+                // SAFETY: as promised.
+                $ty::from_le(unsafe { at.cast::<Even<$ty>>().read() }.0)
             }
         }
     )* };

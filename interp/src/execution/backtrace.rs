@@ -1,8 +1,7 @@
 //! Backtraces of the guest.
 
 use super::*;
-use crate::sink::Point;
-use alloc::collections::BTreeMap;
+use crate::code::Points;
 use core::mem::take;
 use kinglet_core::{
     error::WasmBacktrace,
@@ -87,29 +86,8 @@ impl Execution {
 /// The backtrace of a trace, if there is anything in it.
 pub(super) fn backtrace(store: &StoreInner, trace: &Trace) -> Option<WasmBacktrace> {
     let mut points = Points::default();
-    store.backtrace(trace, |frame| points.find(store, frame))
-}
-
-/// Where ops come from, for each function that a backtrace has met.
-#[derive(Default)]
-struct Points(BTreeMap<(InstanceAddr, FuncIdx), Vec<Point>>);
-
-impl Points {
-    /// The offset in the binary of the op that a frame stands at.
-    fn find(&mut self, store: &StoreInner, frame: TraceFrame) -> Option<usize> {
-        let TraceFrame { instance, func, at } = frame;
-        let points = self.0.entry((instance, func)).or_insert_with(|| {
-            let instance = store.instance(instance);
-            code_of(instance)
-                .translated(&instance.module, func)
-                .map(|translated| translated.points)
-                .unwrap_or_default()
-        });
-        let end = points.partition_point(|point| match at {
-            TracePoint::Bytecode(at) => point.code <= at,
-            TracePoint::BehindBytecode(at) => point.code < at,
-            TracePoint::Op(_) => false,
-        });
-        Some(points[end.checked_sub(1)?].offset as usize)
-    }
+    store.backtrace(trace, |frame| {
+        let instance = store.instance(frame.instance);
+        points.find(code_of(instance), &instance.module, frame)
+    })
 }

@@ -24,7 +24,7 @@ use crate::{
         TOKEN, exit,
         regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
-    forms::code,
+    forms::{self, code},
 };
 use alloc::vec::Vec;
 use core::{
@@ -567,12 +567,13 @@ impl<'s> Machine<'s> {
     /// The operand `at` bytes behind the opcode of the op that stopped.
     fn operand<T: Operand>(&self, at: usize) -> T {
         // SAFETY: CODE.
-        T::from_le(unsafe { self.cx.saved.ip.add(TOKEN + at).cast::<T>().read_unaligned() })
+        unsafe { T::read(self.cx.saved.ip.add(TOKEN + at)) }
     }
 
+    /// The op that stopped, whichever set of ops it is of.
     fn opcode(&self) -> u16 {
         // SAFETY: CODE.
-        u16::from_le(unsafe { self.cx.saved.ip.cast::<u16>().read_unaligned() })
+        forms::standard(unsafe { Operand::read(self.cx.saved.ip) })
     }
 
     /// Goes on behind the op that stopped, which has `operands` bytes of operands.
@@ -592,9 +593,7 @@ impl<'s> Machine<'s> {
     /// At the beginning of a function: loads its pinned local.
     fn load_pin(&mut self, fp: usize) {
         // SAFETY: CODE: the header of the function stands in front of its first op.
-        let pin = u16::from_le(unsafe {
-            self.cx.saved.ip.sub(FUNC_HEADER).cast::<u16>().read_unaligned()
-        });
+        let pin: u16 = unsafe { Operand::read(self.cx.saved.ip.sub(FUNC_HEADER)) };
         self.cx.saved.pin = self.execution.stack[fp + usize::from(pin)];
     }
 
@@ -711,9 +710,10 @@ fn code_of(instance: &Instance) -> &Code {
 fn entry(code: *const u8, func: u32) -> (u32, u16) {
     // SAFETY: CODE: there is an entry for every function, and every function begins with its header.
     unsafe {
-        let entry =
-            (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire);
-        let pin = u16::from_le(code.add(entry as usize).cast::<u16>().read_unaligned());
+        let entry = u32::from_le(
+            (*code.add(ENTRIES + 4 * func as usize).cast::<AtomicU32>()).load(Ordering::Acquire),
+        );
+        let pin = u16::read(code.add(entry as usize));
         (entry + FUNC_HEADER as u32, pin)
     }
 }

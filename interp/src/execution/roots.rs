@@ -1,7 +1,7 @@
 //! The managed references that an execution holds, for whoever collects garbage.
 //!
-//! Wherever that can happen, all of them are in slots. Which slots these are says the [stack map](crate::code::StackMap) of each
-//! function that stands on the stack.
+//! Wherever that can happen, all of them are in slots. Which slots these are says, for each function that stands on the stack, its
+//! [code](Code::managed_slots).
 
 use super::*;
 use core::slice;
@@ -147,8 +147,9 @@ impl Frames for Standing<'_> {
             };
             if !(innermost && matches!(self.at, At::Leaving(_))) {
                 let exact = innermost && matches!(self.at, At::Op(_));
-                let map = code.stack_map(module, func)?;
-                map.slots(at.ip - start, exact, |slot| root(self.word(at.fp + slot) as u32));
+                code.managed_slots(module, func, at.ip - start, exact, |slot| {
+                    root(self.word(at.fp + slot) as u32);
+                })?;
             }
             innermost = false;
             let header = at.fp + slot_count(module.func_type(func).params()) as usize;

@@ -4,7 +4,8 @@ use super::Builder;
 use crate::{forms::code, kinds::REFERENCE};
 use kinglet_core::{
     op::Num,
-    translate::{CastTarget, Operand, Sink},
+    translate::{Operand, Sink},
+    types::CastTarget,
 };
 
 impl Builder {

@@ -7,8 +7,6 @@ use crate::{
     handlers::Clause,
     kinds::{CONDITION, LISTS, REFERENCE},
 };
-#[cfg(feature = "gc")]
-use kinglet_core::translate::{Access, CastTarget};
 use kinglet_core::{
     error::Error,
     index::{GlobalIdx, TagIdx, TypeIdx},
@@ -16,6 +14,8 @@ use kinglet_core::{
     translate::{Callee, Catch, Live, Loc, MemArg, Operand, Shape, Sink},
     types::{FuncType, ValType, slot_count},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::{translate::Access, types::CastTarget};
 
 impl Sink for Builder {
     type Label = u32;
@@ -415,7 +415,14 @@ impl Sink for Builder {
 impl Builder {
     /// A branch with its comparison; the distance is to follow.
     fn compare_and_branch(&mut self, staged: Comparison, when: bool) {
-        let Comparison { op, pair, args, .. } = staged;
+        let Comparison { op, pair, args, height } = staged;
+        if self.is_small() && matches!(row(op).from, Num::f32 | Num::f64) {
+            // There are no branches on floats in the small set.
+            self.emit_comparison(staged);
+            let slot = self.home(height);
+            self.op(if when { code::BR_IF } else { code::BR_IF_NOT });
+            return self.slot(slot);
+        }
         if let (Op::I32Eq | Op::I32Ne, [value, Arg::Imm(0)]) = (op, args) {
             let first = if (op == Op::I32Ne) == when { code::BR_IF } else { code::BR_IF_NOT };
             self.op(first + value.kind() as u16);

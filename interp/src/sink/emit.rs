@@ -1,8 +1,8 @@
 //! Writing code, and changing what has been written.
 
 use super::{Accumulator, Arg, Builder, Point, Producer, Safepoint, Safepoints, class};
-use crate::forms::{code, fused, pinnable};
-use kinglet_core::op::Num;
+use crate::forms::{code, fused, in_small, pinnable};
+use kinglet_core::op::{Num, OpSet};
 
 impl Builder {
     pub(super) fn u16(&mut self, value: u16) {
@@ -44,7 +44,15 @@ impl Builder {
 
     /// Begins an op, fused with the last one if there is a form for both. Its operands are to follow.
     pub(super) fn op(&mut self, opcode: u16) {
-        if let Some(last) = self.last
+        if self.is_small() {
+            self.last = Some(self.code.len());
+            let small = in_small(opcode);
+            if small.is_none() {
+                self.missing = Some(opcode);
+            }
+            self.u16(small.unwrap_or_default());
+        } else if let Some(last) = self.last
+            && self.set == OpSet::Fused
             && let Some(both) = fused(self.opcode_at(last), opcode)
             && self.may_fuse(last)
         {
@@ -100,7 +108,7 @@ impl Builder {
     pub(super) fn op_with_result(&mut self, opcode: u16, ty: Num, height: u32) {
         let class = class(ty);
         self.store_pending(class, u32::MAX);
-        self.op(opcode);
+        self.op(opcode + u16::from(self.is_small()));
         let dst = self.code.len();
         let slot = self.home(height);
         self.slot(slot);
@@ -123,6 +131,13 @@ impl Builder {
             && producer.height < height
         {
             self.accs[class].producer = None;
+            self.write_slot(producer);
+        }
+    }
+
+    /// Has an op that wrote the accumulator write its slot as well.
+    fn write_slot(&mut self, producer: Producer) {
+        if !self.is_small() {
             self.set_opcode(producer.at, self.opcode_at(producer.at) + 1);
         }
     }
@@ -137,7 +152,7 @@ impl Builder {
     /// If the last op made the operand at `height`, which is nowhere but in the accumulator, has it write `slot` instead of its own.
     pub(super) fn retarget(&mut self, class: usize, height: u32, slot: u32) -> bool {
         let Some(producer) = self.last_producer(class, height) else { return false };
-        self.set_opcode(producer.at, self.opcode_at(producer.at) + 1);
+        self.write_slot(producer);
         self.set_slot(producer.dst, slot);
         self.accs[class].producer = None;
         true

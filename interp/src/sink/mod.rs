@@ -19,13 +19,14 @@ mod vectors;
 
 use crate::{
     exec::{moves::ZERO_STEP, regs::FRAME_HEADER},
+    forms::NAMES,
     handlers::{Clause, Handlers},
     kinds::Kind,
 };
 use alloc::{boxed::Box, vec::Vec};
 use kinglet_core::{
     error::Error,
-    op::{Num, Op},
+    op::{Num, Op, OpSet},
     translate::{Live, Recorder, Shape},
 };
 
@@ -47,6 +48,10 @@ pub(crate) struct Builder {
     /// Ops that could have been fused with the one before: where they stand, and both forms.
     #[cfg(feature = "profile")]
     pub(crate) pairs: Vec<(u32, u16, u16)>,
+    /// Which ops it may use.
+    set: OpSet,
+    /// An op that is wanted and not in the set.
+    missing: Option<u16>,
     /// Offset of the binary that the current op comes from.
     pub(crate) offset: usize,
     params: u32,
@@ -188,6 +193,11 @@ struct Fixup {
 }
 
 impl Builder {
+    /// A builder of code with these ops.
+    pub(crate) fn new(set: OpSet) -> Builder {
+        Builder { set, ..Builder::default() }
+    }
+
     fn start(&mut self, shape: &Shape<'_>) {
         self.code.clear();
         self.labels.clear();
@@ -201,8 +211,10 @@ impl Builder {
         self.params = shape.params;
         self.start_safepoints(shape);
         self.locals = shape.locals.len() as u32;
-        self.pins = [shape.pinned_int.map(u32::from), None, shape.pinned_f64.map(u32::from)];
-        self.saved_pin = shape.pinned_f64.map(|_| self.locals + FRAME_HEADER as u32);
+        let pins = [shape.pinned_int, None, shape.pinned_f64];
+        self.pins = pins.map(|pin| pin.filter(|_| !self.is_small()).map(u32::from));
+        self.saved_pin = self.pins[2].map(|_| self.locals + FRAME_HEADER as u32);
+        self.missing = None;
         // An op that zeroes locals may write beyond them.
         self.max_height = shape.results.max(ZERO_STEP as u32);
         self.max_code =
@@ -222,6 +234,12 @@ impl Builder {
         let refs = (0..).zip(shape.locals).filter(|(_, ty)| **ty == Num::handle);
         let locals = refs.map(|(local, _)| self.local_slot(local) as u16).collect();
         self.safepoints = Some(Safepoints { locals, ..Safepoints::default() });
+    }
+
+    /// Whether only ops of the small set are used: all values are in slots.
+    #[inline]
+    fn is_small(&self) -> bool {
+        cfg!(feature = "ops-small") || self.set == OpSet::Small
     }
 
     /// The slot of a local.
@@ -247,8 +265,17 @@ impl Builder {
 
     /// What catches exceptions in the function just made.
     pub(crate) fn handlers(&self) -> Option<Box<Handlers>> {
+        let recorder = &self.handlers;
+        if recorder.tries.is_empty() {
+            return None;
+        }
         let offset = |label| self.labels[label as usize].at.unwrap_or_default() as u32;
-        Handlers::new(&self.handlers, offset)
+        let place = |clause: &Clause| Clause { target: offset(clause.target), ..*clause };
+        Some(Box::new(Handlers {
+            segments: recorder.segments.as_slice().into(),
+            tries: recorder.tries.as_slice().into(),
+            clauses: recorder.clauses.iter().map(place).collect(),
+        }))
     }
 
     /// Control may come from elsewhere: nothing is known about registers, and the last op must stay as it is.
@@ -259,6 +286,12 @@ impl Builder {
 
     /// Checks what the encoding can hold.
     fn finish(&mut self) -> Result<(), Error> {
+        if let Some(opcode) = self.missing {
+            let name = NAMES[usize::from(opcode)];
+            return Err(Error::msg(alloc::format!(
+                "there is no op `{name}` in the op set of the module"
+            )));
+        }
         let top = self.max_height;
         let operands = self.home(0);
         if let Some(safepoints) = &mut self.safepoints {

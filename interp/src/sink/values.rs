@@ -3,7 +3,7 @@
 use super::{Arg, Builder, Comparison, class};
 use crate::{
     forms::{RowForms, code, row},
-    kinds::{ADDRESS, CONDITION, Kind, NO_PAIR, PAIRS, value_kinds},
+    kinds::{ADDRESS, CONDITION, Kind, LISTS, NO_PAIR, PAIRS, value_kinds},
 };
 use kinglet_core::{
     index::GlobalIdx,
@@ -35,6 +35,8 @@ impl Builder {
                     Arg::Slot(slot)
                 }
             },
+            Loc::Local(local) if self.is_small() => Arg::Slot(self.local_slot(local)),
+            Loc::Temp if self.is_small() => Arg::Slot(self.home(operand.height)),
             Loc::Local(local) if self.pins[class] == Some(local) => Arg::Pin,
             Loc::Local(local) if self.accs[class].local == Some(local) => Arg::Acc,
             Loc::Local(local) => Arg::Slot(self.local_slot(local)),
@@ -78,7 +80,7 @@ impl Builder {
     /// The operand, in one of the first `count` kinds. Returns which.
     pub(super) fn take_kind(&mut self, ty: Num, operand: Operand, count: usize) -> (u16, Arg) {
         let mut arg = self.take(ty, operand);
-        if arg.kind() as usize >= count {
+        if arg.kind() as usize >= count || self.is_small() {
             arg = self.demote(ty, operand, arg);
         }
         (arg.kind() as u16, arg)
@@ -86,7 +88,10 @@ impl Builder {
 
     /// The operand, in any kind that a value of its type has a form for. Returns which.
     pub(super) fn take_value(&mut self, ty: Num, operand: Operand) -> (u16, Arg) {
-        let arg = self.take(ty, operand);
+        let mut arg = self.take(ty, operand);
+        if self.is_small() {
+            arg = self.demote(ty, operand, arg);
+        }
         // There is no pinned `f32`, so that immediates move up.
         let kind = if ty == Num::f32 { arg.kind().min(Kind::Pin) } else { arg.kind() };
         (kind as u16, arg)
@@ -96,7 +101,11 @@ impl Builder {
     fn take_pair(&mut self, op: Op, ty: Num, a: Operand, b: Operand) -> (Op, u16, [Arg; 2]) {
         let forms = row(op);
         let pairs = &PAIRS[usize::from(forms.list)];
-        let find = |a: Arg, b: Arg| pairs[4 * a.kind() as usize + b.kind() as usize];
+        let small = self.is_small();
+        let find = |a: Arg, b: Arg| {
+            let pair = pairs[4 * a.kind() as usize + b.kind() as usize];
+            if small && !has_small_form(op, a, b) { NO_PAIR } else { pair }
+        };
         let (mut left, mut right) = (self.take(ty, a), self.take(ty, b));
         loop {
             let pair = find(left, right);
@@ -167,7 +176,7 @@ impl Builder {
         }
     }
 
-    fn emit_comparison(&mut self, Comparison { op, pair, args, height }: Comparison) {
+    pub(super) fn emit_comparison(&mut self, Comparison { op, pair, args, height }: Comparison) {
         let &RowForms { forms, destinations, to, .. } = row(op);
         self.op_with_result(forms + pair * u16::from(destinations), to, height);
         args.into_iter().for_each(|arg| self.arg(arg));
@@ -383,6 +392,16 @@ fn immediate(ty: Num, bits: u64) -> Option<i32> {
         }
         _ => Some(bits as i32),
     }
+}
+
+/// Whether the small set has a form for these operands.
+fn has_small_form(op: Op, a: Arg, b: Arg) -> bool {
+    let forms = row(op);
+    let integers = matches!(forms.from, Num::u32 | Num::u64);
+    // The last list of pairs is that of rare ops.
+    let immediate = integers && usize::from(forms.list) + 1 != LISTS.len();
+    matches!(a, Arg::Slot(_))
+        && (matches!(b, Arg::Slot(_)) || matches!(b, Arg::Imm(_)) && immediate)
 }
 
 fn negated(operand: Operand, bits: u64) -> Operand {

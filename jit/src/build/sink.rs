@@ -12,8 +12,8 @@ use kinglet_core::{
 };
 #[cfg(feature = "gc")]
 use kinglet_core::{
-    translate::{Access, CastTarget, num},
-    types::ValType,
+    translate::{Access, num},
+    types::{CastTarget, ValType},
 };
 
 impl Sink for Builder {

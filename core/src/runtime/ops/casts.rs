@@ -3,8 +3,7 @@
 use super::*;
 use crate::{
     runtime::gc::{ObjectKind, is_object},
-    translate::CastTarget,
-    types::HeapType,
+    types::{CastTarget, HeapType},
 };
 
 impl StoreInner {

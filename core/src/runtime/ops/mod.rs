@@ -11,7 +11,7 @@
 //! Slots are as many as the op has operands, or results if these are more; there may be more.
 
 mod atomics;
-#[cfg(all(feature = "gc", feature = "compile"))]
+#[cfg(feature = "gc")]
 mod casts;
 mod multi;
 #[cfg(feature = "gc")]

@@ -1,0 +1,274 @@
+//! The code of a module as it stands in an artifact, where it is run in place: the same region of bytes that translation makes, and
+//! side tables. All numbers are little-endian.
+//!
+//! ```text
+//! tables    0   slots of the largest frame, 4 bytes
+//!           4   number of functions, 4 bytes
+//!           8   for each function 12 bytes: bytes of its code, where its handlers stand in the tables or 0 (4 bytes each),
+//!               the slot of its saved pin or 0xffff, and that of its frame's header (2 bytes each)
+//!           …   handlers: numbers of segments, tries and clauses; then these; 4 bytes for each number, 0xffff_ffff for none
+//! ```
+
+mod check;
+#[cfg(feature = "compile")]
+mod make;
+
+#[cfg(feature = "compile")]
+pub use make::{Image, make};
+
+use crate::handlers::{Clause, Handlers};
+use alloc::{format, vec::Vec};
+use kinglet_core::{error::Error, index::TagIdx, module::Module};
+
+/// Checks the code of a module, so that running it is safe.
+///
+/// # Errors
+/// Something is wrong with it; the error says where.
+pub(crate) fn check(
+    module: &Module,
+    code: Code<'_>,
+    tables: &Tables<'_>,
+    metered: bool,
+) -> Result<(), Error> {
+    check::check(module, code, tables, metered, &mut |_, _| {})
+}
+
+/// The bytecode.
+#[derive(Clone, Copy)]
+pub(crate) struct Code<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where it stands in the artifact.
+    pub(crate) origin: usize,
+}
+
+/// The side tables.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'a> {
+    bytes: &'a [u8],
+    /// Where they stand in the artifact.
+    origin: usize,
+}
+
+/// What is known about the code of a function.
+pub(crate) struct Function {
+    /// Bytes of code.
+    pub(crate) len: u32,
+    /// Where its handlers stand, 0 if it has none.
+    handlers: u32,
+    /// The slot that keeps the caller's pinned `f64` local, if this function has one.
+    pub(crate) saved_pin: Option<u16>,
+    /// The slot of the frame's header.
+    pub(crate) header: u16,
+}
+
+const HEADER: usize = 8;
+const FUNCTION: usize = 12;
+/// In place of a number that there is not.
+const NONE: u32 = u32::MAX;
+
+impl<'a> Tables<'a> {
+    /// The tables in these bytes.
+    ///
+    /// # Errors
+    /// They are cut off.
+    pub(crate) fn new(bytes: &'a [u8], origin: usize) -> Result<Tables<'a>, Error> {
+        let tables = Tables { bytes, origin };
+        let count = tables.word(4).unwrap_or(NONE) as usize;
+        match count.checked_mul(FUNCTION).and_then(|len| len.checked_add(HEADER)) {
+            Some(len) if len <= bytes.len() && tables.frame_size() <= u32::from(u16::MAX) => {
+                Ok(tables)
+            }
+            _ => Err(bad(origin, "its tables of functions are cut off")),
+        }
+    }
+
+    /// Slots of the largest frame.
+    pub(crate) fn frame_size(&self) -> u32 {
+        self.word(0).unwrap_or(NONE)
+    }
+
+    /// How many functions there are.
+    pub(crate) fn functions(&self) -> usize {
+        self.word(4).unwrap_or_default() as usize
+    }
+
+    /// The function with this number, which there is.
+    pub(crate) fn function(&self, number: usize) -> Function {
+        let at = HEADER + FUNCTION * number;
+        let word = |at| self.word(at).unwrap_or_default();
+        let saved = word(at + 8) as u16;
+        Function {
+            len: word(at),
+            handlers: word(at + 4),
+            saved_pin: (saved != u16::MAX).then_some(saved),
+            header: (word(at + 8) >> 16) as u16,
+        }
+    }
+
+    /// What catches exceptions in a function.
+    ///
+    /// # Errors
+    /// It is cut off, or refers to what is not there.
+    pub(crate) fn handlers(&self, function: &Function) -> Result<Option<Handlers>, Error> {
+        if function.handlers == 0 {
+            return Ok(None);
+        }
+        let mut reader = Reader { tables: *self, at: function.handlers as usize };
+        let [segments, tries, clauses] = [reader.u32()?, reader.u32()?, reader.u32()?];
+        let mut handlers = Handlers {
+            segments: reader.list(segments, 8, |r| Ok((r.u32()?, r.optional()?)))?,
+            tries: reader.list(tries, 12, |r| {
+                Ok(kinglet_core::runtime::handlers::Try {
+                    outer: r.optional()?,
+                    clauses: (r.u32()?, r.u32()?),
+                })
+            })?,
+            clauses: Default::default(),
+        };
+        handlers.clauses = reader.list(clauses, 12, |r| {
+            let (tag, target, slots) = (r.optional()?, r.u32()?, r.u32()?);
+            let reference = (slots >> 16) as u16;
+            Ok(Clause {
+                tag: tag.map(TagIdx),
+                target,
+                slot: slots as u16,
+                reference: (reference != u16::MAX).then_some(reference),
+                wanted: false,
+            })
+        })?;
+        let inside =
+            |number: Option<u32>, before: usize| number.is_none_or(|n| (n as usize) < before);
+        let sound = handlers.segments.is_sorted_by_key(|segment| segment.0)
+            && handlers.segments.iter().all(|segment| inside(segment.1, handlers.tries.len()))
+            // What is outside stands before, so that a search ends.
+            && handlers.tries.iter().enumerate().all(|(i, table)| inside(table.outer, i))
+            && handlers.tries.iter().all(|t| t.clauses.0 <= t.clauses.1 && t.clauses.1 <= clauses);
+        if sound {
+            Ok(Some(handlers))
+        } else {
+            Err(bad(self.origin + reader.at, "its handlers refer to none"))
+        }
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        self.bytes
+            .get(at..at.checked_add(4)?)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_le_bytes)
+    }
+}
+
+struct Reader<'a> {
+    tables: Tables<'a>,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn cut_off(&self) -> Error {
+        bad(self.tables.origin + self.at, "its handlers are cut off")
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        let word = self.tables.word(self.at).ok_or_else(|| self.cut_off())?;
+        self.at += 4;
+        Ok(word)
+    }
+
+    fn optional(&mut self) -> Result<Option<u32>, Error> {
+        Ok(Some(self.u32()?).filter(|&word| word != NONE))
+    }
+
+    /// So many things of `size` bytes each.
+    fn list<T>(
+        &mut self,
+        count: u32,
+        size: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<alloc::boxed::Box<[T]>, Error> {
+        if (self.tables.bytes.len() - self.at) / size < count as usize {
+            return Err(self.cut_off());
+        }
+        (0..count).map(|_| read(self)).collect()
+    }
+}
+
+/// What is wrong with an artifact, at this offset.
+#[cold]
+#[inline(never)]
+fn bad(at: usize, what: &str) -> Error {
+    Error::invalid(["invalid artifact: ", what].concat(), at)
+}
+
+/// An op that an artifact cannot have, or that this build does not know.
+#[cold]
+#[inline(never)]
+fn unknown(at: usize, opcode: u16) -> Error {
+    #[cfg(feature = "compile")]
+    if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
+        return bad(
+            at,
+            &format!(
+                "it has the op `{name}`, which artifacts cannot have or this program does not"
+            ),
+        );
+    }
+    bad(
+        at,
+        &format!("it has the op {opcode}, which artifacts cannot have or this program does not"),
+    )
+}
+
+/// The side tables of functions, being written.
+#[cfg(feature = "compile")]
+pub(crate) struct TablesWriter {
+    functions: Vec<u8>,
+    handlers: Vec<u8>,
+    count: usize,
+}
+
+#[cfg(feature = "compile")]
+impl TablesWriter {
+    /// For so many functions.
+    fn new(count: usize) -> TablesWriter {
+        TablesWriter { functions: Vec::new(), handlers: Vec::new(), count }
+    }
+
+    fn add(&mut self, len: u32, saved_pin: Option<u16>, header: u32, handlers: Option<&Handlers>) {
+        let word = |to: &mut Vec<u8>, word: u32| to.extend_from_slice(&word.to_le_bytes());
+        word(&mut self.functions, len);
+        let at = HEADER + FUNCTION * self.count + self.handlers.len();
+        word(&mut self.functions, if handlers.is_some() { at as u32 } else { 0 });
+        word(&mut self.functions, u32::from(saved_pin.unwrap_or(u16::MAX)) | header << 16);
+        let Some(handlers) = handlers else { return };
+        let to = &mut self.handlers;
+        for count in [handlers.segments.len(), handlers.tries.len(), handlers.clauses.len()] {
+            word(to, count as u32);
+        }
+        for &(start, innermost) in &handlers.segments {
+            word(to, start);
+            word(to, innermost.unwrap_or(NONE));
+        }
+        for table in &handlers.tries {
+            word(to, table.outer.unwrap_or(NONE));
+            word(to, table.clauses.0);
+            word(to, table.clauses.1);
+        }
+        for clause in &handlers.clauses {
+            word(to, clause.tag.map_or(NONE, |tag| tag.0));
+            word(to, clause.target);
+            word(
+                to,
+                u32::from(clause.slot) | u32::from(clause.reference.unwrap_or(u16::MAX)) << 16,
+            );
+        }
+    }
+
+    fn finish(self, frame_size: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&frame_size.to_le_bytes());
+        bytes.extend_from_slice(&(self.count as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.functions);
+        bytes.extend_from_slice(&self.handlers);
+        bytes
+    }
+}
