@@ -389,7 +389,7 @@ fn is_small(form: &Form) -> bool {
         return false;
     }
     // Branches on floats are a comparison and a branch.
-    if op.starts_with("br_f") || op.starts_with("br_not") {
+    if ["br_f32", "br_f64", "br_not"].iter().any(|prefix| op.starts_with(prefix)) {
         return false;
     }
     if kinds == "wide" || kinds.bytes().all(|kind| kind == b's') {

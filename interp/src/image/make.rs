@@ -15,7 +15,7 @@ use kinglet_core::{
 };
 
 /// The code of a module for an artifact.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// The bytecode.
     pub code: Vec<u8>,

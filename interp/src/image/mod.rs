@@ -12,6 +12,8 @@
 mod check;
 #[cfg(feature = "compile")]
 mod make;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "compile")]
 pub use make::{Image, make};
