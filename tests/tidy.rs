@@ -18,6 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["kinglet", "kinglet-wasi", "kinglet-spectest"]),
     ("benches", &["kinglet", "kinglet-wasi"]),
     ("benches/compare", &["kinglet", "kinglet-wasi"]),
+    ("examples/firmware", &["kinglet"]),
+    ("examples/firmware/sizes", &["kinglet"]),
     ("fuzz", &["kinglet", "kinglet-wasi"]),
     // It reads the interpreter's own profile.
     ("corpus", &["kinglet", "kinglet-interp"]),
@@ -28,7 +30,15 @@ const FOR_TESTS: &[(&str, &str)] = &[(".", "kinglet"), (".", "kinglet-wasi")];
 
 /// What may be named only below these paths.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("wasmparser::", &["core/src/binary/", "core/src/translate/", "benches/compare/"]),
+    (
+        "wasmparser::",
+        &[
+            "core/src/binary/",
+            "core/src/translate/",
+            "benches/compare/",
+            "examples/firmware/sizes/",
+        ],
+    ),
     ("kinglet_core", &["core/", "interp/", "jit/", "src/"]),
     ("kinglet_interp", &["interp/", "src/"]),
     ("kinglet_jit", &["jit/", "src/backend.rs"]),
@@ -41,6 +51,9 @@ const ROOMS: &[(&str, &[&str])] = &[
 const UNSAFE: &[&str] = &[
     "core/src/runtime/memory",
     "core/src/runtime/vmctx",
+    "examples/firmware/board/",
+    "examples/firmware/guests/",
+    "examples/firmware/sizes/src/bin/wasm3.rs",
     "interp/src/",
     "jit/src/load/",
     "jit/src/run/",

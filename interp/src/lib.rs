@@ -22,9 +22,13 @@ mod code;
 #[cfg(feature = "compile")]
 mod disasm;
 mod dispatch;
+#[cfg_attr(feature = "ops-small", allow(dead_code, reason = "most is for other ops"))]
 mod exec;
 mod execution;
-#[cfg_attr(not(feature = "compile"), allow(dead_code, reason = "most is for making code"))]
+#[cfg_attr(
+    any(feature = "ops-small", not(feature = "compile")),
+    allow(dead_code, reason = "most is for making code of other ops")
+)]
 mod forms;
 mod handlers;
 mod image;

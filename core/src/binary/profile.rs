@@ -4,7 +4,7 @@ use crate::module::Body;
 use alloc::vec::Vec;
 use wasmparser::{
     FrameKind, FrameStack, FuncValidator, ValType, ValidatorResources, VisitOperator,
-    VisitSimdOperator, for_each_visit_operator,
+    for_each_visit_operator,
 };
 
 /// How much more often a loop's operators are taken to run than what is around it.
@@ -60,8 +60,7 @@ impl Profile {
         validator: &FuncValidator<ValidatorResources>,
         body: &mut Body,
     ) {
-        let (mut int, mut f64) = ((MIN_INT - 1, None), (MIN_F64 - 1, None));
-        self.used.sort_unstable();
+        let (mut int, mut f64) = ((MIN_INT, None), (MIN_F64, None));
         for local in self.used.drain(..) {
             let uses = core::mem::take(&mut self.uses[local as usize]);
             let best = match validator.get_local_type(local) {
@@ -69,9 +68,10 @@ impl Profile {
                 Some(ValType::F64) => &mut f64,
                 _ => continue,
             };
-            if uses > best.0
-                && let Ok(local) = u16::try_from(local)
-            {
+            let Ok(local) = u16::try_from(local) else { continue };
+            // Of those with the most uses, the first.
+            let (most, first) = *best;
+            if uses > most || uses == most && first.is_none_or(|first| local < first) {
                 *best = (uses, Some(local));
             }
         }
@@ -167,7 +167,10 @@ impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitOperator<'a
 {
     type Output = wasmparser::Result<()>;
 
-    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = Self::Output>> {
+    #[cfg(feature = "simd")]
+    fn simd_visitor(
+        &mut self,
+    ) -> Option<&mut dyn wasmparser::VisitSimdOperator<'a, Output = Self::Output>> {
         self.validator.simd_visitor()
     }
 

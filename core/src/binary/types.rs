@@ -8,7 +8,7 @@ use crate::{
     types::*,
 };
 use alloc::{format, vec::Vec};
-use wasmparser::{AbstractHeapType, CompositeInnerType, Operator, UnpackedIndex};
+use wasmparser::{AbstractHeapType, BinaryReader, CompositeInnerType, UnpackedIndex};
 
 /// The types of a module that have been decoded, by index.
 pub(super) type Types<'a> = &'a [SubType];
@@ -165,7 +165,7 @@ pub(super) fn const_expr(
     expr: &wasmparser::ConstExpr<'_>,
     types: Types<'_>,
 ) -> Result<ConstExpr, Error> {
-    let mut reader = expr.get_operators_reader();
+    let mut reader = expr.get_binary_reader();
     let const_op = |reader: &mut _| const_op(reader, types);
     let Some(first) = const_op(&mut reader)? else {
         return Err(Error::invalid(
@@ -183,54 +183,58 @@ pub(super) fn const_expr(
     Ok(ConstExpr::Many(ops.into()))
 }
 
-/// The next operator, `None` at the end.
-fn const_op(
-    reader: &mut wasmparser::OperatorsReader<'_>,
-    types: Types<'_>,
-) -> Result<Option<ConstOp>, Error> {
-    let offset = reader.original_position();
-    let mut operator = reader.read().map_err(error)?;
-    // These change nothing but the type.
-    while let Operator::AnyConvertExtern | Operator::ExternConvertAny = operator {
-        operator = reader.read().map_err(error)?;
+/// The next operator, `None` at the end. It is found by its opcode: the validator's type of all the operators that there are takes
+/// more code than everything else here.
+fn const_op(reader: &mut BinaryReader<'_>, types: Types<'_>) -> Result<Option<ConstOp>, Error> {
+    let index = |reader: &mut BinaryReader<'_>| reader.read_var_u32().map_err(error);
+    loop {
+        let offset = reader.original_position();
+        let op = match reader.read_u8().map_err(error)? {
+            0x0b => return Ok(None),
+            0x23 => ConstOp::GlobalGet(GlobalIdx(index(reader)?)),
+            0x41 => ConstOp::Const(u64::from(reader.read_var_i32().map_err(error)? as u32)),
+            0x42 => ConstOp::Const(reader.read_var_i64().map_err(error)? as u64),
+            0x43 => ConstOp::Const(u64::from(reader.read_f32().map_err(error)?.bits())),
+            0x44 => ConstOp::Const(reader.read_f64().map_err(error)?.bits()),
+            0x6a => ConstOp::I32Add,
+            0x6b => ConstOp::I32Sub,
+            0x6c => ConstOp::I32Mul,
+            0x7c => ConstOp::I64Add,
+            0x7d => ConstOp::I64Sub,
+            0x7e => ConstOp::I64Mul,
+            0xd0 => {
+                reader.read::<wasmparser::HeapType>().map_err(error)?;
+                ConstOp::RefNull
+            }
+            0xd2 => ConstOp::RefFunc(FuncIdx(index(reader)?)),
+            0xfb => match index(reader)? {
+                0x00 => {
+                    let ty = index(reader)?;
+                    let fields = types.get(ty as usize).and_then(SubType::as_struct);
+                    ConstOp::StructNew(TypeIdx(ty), fields.map_or(0, |ty| ty.fields.len() as u32))
+                }
+                0x01 => ConstOp::StructNewDefault(TypeIdx(index(reader)?)),
+                0x06 => ConstOp::ArrayNew(TypeIdx(index(reader)?)),
+                0x07 => ConstOp::ArrayNewDefault(TypeIdx(index(reader)?)),
+                0x08 => ConstOp::ArrayNewFixed(TypeIdx(index(reader)?), index(reader)?),
+                // Conversions between `anyref` and `externref` change nothing but the type.
+                0x1a | 0x1b => continue,
+                0x1c => ConstOp::RefI31,
+                _ => return Err(unsupported_op(offset)),
+            },
+            0xfd if index(reader)? == 0x0c => {
+                let mut half = || reader.read_u64().map_err(error);
+                ConstOp::Vector([half()?, half()?])
+            }
+            _ => return Err(unsupported_op(offset)),
+        };
+        return Ok(Some(op));
     }
-    Ok(Some(match operator {
-        Operator::End => return Ok(None),
-        Operator::I32Const { value } => ConstOp::Const(u64::from(value as u32)),
-        Operator::I64Const { value } => ConstOp::Const(value as u64),
-        Operator::F32Const { value } => ConstOp::Const(u64::from(value.bits())),
-        Operator::F64Const { value } => ConstOp::Const(value.bits()),
-        Operator::V128Const { value } => {
-            let bits = u128::from(value);
-            ConstOp::Vector([bits as u64, (bits >> 64) as u64])
-        }
-        Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIdx(global_index)),
-        Operator::RefNull { .. } => ConstOp::RefNull,
-        Operator::RefFunc { function_index } => ConstOp::RefFunc(FuncIdx(function_index)),
-        Operator::RefI31 => ConstOp::RefI31,
-        Operator::StructNew { struct_type_index: ty } => {
-            let fields = types.get(ty as usize).and_then(SubType::as_struct);
-            ConstOp::StructNew(TypeIdx(ty), fields.map_or(0, |ty| ty.fields.len() as u32))
-        }
-        Operator::StructNewDefault { struct_type_index } => {
-            ConstOp::StructNewDefault(TypeIdx(struct_type_index))
-        }
-        Operator::ArrayNew { array_type_index } => ConstOp::ArrayNew(TypeIdx(array_type_index)),
-        Operator::ArrayNewDefault { array_type_index } => {
-            ConstOp::ArrayNewDefault(TypeIdx(array_type_index))
-        }
-        Operator::ArrayNewFixed { array_type_index, array_size } => {
-            ConstOp::ArrayNewFixed(TypeIdx(array_type_index), array_size)
-        }
-        Operator::I32Add => ConstOp::I32Add,
-        Operator::I32Sub => ConstOp::I32Sub,
-        Operator::I32Mul => ConstOp::I32Mul,
-        Operator::I64Add => ConstOp::I64Add,
-        Operator::I64Sub => ConstOp::I64Sub,
-        Operator::I64Mul => ConstOp::I64Mul,
-        // Printing the operator would bring the names of all of them into the binary.
-        _ => return Err(unsupported(format_args!("an operator of a constant expression"), offset)),
-    }))
+}
+
+#[cold]
+fn unsupported_op(offset: u64) -> Error {
+    unsupported(format_args!("an operator of a constant expression"), offset)
 }
 
 /// What the validator let pass although it belongs to no proposal that is supported.

@@ -205,7 +205,8 @@ fn bad(at: usize, what: &str) -> Error {
 #[cold]
 #[inline(never)]
 fn unknown(at: usize, opcode: u16) -> Error {
-    #[cfg(feature = "compile")]
+    // The names are many.
+    #[cfg(feature = "std")]
     if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
         return bad(
             at,
