@@ -165,7 +165,12 @@ impl List {
         let mut s = String::new();
         let n = self.forms.len();
         assert!(n < 1 << 16, "opcodes have 16 bits");
-        _ = writeln!(s, "/// Number of opcodes.\npub(crate) const COUNT: usize = {n};");
+        _ = writeln!(s, "/// Number of opcodes.");
+        _ = writeln!(
+            s,
+            "#[cfg_attr(dispatch = \"match\", allow(dead_code, reason = \"for tables\"))]"
+        );
+        _ = writeln!(s, "pub(crate) const COUNT: usize = {n};");
         _ = writeln!(
             s,
             "/// Number of opcodes that are not fused pairs.\n#[cfg(test)]\npub(crate) const UNFUSED: usize = {};",
