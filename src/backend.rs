@@ -75,7 +75,7 @@ pub(crate) fn call_prepared(
 }
 
 /// The compiler.
-#[cfg(feature = "jit")]
+#[cfg(all(feature = "jit", target_pointer_width = "64", any(unix, windows)))]
 mod compiler {
     use crate::{
         Error, Result,
@@ -187,7 +187,7 @@ mod compiler {
 }
 
 /// What there is instead of the compiler.
-#[cfg(not(feature = "jit"))]
+#[cfg(not(all(feature = "jit", target_pointer_width = "64", any(unix, windows))))]
 mod compiler {
     use crate::{
         Error, Result,
@@ -202,7 +202,11 @@ mod compiler {
     };
 
     fn missing() -> Error {
-        Error::msg("there is no compiler: it takes the feature `jit`")
+        Error::msg(if cfg!(feature = "jit") {
+            "the compiler knows x86-64 and arm64 processors only: use the interpreter"
+        } else {
+            "there is no compiler: it takes the feature `jit`"
+        })
     }
 
     pub(super) fn available() -> Result<()> {
