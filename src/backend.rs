@@ -132,7 +132,7 @@ mod translator {
 }
 
 /// The compiler.
-#[cfg(feature = "jit")]
+#[cfg(all(feature = "jit", target_pointer_width = "64", any(unix, windows)))]
 mod compiler {
     use crate::{
         Error, Result,
@@ -244,7 +244,7 @@ mod compiler {
 }
 
 /// What there is instead of the compiler.
-#[cfg(not(feature = "jit"))]
+#[cfg(not(all(feature = "jit", target_pointer_width = "64", any(unix, windows))))]
 mod compiler {
     use crate::{
         Error, Result,
@@ -259,7 +259,11 @@ mod compiler {
     };
 
     fn missing() -> Error {
-        Error::msg("there is no compiler: it takes the feature `jit`")
+        Error::msg(if cfg!(feature = "jit") {
+            "the compiler knows x86-64 and arm64 processors only: use the interpreter"
+        } else {
+            "there is no compiler: it takes the feature `jit`"
+        })
     }
 
     pub(super) fn available() -> Result<()> {
