@@ -120,7 +120,7 @@ macro_rules! abstract_types {
                         TypeKind::Struct => HeapType::ConcreteStruct(StructType(ty)),
                     }
                 }
-                other => unreachable!("{other} has no counterpart"),
+                _ => unreachable!("a type of references without a counterpart"),
             }
         }
     };

@@ -253,9 +253,8 @@ impl Decoder<'_> {
             body.range().start,
         )?;
 
-        self.hints.check(func.index, body)?;
-
-        let flags = func.features;
+        let (index, flags) = (func.index, func.features);
+        self.profile.branches = self.hints.has(index).then(Vec::new);
         let mut validator = func.into_validator(core::mem::take(&mut self.allocations));
         let mut reader = body.get_binary_reader();
         reader.set_features(flags);
@@ -277,6 +276,10 @@ impl Decoder<'_> {
         reader.finish_expression(&validator.visitor(end)).map_err(error)?;
         if let Some(offset) = self.profile.too_deep() {
             return Err(exceeds("nested blocks", limits.max_nesting, offset));
+        }
+
+        if let Some(branches) = self.profile.branches.take() {
+            self.hints.check(index, body.range().start, &branches)?;
         }
 
         let mut body = Body { range, pinned_int: None, pinned_f64: None };

@@ -6,9 +6,7 @@ use crate::{
     module::{BranchHint, Module},
 };
 use alloc::{boxed::Box, vec::Vec};
-use wasmparser::{
-    BinaryReader, BranchHintSectionReader, CustomSectionReader, FunctionBody, Operator,
-};
+use wasmparser::{BinaryReader, BranchHintSectionReader, CustomSectionReader};
 
 const NAME: &str = "metadata.code.branch_hint";
 
@@ -73,23 +71,17 @@ impl Hints {
         Ok(())
     }
 
-    /// Checks that the hints of function `func` belong to operators that may have one. The body is valid, or will be found not to be.
-    pub(super) fn check(&mut self, func: u32, body: &FunctionBody<'_>) -> Result<(), Error> {
-        if self.waiting.last().is_none_or(|hint| hint.func != func) {
-            return Ok(());
-        }
-        let start = body.range().start;
-        let mut reader = body.get_operators_reader().map_err(error)?;
+    /// Whether there are hints of function `func`.
+    pub(super) fn has(&self, func: u32) -> bool {
+        self.waiting.last().is_some_and(|hint| hint.func == func)
+    }
+
+    /// Checks that the hints of function `func`, whose body begins at `start`, belong to operators that may have one, which are at these
+    /// offsets.
+    pub(super) fn check(&mut self, func: u32, start: u64, branches: &[u64]) -> Result<(), Error> {
         while let Some(hint) = self.waiting.pop_if(|hint| hint.func == func) {
             let target = start + u64::from(hint.at);
-            while !reader.eof() && reader.original_position() < target {
-                reader.read().map_err(error)?;
-            }
-            if reader.eof() || reader.original_position() != target {
-                return Err(invalid("invalid target", hint.offset));
-            }
-            let operator = reader.read().map_err(error)?;
-            if !matches!(operator, Operator::If { .. } | Operator::BrIf { .. }) {
+            if branches.binary_search(&target).is_err() {
                 return Err(invalid("invalid target", hint.offset));
             }
             self.checked.push(BranchHint { offset: target as u32, taken: hint.taken });

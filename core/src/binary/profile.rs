@@ -30,6 +30,8 @@ pub(super) struct Profile {
     max_nesting: usize,
     /// Where more were.
     too_deep: Option<u64>,
+    /// Where its conditional branches are, if somebody wants to know.
+    pub(super) branches: Option<Vec<u64>>,
 }
 
 impl Profile {
@@ -41,6 +43,7 @@ impl Profile {
             weight: 1,
             max_nesting: max_nesting as usize,
             too_deep: None,
+            branches: None,
         }
     }
 
@@ -92,6 +95,13 @@ impl Profile {
     }
 
     #[inline]
+    fn branch(&mut self, offset: u64) {
+        if let Some(branches) = &mut self.branches {
+            branches.push(offset);
+        }
+    }
+
+    #[inline]
     fn enter(&mut self, factor: u64, offset: u64) {
         self.outer.push(self.weight);
         self.weight = (self.weight * factor).min(MAX_WEIGHT);
@@ -136,7 +146,14 @@ macro_rules! note {
     ($self:ident visit_local_tee $local:ident) => { note!(@count $self visit_local_tee $local) };
     ($self:ident visit_block $ty:ident) => { note!(@enter 1, $self visit_block $ty) };
     ($self:ident visit_loop $ty:ident) => { note!(@enter LOOP, $self visit_loop $ty) };
-    ($self:ident visit_if $ty:ident) => { note!(@enter 1, $self visit_if $ty) };
+    ($self:ident visit_if $ty:ident) => {{
+        $self.profile.branch($self.offset);
+        note!(@enter 1, $self visit_if $ty)
+    }};
+    ($self:ident visit_br_if $depth:ident) => {{
+        $self.profile.branch($self.offset);
+        $self.validator.visit_br_if($depth)
+    }};
     ($self:ident visit_try $ty:ident) => { note!(@enter 1, $self visit_try $ty) };
     ($self:ident visit_try_table $table:ident) => { note!(@enter 1, $self visit_try_table $table) };
     ($self:ident visit_end) => {{

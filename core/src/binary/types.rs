@@ -57,7 +57,7 @@ pub(crate) fn heap_type(
             AbstractHeapType::Exn => HeapType::Exn,
             AbstractHeapType::NoExn => HeapType::NoExn,
             AbstractHeapType::Cont | AbstractHeapType::NoCont => {
-                return Err(unsupported(format_args!("the type {ty:?}"), offset));
+                return Err(unsupported(format_args!("a type of references"), offset));
             }
         },
         Concrete(UnpackedIndex::Module(index)) => {
@@ -66,7 +66,7 @@ pub(crate) fn heap_type(
             };
             HeapType::Concrete(ConcreteType { kind: ty.composite.kind(), index })
         }
-        _ => return Err(unsupported(format_args!("the type {ty:?}"), offset)),
+        _ => return Err(unsupported(format_args!("a type of references"), offset)),
     })
 }
 

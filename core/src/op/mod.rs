@@ -233,8 +233,10 @@ macro_rules! define {
         #[allow(missing_docs, reason = "named after the operators of the specification")]
         pub enum Op { $( $Name, )* }
 
-        /// Columns of the table that the translator looks at, small enough to stay in the cache.
+        /// Columns of the table that running code and the translator look at: small enough to stay in the cache, and on small targets
+        /// all that there is of it.
         static CLASSES: &[Class] = &[$( Class::$class, )*];
+        static OPERANDS: &[Option<Num>] = &[$( num!($from), )*];
         static RESULTS: &[Num] = &[$( result!($to), )*];
 
         static OPS: &[Op] = &[$( Op::$Name, )*];
@@ -272,6 +274,12 @@ impl Op {
     #[inline]
     pub fn class(self) -> Class {
         CLASSES[self as usize]
+    }
+
+    /// Type of the operands; of what is in memory for a load and for the atomic classes. `None` for the classes `multi` and `slots`.
+    #[inline]
+    pub fn operand(self) -> Option<Num> {
+        OPERANDS[self as usize]
     }
 
     /// Type of the result; of what is in memory for a store. Comparisons give an `i32`.

@@ -33,30 +33,17 @@ pub struct Program {
     pub native: Option<Shared<dyn Native>>,
     /// Ids of its types in the engine.
     pub types: Shared<TypeIds>,
-    /// The functions that it exports and defines, each once.
-    pub exported_funcs: Shared<[FuncIdx]>,
 }
 
 impl Program {
     /// Puts a module and its executable form together; `types` are the ids of the module's types.
     pub fn new(module: Shared<Module>, code: Shared<dyn Code>, types: TypeIds) -> Program {
-        let mut funcs: Vec<FuncIdx> = module
-            .exports
-            .iter()
-            .filter_map(|export| match export.item {
-                ExportItem::Func(func) if func.0 >= module.imported_funcs => Some(func),
-                _ => None,
-            })
-            .collect();
-        funcs.sort_unstable();
-        funcs.dedup();
         Program {
             module,
             code,
             #[cfg(feature = "native")]
             native: None,
             types: Shared::new(types),
-            exported_funcs: funcs.into(),
         }
     }
 }
@@ -196,9 +183,12 @@ impl StoreInner {
         }
         let instance = Shared::new(self.link(addr, program, space));
         let mut funcs = LocalFuncs::default();
-        for &func in &*program.exported_funcs {
-            let make = || instance.local_func(func);
-            funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
+        for export in &module.exports {
+            let ExportItem::Func(func) = export.item else { continue };
+            if func.0 >= module.imported_funcs {
+                let make = || instance.local_func(func);
+                funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
+            }
         }
         #[cfg(feature = "native")]
         self.publish_funcs();

@@ -19,6 +19,8 @@ pub(super) struct Frame<L, F> {
     pub(super) ty: FrameType,
     /// Where a branch to the block leads: its end, or its beginning if it is a loop. The function itself has none.
     pub(super) label: Option<L>,
+    /// Where the `br_table` at hand leads that has the block among its targets, if that takes more than a jump.
+    pub(super) stub: Option<L>,
     /// Where exceptions lead that are caught by branching to the block, if that takes more than a jump.
     pub(super) pad: Option<L>,
     /// How many `try_table`s are open around the block.
@@ -95,6 +97,7 @@ impl<S: Sink> Run<'_, S> {
             height: 0,
             ty: FrameType::Type(self.module.funcs[func.at()]),
             label: None,
+            stub: None,
             pad: None,
             tries: 0,
             #[cfg(feature = "legacy-exceptions")]
@@ -152,6 +155,7 @@ impl<S: Sink> Run<'_, S> {
             height,
             ty,
             label,
+            stub: None,
             pad: None,
             tries: self.tries,
             #[cfg(feature = "legacy-exceptions")]
@@ -339,32 +343,23 @@ impl<S: Sink> Run<'_, S> {
         self.t.targets.clear();
         self.t.stubs.clear();
         // Validation has read the table before, without an error.
-        let depths = || table.targets().flatten().chain([table.default()]);
-        for depth in depths() {
+        for depth in table.targets().flatten().chain([table.default()]) {
             let (at, count) = self.target(depth);
-            if self.plain_label(at, count).is_none() {
-                let label = self.sink.label(self.height(), iter::empty());
-                self.t.stubs.push((depth, label));
-            }
-        }
-        // One stub for all targets of the same depth; labels that go unused cost nothing.
-        self.t.stubs.sort_by_key(|stub| stub.0);
-        self.t.stubs.dedup_by_key(|stub| stub.0);
-        for depth in depths() {
-            let label = match self.t.stubs.binary_search_by_key(&depth, |stub| stub.0) {
-                Ok(stub) => Some(self.t.stubs[stub].1),
-                Err(_) => {
-                    let (at, count) = self.target(depth);
-                    self.plain_label(at, count)
-                }
-            };
-            self.t.targets.extend(label);
+            let label = self.plain_label(at, count).or(self.t.frames[at].stub);
+            let label = label.unwrap_or_else(|| {
+                let stub = self.sink.label(self.t.stack.len() as u32, iter::empty());
+                self.t.frames[at].stub = Some(stub);
+                self.t.stubs.push((depth, stub));
+                stub
+            });
+            self.t.targets.push(label);
         }
         self.sink.jump_table(index, &self.t.targets);
         let stubs = core::mem::take(&mut self.t.stubs);
         for &(depth, label) in &stubs {
             self.sink.bind(label, false);
             let (at, count) = self.target(depth);
+            self.t.frames[at].stub = None;
             self.branch(at, count);
         }
         self.t.stubs = stubs;

@@ -1,11 +1,11 @@
 //! Ops of the atomic classes, which do something to a memory as if at one moment, and those that wait and notify.
 
 use super::*;
-use crate::op::{Class, Num, ROWS, Row};
+use crate::op::{Class, Num};
 
 /// An op of one of the atomic classes, with its operands.
 struct Atomic {
-    row: &'static Row,
+    op: Op,
     instance: InstanceAddr,
     memory: MemoryIdx,
     /// Where; if that is more than 64 bits can say, an address in no memory that is as well aligned.
@@ -27,29 +27,29 @@ impl StoreInner {
         offset: u64,
         slots: &mut [u64],
     ) -> Result<bool, Trap> {
-        let row = &ROWS[op as usize];
         let [address, a, b] = [0, 1, 2].map(|at| slots.get(at).copied().unwrap_or_default());
         let is_64 = self.instance(instance).module.memories[memory.at()].is_64;
         let address = if is_64 { address } else { u64::from(address as u32) };
         let beyond = || !7 | address.wrapping_add(offset);
         let address = address.checked_add(offset).unwrap_or_else(beyond);
-        let op = Atomic { row, instance, memory, address, operands: [a, b] };
-        let result = match row.class {
+        let class = op.class();
+        let op = Atomic { op, instance, memory, address, operands: [a, b] };
+        let result = match class {
             Class::atomic_wait => match self.wait(&op)? {
                 Some(result) => result,
                 None => return Ok(false),
             },
             Class::atomic_notify => self.notify(&op)?,
-            class => self.update(&op, class, op.operands)?,
+            _ => self.update(&op, class, op.operands)?,
         };
-        if row.class != Class::atomic_store {
+        if class != Class::atomic_store {
             slots[0] = result;
         }
         Ok(true)
     }
 
     fn update(&mut self, op: &Atomic, class: Class, operands: [u64; 2]) -> Result<u64, Trap> {
-        self.atomic(op.instance, op.memory, class, size(op.row), op.address, operands)
+        self.atomic(op.instance, op.memory, class, size(op.op), op.address, operands)
     }
 
     #[cfg(not(feature = "threads"))]
@@ -73,7 +73,7 @@ impl StoreInner {
         let interrupted = || self.interrupted();
         let interrupted: Option<&dyn Fn() -> bool> =
             if self.interruptible { Some(&interrupted) } else { None };
-        let result = memory.wait(size(op.row), op.address, expected, timeout, interrupted)?;
+        let result = memory.wait(size(op.op), op.address, expected, timeout, interrupted)?;
         Ok(result.map(|result| result as u64))
     }
 
@@ -95,8 +95,8 @@ impl StoreInner {
 }
 
 /// Bytes of the number in memory.
-fn size(row: &Row) -> usize {
-    match row.from {
+fn size(op: Op) -> usize {
+    match op.operand() {
         Some(Num::u8) => 1,
         Some(Num::u16) => 2,
         Some(Num::u32) => 4,

@@ -118,7 +118,7 @@ impl StoreInner {
                 return Ok(());
             }
             Op::RefFunc => u64::from(self.ref_func(addr, FuncIdx(x)).0) + 1,
-            other => unreachable!("{other:?} is not of the class `slots`"),
+            _ => unreachable!("an op that is not of the class `slots`"),
         };
         slots[0] = result;
         Ok(())

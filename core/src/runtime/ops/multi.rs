@@ -19,7 +19,7 @@ pub fn multi(op: Op, slots: &mut [u64]) {
         Op::I64Sub128 => on(num::i64_sub128, slots),
         Op::I64MulWideS => on(num::i64_mul_wide_s, slots),
         Op::I64MulWideU => on(num::i64_mul_wide_u, slots),
-        other => unreachable!("{other:?} is not of the class `multi`"),
+        _ => unreachable!("an op that is not of the class `multi`"),
     }
 }
 
