@@ -1,12 +1,17 @@
 //! Makes the guest what the firmware carries; and builds wasm3, which is in C.
 
+use kinglet::{Config, Engine, OpSet};
 use std::{env, fs, path::Path};
 
 fn main() {
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     println!("cargo::rerun-if-changed=fib.wat");
     let wasm = wat::parse_file("fib.wat").unwrap_or_else(|error| panic!("{error}"));
-    fs::write(Path::new(&out).join("fib.wasm"), wasm).expect("OUT_DIR is writable");
+    let engine = Engine::new(Config::new().artifact_ops(OpSet::Small)).expect("an engine");
+    let artifact = engine.precompile_module(&wasm).unwrap_or_else(|error| panic!("{error}"));
+    let to = Path::new(&out).join("fib.wasm");
+    fs::write(&to, wasm).expect("OUT_DIR is writable");
+    fs::write(to.with_extension("kgl"), artifact).expect("OUT_DIR is writable");
     #[cfg(feature = "wasm3")]
     wasm3();
 }

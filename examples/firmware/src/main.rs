@@ -28,6 +28,14 @@ fn run() -> bool {
 }
 
 /// The guest of this name, out of flash.
+#[cfg(not(feature = "translate"))]
+macro_rules! guest {
+    ($name:literal) => {
+        kinglet::include_artifact!(concat!(env!("OUT_DIR"), "/", $name, ".kgl"))
+    };
+}
+/// The guest of this name, out of flash.
+#[cfg(feature = "translate")]
 macro_rules! guest {
     ($name:literal) => {
         include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".wasm"))
@@ -35,6 +43,12 @@ macro_rules! guest {
 }
 use guest;
 
-fn load(engine: &Engine, guest: &[u8]) -> Result<Module> {
+#[cfg(not(feature = "translate"))]
+fn load(engine: &Engine, guest: &'static [u8]) -> Result<Module> {
+    Module::deserialize_static(engine, guest)
+}
+
+#[cfg(feature = "translate")]
+fn load(engine: &Engine, guest: &'static [u8]) -> Result<Module> {
     Module::new(engine, guest)
 }
