@@ -1,9 +1,10 @@
 //! The tiers that run code. This is the one place that knows how many there are.
 
-use crate::{CompilationMode, Engine, Result, Strategy};
+use crate::{CompilationMode, Config, Engine, Result, Strategy};
 use core::any::Any;
 use kinglet_core::{
     Shared,
+    artifact::{Image, Loaded},
     index::FuncAddr,
     module::Module,
     runtime::{StoreInner, instance::Program},
@@ -35,6 +36,44 @@ pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program
         compiler::add(&mut program, config.metered())?;
     }
     Ok(program)
+}
+
+/// HACK
+pub(crate) fn image(module: &Module, config: &Config) -> Result<Image<'static>> {
+    let stack = module
+        .exports
+        .iter()
+        .filter(|e| matches!(e.item, kinglet_core::module::ExportItem::Func(_)))
+        .map(|_| Some(3))
+        .collect();
+    Ok(Image {
+        op_set: config.artifact_ops as u8,
+        metered: config.metered(),
+        code: alloc::vec![0].into(),
+        tables: module.wasm.to_vec().into(),
+        needs: kinglet_core::artifact::Needs { stack },
+    })
+}
+
+/// HACK
+pub(crate) fn load(engine: &Engine, loaded: Loaded) -> Result<Program> {
+    let wasm = loaded.module.wasm[loaded.tables.clone()].to_vec();
+    if wasm.is_empty() || loaded.metered != engine.config().metered() {
+        crate::bail!("not available")
+    }
+    let decoded = Module::decode(wasm, &engine.config().features)?;
+    if decoded.funcs.len() != loaded.module.funcs.len()
+        || alloc::format!("{:?}{:?}", decoded.types, decoded.funcs)
+            != alloc::format!("{:?}{:?}", loaded.module.types, loaded.module.funcs)
+    {
+        crate::bail!("altered")
+    }
+    let code = Shared::new(Code::new(
+        &decoded,
+        Options { metered: engine.config().metered(), lazy: false },
+    )?);
+    let types = engine.types().register(&loaded.module.types, &loaded.module.rec_groups);
+    Ok(Program::new(Shared::new(loaded.module), code, types))
 }
 
 /// Calls a function: arguments in, results out.
@@ -143,9 +182,9 @@ mod compiler {
     pub(crate) fn tiers(program: &Program) -> Tiers {
         let module = &program.module;
         let imported = module.imported_funcs;
-        let mut tiers = Tiers { functions: module.bodies.len(), ..Tiers::default() };
+        let mut tiers = Tiers { functions: module.defined_funcs(), ..Tiers::default() };
         let Some(native) = &program.native else { return tiers };
-        for index in imported..imported + module.bodies.len() as u32 {
+        for index in imported..module.funcs.len() as u32 {
             if native.entry(FuncIdx(index)).is_some() {
                 tiers.compiled += 1;
             } else if inspect::has_vectors(module, FuncIdx(index)) {
@@ -243,7 +282,7 @@ mod compiler {
     }
 
     pub(crate) fn tiers(program: &Program) -> Tiers {
-        Tiers { functions: program.module.bodies.len(), ..Tiers::default() }
+        Tiers { functions: program.module.defined_funcs(), ..Tiers::default() }
     }
 
     pub(crate) fn ir(_: &Module, _: FuncIdx, _: bool) -> Result<String> {
