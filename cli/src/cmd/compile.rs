@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 /// Sets of instructions.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Ops {
+pub(crate) enum Ops {
     /// The fewest, for an interpreter that has to be small
     Small,
     /// Those that every other interpreter has
