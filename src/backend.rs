@@ -143,9 +143,9 @@ mod compiler {
     pub(crate) fn tiers(program: &Program) -> Tiers {
         let module = &program.module;
         let imported = module.imported_funcs;
-        let mut tiers = Tiers { functions: module.bodies.len(), ..Tiers::default() };
+        let mut tiers = Tiers { functions: module.defined_funcs(), ..Tiers::default() };
         let Some(native) = &program.native else { return tiers };
-        for index in imported..imported + module.bodies.len() as u32 {
+        for index in imported..module.funcs.len() as u32 {
             if native.entry(FuncIdx(index)).is_some() {
                 tiers.compiled += 1;
             } else if inspect::has_vectors(module, FuncIdx(index)) {
@@ -243,7 +243,7 @@ mod compiler {
     }
 
     pub(crate) fn tiers(program: &Program) -> Tiers {
-        Tiers { functions: program.module.bodies.len(), ..Tiers::default() }
+        Tiers { functions: program.module.defined_funcs(), ..Tiers::default() }
     }
 
     pub(crate) fn ir(_: &Module, _: FuncIdx, _: bool) -> Result<String> {

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::num::NonZeroU32;
 use kinglet_core::{
+    artifact::OpSet,
     for_each_feature,
     module::features::{Features, Limits},
 };
@@ -26,6 +27,7 @@ pub struct Config {
     pub(crate) epoch_interruption: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) gc_zeal: Option<NonZeroU32>,
+    pub(crate) artifact_ops: OpSet,
 }
 
 /// How code runs.
@@ -65,6 +67,7 @@ impl Default for Config {
             epoch_interruption: false,
             max_wasm_stack: 1 << 20,
             gc_zeal: None,
+            artifact_ops: OpSet::default(),
         }
     }
 }
@@ -127,6 +130,13 @@ impl Config {
     /// [compiled](Strategy::Jit) are always translated lazily.
     pub fn compilation_mode(&mut self, mode: CompilationMode) -> &mut Config {
         self.mode = mode;
+        self
+    }
+
+    /// Which ops the code of artifacts is made of ([`Module::serialize`](crate::Module::serialize)): which interpreters can run it. Those that
+    /// all but the smallest have by default.
+    pub fn artifact_ops(&mut self, ops: OpSet) -> &mut Config {
+        self.artifact_ops = ops;
         self
     }
 

@@ -92,6 +92,7 @@ mod linker;
 mod macros;
 mod matching;
 mod module;
+mod requirements;
 #[cfg(feature = "threads")]
 mod shared_memory;
 mod store;
@@ -113,6 +114,7 @@ pub use gc::{
 pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
 pub use module::Module;
+pub use requirements::Requirements;
 #[cfg(feature = "threads")]
 pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
@@ -124,6 +126,7 @@ pub use types::{
 pub use values::{Ref, V128, Val};
 
 pub use kinglet_core::{
+    artifact::OpSet,
     error::{Error, ErrorKind, FrameInfo, I32Exit, ThrownException, WasmBacktrace},
     module::features::Limits,
     runtime::gc::GcHeapOutOfMemory,
