@@ -83,7 +83,7 @@ pub(crate) fn load(engine: &Engine, loaded: Loaded) -> Result<Program> {
 #[cfg(feature = "compile")]
 mod translator {
     use super::compiler;
-    use crate::{CompilationMode, Engine, Result, Strategy};
+    use crate::{CompilationMode, Config, Engine, Result, Strategy};
     use kinglet_core::{
         Shared, artifact,
         module::{ExportItem, Module},
@@ -107,11 +107,8 @@ mod translator {
     }
 
     /// The code of a module for an artifact.
-    pub(crate) fn image(
-        module: &Module,
-        set: OpSet,
-        metered: bool,
-    ) -> Result<artifact::Image<'static>> {
+    pub(crate) fn image(module: &Module, config: &Config) -> Result<artifact::Image<'static>> {
+        let (set, metered) = (config.artifact_ops, config.metered());
         let Image { code, tables, stack } = kinglet_interp::make(module, set, metered)?;
         let imported = module.imported_funcs;
         let funcs = module.exports.iter().filter_map(|export| match export.item {
@@ -200,9 +197,9 @@ mod compiler {
     pub(crate) fn tiers(program: &Program) -> Tiers {
         let module = &program.module;
         let imported = module.imported_funcs;
-        let mut tiers = Tiers { functions: module.bodies.len(), ..Tiers::default() };
+        let mut tiers = Tiers { functions: module.defined_funcs(), ..Tiers::default() };
         let Some(native) = &program.native else { return tiers };
-        for index in imported..imported + module.bodies.len() as u32 {
+        for index in imported..module.funcs.len() as u32 {
             if native.entry(FuncIdx(index)).is_some() {
                 tiers.compiled += 1;
             } else if inspect::has_vectors(module, FuncIdx(index)) {
@@ -305,7 +302,7 @@ mod compiler {
     }
 
     pub(crate) fn tiers(program: &Program) -> Tiers {
-        Tiers { functions: program.module.bodies.len(), ..Tiers::default() }
+        Tiers { functions: program.module.defined_funcs(), ..Tiers::default() }
     }
 
     pub(crate) fn ir(_: &Module, _: FuncIdx, _: bool) -> Result<String> {

@@ -5,6 +5,7 @@ use core::num::NonZeroU32;
 use kinglet_core::{
     for_each_feature,
     module::features::{Features, Limits},
+    op::OpSet,
 };
 
 /// How an [`Engine`](crate::Engine) loads and runs modules. All of WebAssembly 3.0 is switched on, and threads.
@@ -26,6 +27,7 @@ pub struct Config {
     pub(crate) epoch_interruption: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) gc_zeal: Option<NonZeroU32>,
+    pub(crate) artifact_ops: OpSet,
 }
 
 /// How code runs.
@@ -65,6 +67,7 @@ impl Default for Config {
             epoch_interruption: false,
             max_wasm_stack: 1 << 20,
             gc_zeal: None,
+            artifact_ops: OpSet::Standard,
         }
     }
 }
@@ -127,6 +130,13 @@ impl Config {
     /// [compiled](Strategy::Jit) are always translated lazily.
     pub fn compilation_mode(&mut self, mode: CompilationMode) -> &mut Config {
         self.mode = mode;
+        self
+    }
+
+    /// Which ops the code of artifacts is made of ([`Module::serialize`](crate::Module::serialize)): which interpreters can run it. Those that
+    /// all but the smallest have by default.
+    pub fn artifact_ops(&mut self, ops: OpSet) -> &mut Config {
+        self.artifact_ops = ops;
         self
     }
 

@@ -1,9 +1,13 @@
 //! Engines.
 
+#[cfg(feature = "compile")]
+use crate::module;
 use crate::{Config, Result, backend};
+#[cfg(feature = "compile")]
+use alloc::vec::Vec;
 use core::fmt;
 use kinglet_core::{
-    Shared,
+    Shared, artifact,
     runtime::{Epoch, StoreOptions, registry::TypeRegistry},
 };
 
@@ -67,6 +71,27 @@ impl Engine {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Compiles a module, binary or with feature `wat` text, to an artifact: what [`Module::serialize`](crate::Module::serialize)
+    /// gives, for a module that is not to run here.
+    ///
+    /// # Errors
+    /// As [`Module::new`](crate::Module::new) and [`Module::serialize`](crate::Module::serialize).
+    #[cfg(feature = "compile")]
+    pub fn precompile_module(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        module::precompile(self, bytes)
+    }
+
+    /// Whether these bytes begin as an artifact does, which [`Module::deserialize`](crate::Module::deserialize) loads.
+    ///
+    /// ```
+    /// use kinglet::Engine;
+    ///
+    /// assert!(!Engine::detect_precompiled(b"\0asm\x01\0\0\0"));
+    /// ```
+    pub fn detect_precompiled(bytes: &[u8]) -> bool {
+        artifact::detect(bytes)
     }
 
     /// Adds one to the epoch that stores measure their deadlines with; see

@@ -449,7 +449,7 @@ impl Global {
         }
         check_content(inner, value, ty.to_core().content)?;
         let bits = value.to_bits(inner)?;
-        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits) })
+        Ok(Global { store: StoreId::of(inner), addr: inner.add_global(ty.to_core(), bits)? })
     }
 
     /// The type.

@@ -3,9 +3,13 @@
 use crate::{AsContext, Caller, Error, Extern, Func, FuncType, Module, Result, Val, backend};
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
-use kinglet_core::index::FuncIdx;
 #[cfg(feature = "compile")]
 use kinglet_core::module::{self, features::Features};
+use kinglet_core::{
+    artifact::{self, Header},
+    index::FuncIdx,
+    op::OpSet,
+};
 
 /// The interpreter's code for a function, beside the WebAssembly that it was made from, as text.
 ///
@@ -102,22 +106,62 @@ fn defined(module: &Module, func_index: u32) -> Result<FuncIdx> {
     let core = module.core();
     let func = FuncIdx(func_index);
     if core.body(func).is_none() {
-        let why = if func_index < core.imported_funcs { "is imported" } else { "does not exist" };
+        let why = match func.at() {
+            at if at >= core.funcs.len() => "does not exist",
+            _ if func_index < core.imported_funcs => "is imported",
+            _ => "has no WebAssembly any more: the module is an artifact",
+        };
         return Err(Error::msg(alloc::format!("function {func_index} {why}")));
     }
     Ok(func)
 }
 
-/// The binary of a module, as it was loaded or as it was made from text.
+/// The binary of a module, as it was loaded or as it was made from text; or the artifact.
 pub fn binary(module: &Module) -> &[u8] {
     &module.core().wasm
 }
 
-/// A section of a binary.
+/// What an artifact says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// The version of its format.
+    pub version: u32,
+    /// Which ops its code is made of; `None` if this version has no name for them.
+    pub ops: Option<OpSet>,
+    /// Whether its code can run out of fuel or be interrupted.
+    pub metered: bool,
+    /// The SHA-256 of the binary that it was compiled from.
+    pub wasm_sha256: [u8; 32],
+}
+
+/// What an artifact says about itself, which need not be sound otherwise. `None` if these bytes do not begin as one of a version that
+/// can be read.
+///
+/// ```
+/// use kinglet::{Engine, Module, OpSet, inspect};
+///
+/// let module = Module::new(&Engine::default(), "(module (func (export \"f\")))")?;
+/// let artifact = inspect::artifact(&module.serialize()?).unwrap();
+/// assert_eq!((artifact.ops, artifact.metered), (Some(OpSet::Standard), false));
+/// assert!(inspect::artifact(inspect::binary(&module)).is_none());
+/// # Ok::<(), kinglet::Error>(())
+/// ```
+pub fn artifact(bytes: &[u8]) -> Option<Artifact> {
+    let Header { version, op_set, metered, wasm_sha256, .. } = Header::read(bytes).ok()?;
+    Some(Artifact { version, ops: OpSet::from_number(op_set), metered, wasm_sha256 })
+}
+
+/// Whether a module runs a function of its own when it is instantiated.
+pub fn starts(module: &Module) -> bool {
+    module.core().start.is_some()
+}
+
+/// A section of a binary, or of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Section<'m> {
-    /// Its number (spec, 5.5.2).
+    /// Its number (spec, 5.5.2). Those of an artifact have 0.
     pub id: u8,
     /// What the specification calls it, or for a custom section the name that it has.
     pub name: &'m str,
@@ -126,7 +170,7 @@ pub struct Section<'m> {
 }
 
 impl Section<'_> {
-    /// Whether it is a custom section.
+    /// Whether it is a custom section, or one of an artifact.
     pub fn is_custom(&self) -> bool {
         self.id == 0
     }
@@ -144,6 +188,10 @@ impl Section<'_> {
 /// ```
 pub fn sections(module: &Module) -> Vec<Section<'_>> {
     let wasm = binary(module);
+    if artifact::detect(wasm) {
+        let section = |(name, range)| Section { id: 0, name, range };
+        return artifact::sections(wasm).map(section).collect();
+    }
     let mut sections = Vec::new();
     let mut at = HEADER;
     // The binary is valid, so that nothing here can fail.
@@ -236,12 +284,11 @@ pub fn functions(module: &Module) -> impl ExactSizeIterator<Item = Function> + '
 #[cfg(feature = "compile")]
 pub fn features_used(module: &Module) -> Vec<&'static str> {
     let features = &module.engine().config().features;
-    let used = |&i: &usize| {
-        let mut without = features.clone();
-        *without.switches()[i] = false;
-        module::Module::validate(binary(module), &without).is_err()
+    let used = match Header::read(binary(module)) {
+        Ok(header) => header.features,
+        Err(_) => module::Module::features_used(binary(module), features),
     };
-    (0..Features::NAMES.len()).filter(used).map(|i| Features::NAMES[i]).collect()
+    (0..Features::NAMES.len()).filter(|i| used >> i & 1 == 1).map(|i| Features::NAMES[i]).collect()
 }
 
 /// All memories, tables and globals of a store, also those that nobody exports: each kind in the order in which they were made.

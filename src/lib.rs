@@ -98,6 +98,7 @@ mod linker;
 mod macros;
 mod matching;
 mod module;
+mod requirements;
 #[cfg(feature = "threads")]
 mod shared_memory;
 mod store;
@@ -119,6 +120,7 @@ pub use gc::{
 pub use instance::{Export, Instance, InstancePre};
 pub use linker::Linker;
 pub use module::Module;
+pub use requirements::Requirements;
 #[cfg(feature = "threads")]
 pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
@@ -130,8 +132,10 @@ pub use types::{
 pub use values::{Ref, V128, Val};
 
 pub use kinglet_core::{
+    artifact::OpSet,
     error::{Error, ErrorKind, FrameInfo, I32Exit, ThrownException, WasmBacktrace},
     module::features::Limits,
+    op::OpSet,
     runtime::gc::GcHeapOutOfMemory,
     runtime::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder},
     trap::Trap,

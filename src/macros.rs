@@ -1,4 +1,4 @@
-//! Macros that make errors.
+//! Macros: that make errors, and that make artifacts part of a program.
 
 /// Makes an [`Error`](crate::Error) from a format string and its arguments.
 ///
@@ -29,4 +29,23 @@ macro_rules! bail {
     ($($args:tt)*) => {
         return ::core::result::Result::Err($crate::format_err!($($args)*))
     };
+}
+
+/// The bytes of a file as a part of the program, at an address where [`Module::deserialize_static`](crate::Module::deserialize_static) can
+/// use them. The path is relative to the source file, as that of [`include_bytes!`] is.
+///
+/// ```
+/// # // Any file will do.
+/// static CONTROLLER: &[u8] = kinglet::include_artifact!("macros.rs");
+/// # assert!(CONTROLLER.as_ptr().addr() % 16 == 0 && CONTROLLER.starts_with(b"//!"));
+/// ```
+#[macro_export]
+macro_rules! include_artifact {
+    ($path:expr $(,)?) => {{
+        #[repr(C, align(16))]
+        struct Aligned<B: ?Sized>(B);
+        static ARTIFACT: &Aligned<[u8]> = &Aligned(*::core::include_bytes!($path));
+        let bytes: &'static [u8] = &ARTIFACT.0;
+        bytes
+    }};
 }

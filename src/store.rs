@@ -8,7 +8,10 @@ use core::{
     marker::PhantomData,
     sync::atomic::{AtomicBool, Ordering},
 };
-use kinglet_core::{Shared, runtime::StoreInner};
+use kinglet_core::{
+    Shared,
+    runtime::{StoreInner, vmctx::MEMORY_HEADER},
+};
 
 /// Owns everything that instances are made of, and the embedder's data, which host functions get at through
 /// [`Caller`](crate::Caller).
@@ -151,6 +154,69 @@ impl<T: 'static> Store<T> {
     pub fn gc_heap_size(&self) -> usize {
         self.inner.heap.size()
     }
+
+    /// Lets guests have these slots of 8 bytes as their value stack instead of one from the heap. There are as many as there are: a call
+    /// that needs more traps with [`Trap::StackOverflow`](crate::Trap::StackOverflow), as it does beyond
+    /// [`Config::max_wasm_stack`](crate::Config::max_wasm_stack).
+    ///
+    /// One call has it at a time. A guest that a host function calls while another one waits for it, and [executions](crate::Execution)
+    /// beside one that has not ended, take their stacks from the heap.
+    ///
+    /// ```
+    /// use kinglet::{Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::default();
+    /// let module = Module::new(
+    ///     &engine,
+    ///     r#"(module (func $sum (export "sum") (param i32) (result i32)
+    ///         (if (result i32) (local.get 0)
+    ///             (then (i32.add (local.get 0) (call $sum (i32.sub (local.get 0) (i32.const 1)))))
+    ///             (else (i32.const 0)))))"#,
+    /// )?;
+    /// let mut store = Store::new(&engine, ());
+    /// // Without an allocator for it: a static.
+    /// store.provide_stack(Box::leak(Box::new([0; 200])));
+    /// let sum = Instance::new(&mut store, &module, &[])?.get_typed_func::<i32, i32>(&mut store, "sum")?;
+    /// assert_eq!(sum.call(&mut store, 10)?, 55);
+    /// assert_eq!(sum.call(&mut store, 1000).unwrap_err().trap(), Some(Trap::StackOverflow));
+    /// assert_eq!(sum.call(&mut store, 10)?, 55);
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    pub fn provide_stack(&mut self, slots: &'static mut [u64]) {
+        self.inner.provide_stack(slots);
+    }
+
+    /// Lets the next memory that a guest defines, or that is made with [`Memory::new`](crate::Memory::new), have these bytes instead of
+    /// some from the heap, for as long as the store lives. Called several times, the memories after it get them in turn; when there are
+    /// none left, memories are from the heap again. Shared memories always are.
+    ///
+    /// Of the bytes, [`Store::MEMORY_HEADER`] are needed in front of those of the guest, and up to 15 are lost if the first one is not
+    /// aligned to 16. A memory whose minimal size does not fit is an error; it can grow as far as there are bytes.
+    ///
+    /// ```
+    /// use kinglet::{Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::default();
+    /// // Pages of one byte.
+    /// let module = Module::new(&engine, r#"(module (memory (export "m") 1000 (pagesize 1)))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// # #[repr(align(16))] struct Aligned([u8; 2048]);
+    /// // A static, aligned to 16.
+    /// let bytes: &'static mut [u8] = /* … */
+    /// #   &mut Box::leak(Box::new(Aligned([1; 2048]))).0;
+    /// store.provide_memory(bytes);
+    /// let memory = Instance::new(&mut store, &module, &[])?.get_memory(&store, "m").unwrap();
+    /// assert_eq!(memory.data(&store), [0; 1000]);
+    /// assert_eq!(memory.grow(&mut store, 2048 - 64 - 1000)?, 1000);
+    /// assert!(memory.grow(&mut store, 1).is_err());
+    /// # Ok::<(), kinglet::Error>(())
+    /// ```
+    pub fn provide_memory(&mut self, bytes: &'static mut [u8]) {
+        self.inner.provide_memory(bytes);
+    }
+
+    /// How many bytes more than a memory has [must be provided](Store::provide_memory) for it.
+    pub const MEMORY_HEADER: usize = MEMORY_HEADER;
 
     /// Sets what decides how much memory and how many objects the guests of this store may use. The limiter is part
     /// of the embedder's data.

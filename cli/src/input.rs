@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use kinglet::{CompilationMode, Config, Engine, Module};
+use kinglet::{CompilationMode, Config, Engine, Module, inspect};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -14,7 +14,7 @@ use crate::proposals::ProposalArgs;
 /// Longer modules are refused, so that an endless file does not fill the memory: 1 GiB, what the web's engines allow.
 const MAX_SIZE: u64 = 1 << 30;
 
-/// The binary module in the file `path`, or in standard input if that is `-`. Text is translated.
+/// The binary module or the artifact in the file `path`, or in standard input if that is `-`. Text is translated.
 pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut read = |file: &mut dyn Read| file.take(MAX_SIZE + 1).read_to_end(&mut bytes);
@@ -28,7 +28,7 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
     if size as u64 > MAX_SIZE {
         return Err(Failure::new(format!("{} is longer than {MAX_SIZE} bytes", name(path))));
     }
-    if bytes.starts_with(b"\0asm") {
+    if bytes.starts_with(b"\0asm") || Engine::detect_precompiled(&bytes) {
         return Ok(bytes);
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| {
@@ -40,18 +40,28 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// An engine for which loading a module is validating it.
-pub(crate) fn lazy_engine(proposals: &ProposalArgs) -> Result<Engine, Failure> {
+/// An engine for which loading the module `bytes` is validating it.
+pub(crate) fn lazy_engine(proposals: &ProposalArgs, bytes: &[u8]) -> Result<Engine, Failure> {
     let mut config = Config::new();
     proposals.apply(&mut config);
+    config.epoch_interruption(is_metered(bytes));
     Engine::new(config.compilation_mode(CompilationMode::Lazy))
         .map_err(|error| Failure::new(format!("{error:#}")))
+}
+
+/// Whether these are an artifact whose code can be stopped, for which an engine has to be prepared.
+pub(crate) fn is_metered(bytes: &[u8]) -> bool {
+    inspect::artifact(bytes).is_some_and(|artifact| artifact.metered)
 }
 
 /// Makes a module of what [`read`] gave for `path`.
 pub(crate) fn compile(engine: &Engine, path: &OsStr, bytes: &[u8]) -> Result<Module, Failure> {
     let _progress = Progress::spinner(format!("loading {}", name(path)));
-    Module::new(engine, bytes).map_err(|error| Failure::new(format!("{}: {error:#}", name(path))))
+    let module = match Engine::detect_precompiled(bytes) {
+        true => Module::deserialize(engine, bytes),
+        false => Module::new(engine, bytes),
+    };
+    module.map_err(|error| Failure::new(format!("{}: {error:#}", name(path))))
 }
 
 /// How messages call a file.

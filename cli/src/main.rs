@@ -23,7 +23,7 @@ use clap_complete::Shell;
 
 use failure::Failure;
 
-/// Runs, checks and takes apart WebAssembly modules.
+/// Runs, checks, compiles and takes apart WebAssembly modules.
 #[derive(Parser)]
 #[command(name = "kinglet", version, after_help = EXIT_CODES)]
 struct Cli {
@@ -37,6 +37,7 @@ enum Command {
     Wast(cmd::wast::Args),
     Validate(cmd::validate::Args),
     Inspect(cmd::inspect::Args),
+    Compile(cmd::compile::Args),
     /// Print a script that completes this program's command line.
     #[command(
         after_help = "Examples:\n  kinglet completions bash > ~/.local/share/bash-completion/completions/kinglet\n  \
@@ -52,6 +53,7 @@ const EXIT_CODES: &str = "Examples:
   kinglet run hello.wasm
   kinglet run --invoke add math.wat 1 2
   kinglet inspect hello.wasm
+  kinglet compile hello.wasm && kinglet run hello.kgl
 
 Exit codes:
   0-255  whatever the guest exits with
@@ -66,6 +68,7 @@ fn main() {
         Command::Wast(args) => cmd::wast::run(args),
         Command::Validate(args) => cmd::validate::run(args),
         Command::Inspect(args) => cmd::inspect::run(args),
+        Command::Compile(args) => cmd::compile::run(args),
         Command::Completions { shell } => completions(shell),
     };
     exit(outcome.unwrap_or_else(|failure| failure.report()))

@@ -8,7 +8,7 @@ use crate::{
     observe::hash,
     ours::{self, How, Stops},
 };
-use kinglet::{Engine, Module};
+use kinglet::{Engine, Module, inspect};
 use std::{
     fs,
     path::PathBuf,
@@ -40,6 +40,7 @@ impl Target {
         RESUME,
         LAZY,
         TIERS,
+        ARTIFACT,
     ];
 
     /// Makes a module from arbitrary bytes and checks it.
@@ -154,6 +155,42 @@ pub const TIERS: Target = Target {
         }
     },
 };
+
+/// Runs generated modules directly and as artifacts: they do the same. Then alters the artifacts, and runs those that can be loaded.
+pub const ARTIFACT: Target = Target {
+    name: "artifact",
+    make: |data| generate::module(data, Ending::Bounded),
+    check: |wasm| {
+        let engine = ours::engine(METERED);
+        // Artifacts cannot hold all types.
+        let Ok(artifact) = engine.precompile_module(wasm) else { return };
+        let module = Module::deserialize(&engine, &artifact).expect("it has just been made");
+        let direct = ours::observe(wasm, METERED).without_offsets();
+        let loaded = ours::observe_module(&module, METERED).without_offsets();
+        direct.assert_same_below_overflow(&loaded, "a module and its artifact");
+        let sections = inspect::sections(&module);
+        let rng = &mut Rng::new(hash(wasm));
+        for _ in 0..ALTERED {
+            let mut altered = artifact.clone();
+            for _ in 0..=rng.below(3) {
+                let range = sections[rng.below(sections.len())].range.clone();
+                if !range.is_empty() {
+                    altered[range.start + rng.below(range.len())] ^= 1 << rng.below(8);
+                }
+            }
+            if rng.below(16) == 0 {
+                altered.truncate(rng.below(altered.len()));
+            }
+            if let Ok(module) = Module::deserialize(&engine, &altered) {
+                ours::observe_module(&module, METERED);
+            }
+        }
+        EXECUTIONS.fetch_add(direct.calls() as u64, Ordering::Relaxed);
+    },
+};
+
+/// How many altered ones are made of an artifact.
+const ALTERED: usize = 8;
 
 /// Whether a module may wait for another thread, which does not come.
 #[cfg(feature = "oracle")]

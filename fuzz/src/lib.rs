@@ -20,5 +20,5 @@ mod values;
 
 #[cfg(feature = "oracle")]
 pub use bodies::DIFFERENTIAL;
-pub use bodies::{DECODE, EXECUTE, LAZY, MUTATE, RESUME, TIERS, Target, executions};
+pub use bodies::{ARTIFACT, DECODE, EXECUTE, LAZY, MUTATE, RESUME, TIERS, Target, executions};
 pub use rng::Rng;

@@ -73,12 +73,6 @@ fn importable(module: &Module) -> bool {
     })
 }
 
-/// Whether a module has a start function.
-fn starts(module: &Module) -> bool {
-    const START_SECTION: u8 = 8;
-    inspect::sections(module).iter().any(|section| section.id == START_SECTION)
-}
-
 pub(crate) fn engine(how: How) -> Engine {
     let mode = if how.lazy { CompilationMode::Lazy } else { CompilationMode::Eager };
     let metered = how.fuel.is_some();
@@ -120,7 +114,7 @@ impl Running {
             store.set_fuel(fuel).expect("fuel is counted");
         }
         // What runs when a module is instantiated cannot wait.
-        let asynchronous = how.stops != Stops::Nowhere && !starts(module);
+        let asynchronous = how.stops != Stops::Nowhere && !inspect::starts(module);
         let imports: Vec<Extern> = module
             .imports()
             .map(|import| {

@@ -1,6 +1,6 @@
 //! The targets on a few inputs that are always the same.
 
-use kinglet_fuzz::{DECODE, EXECUTE, LAZY, MUTATE, RESUME, Rng, TIERS, Target};
+use kinglet_fuzz::{ARTIFACT, DECODE, EXECUTE, LAZY, MUTATE, RESUME, Rng, TIERS, Target};
 
 fn run(target: Target, count: u64) {
     for seed in 0..count {
@@ -42,4 +42,9 @@ fn lazy() {
 #[test]
 fn tiers() {
     run(TIERS, 300);
+}
+
+#[test]
+fn artifact() {
+    run(ARTIFACT, 300);
 }

@@ -17,6 +17,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// What tiers the functions of its modules ran in.
     pub tiers: Tiers,
+    /// How many modules were compiled ahead of time, and how many there were, if they are.
+    pub artifacts: (usize, usize),
 }
 
 /// A directive that did not do what it should. Displays as `file:line:column: what was expected, what came`.
@@ -56,6 +58,8 @@ pub struct Summary {
     pub compiled: usize,
     /// How many were not, because they use vectors.
     pub vectors: usize,
+    /// How many modules were compiled ahead of time, and how many there were, if they are.
+    pub artifacts: (usize, usize),
     /// Entries of the skip list that fit something which passes without them.
     pub needless: Vec<String>,
     /// Entries of the skip list that fit nothing in this run.
@@ -76,6 +80,8 @@ impl Summary {
         self.functions += report.tiers.functions;
         self.compiled += report.tiers.compiled;
         self.vectors += report.tiers.vectors;
+        self.artifacts.0 += report.artifacts.0;
+        self.artifacts.1 += report.artifacts.1;
     }
 }
 

@@ -25,7 +25,12 @@ use crate::suite::STACK_SIZE;
 use crate::{spectest, value};
 
 /// Runs `source` on an engine of its own.
-pub(crate) fn run(source: &Source, config: &Config, skips: &Skips) -> (Report, FileSkips) {
+pub(crate) fn run(
+    source: &Source,
+    config: &Config,
+    artifacts: bool,
+    skips: &Skips,
+) -> (Report, FileSkips) {
     let report = Report { name: source.name.clone(), ..Report::default() };
     let start = Span::from_offset(0);
     let mut run = Run {
@@ -36,7 +41,7 @@ pub(crate) fn run(source: &Source, config: &Config, skips: &Skips) -> (Report, F
         at: start,
         panicked: false,
     };
-    match panic::catch_unwind(AssertUnwindSafe(|| run.script(config))) {
+    match panic::catch_unwind(AssertUnwindSafe(|| run.script(config, artifacts))) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             run.fail(error.span(), format!("the script does not parse: {}", error.message()))
@@ -64,14 +69,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn script(&mut self, config: &Config) -> Result<(), wast::Error> {
+    fn script(&mut self, config: &Config, artifacts: bool) -> Result<(), wast::Error> {
         let mut lexer = Lexer::new(&self.source.text);
         lexer.allow_confusing_unicode(true);
         let buffer = ParseBuffer::new_with_lexer(lexer)?;
         let script = parser::parse::<Wast<'_>>(&buffer)?;
         thread::scope(|scope| {
             let engine = Engine::new(config);
-            let mut world = match engine.and_then(|engine| World::new(&engine, scope)) {
+            let mut world = match engine.and_then(|engine| World::new(&engine, artifacts, scope)) {
                 Ok(world) => world,
                 Err(error) => return self.fail(self.at, format!("no engine: {error:#}")),
             };
@@ -84,6 +89,7 @@ impl Run<'_> {
                 }
             }
             self.report.tiers = world.tiers;
+            self.report.artifacts = world.compiled;
             for (at, verdict) in world.end() {
                 self.record(at, verdict);
             }
@@ -165,10 +171,18 @@ struct World<'scope, 'script> {
     of_threads: Verdicts,
     /// What tiers the functions of its modules run in, those of threads apart.
     tiers: Tiers,
+    /// Whether modules are compiled ahead of time.
+    artifacts: bool,
+    /// How many were, and how many there are.
+    compiled: (usize, usize),
 }
 
 impl<'scope, 'script> World<'scope, 'script> {
-    fn new(engine: &Engine, scope: &'scope Scope<'scope, 'script>) -> Result<Self, Error> {
+    fn new(
+        engine: &Engine,
+        artifacts: bool,
+        scope: &'scope Scope<'scope, 'script>,
+    ) -> Result<Self, Error> {
         let mut store = Store::new(engine, ());
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
@@ -185,6 +199,8 @@ impl<'scope, 'script> World<'scope, 'script> {
             threads: HashMap::new(),
             of_threads: Vec::new(),
             tiers: Tiers::default(),
+            artifacts,
+            compiled: (0, 0),
         })
     }
 
@@ -300,10 +316,10 @@ impl<'scope, 'script> World<'scope, 'script> {
             };
             shared.insert(name.name().to_owned(), memories);
         }
-        let (engine, scope) = (self.store.engine().clone(), self.scope);
+        let (engine, artifacts, scope) = (self.store.engine().clone(), self.artifacts, self.scope);
         let at = thread.span;
         let run = move || {
-            let mut world = match World::new(&engine, scope) {
+            let mut world = match World::new(&engine, artifacts, scope) {
                 Ok(world) => World { shared, ..world },
                 Err(error) => return vec![(at, Err(format!("thread: no store: {error:#}")))],
             };
@@ -360,7 +376,19 @@ impl<'scope, 'script> World<'scope, 'script> {
         self.tiers.functions += functions;
         self.tiers.compiled += compiled;
         self.tiers.vectors += vectors;
-        Ok(module)
+        if self.artifacts { self.ahead_of_time(module) } else { Ok(module) }
+    }
+
+    /// The same module, from an artifact, if it can become one.
+    fn ahead_of_time(&mut self, module: Module) -> Verdict<Module> {
+        self.compiled.1 += 1;
+        let artifact = match module.serialize() {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(module),
+            artifact => artifact.map_err(|error| format!("compiling the module: {error:#}"))?,
+        };
+        self.compiled.0 += 1;
+        let module = Module::deserialize(self.store.engine(), artifact);
+        module.map_err(|error| format!("loading the artifact: {error:#}"))
     }
 
     fn instance(&self, name: Option<Id<'_>>) -> Verdict<Instance> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use kinglet::{Config, Strategy};
+use kinglet::{Config, OpSet, Strategy};
 
 use crate::report::{Report, Summary};
 use crate::script;
@@ -19,6 +19,7 @@ pub(crate) const STACK_SIZE: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Suite {
     config: Config,
+    artifacts: bool,
     skips: Skips,
 }
 
@@ -29,7 +30,7 @@ impl Suite {
         for name in Config::wasm_feature_names() {
             config.wasm_feature(name, true).expect("it is one of the names");
         }
-        Suite { config, skips }
+        Suite { config, artifacts: false, skips }
     }
 
     /// Runs on engines of the given configuration.
@@ -44,6 +45,13 @@ impl Suite {
         self
     }
 
+    /// Compiles each module ahead of time, to these ops, and runs what is read from the artifact. Modules that cannot become one run as they are.
+    pub fn artifacts(mut self, ops: OpSet) -> Suite {
+        self.config.artifact_ops(ops);
+        self.artifacts = true;
+        self
+    }
+
     /// Runs each script on an engine and a store of its own, several at a time, and hands `observe` each report in the
     /// order of `sources`.
     ///
@@ -55,7 +63,7 @@ impl Suite {
             while let index = next.fetch_add(1, Ordering::Relaxed)
                 && let Some(source) = sources.get(index)
             {
-                let outcome = script::run(source, &self.config, &self.skips);
+                let outcome = script::run(source, &self.config, self.artifacts, &self.skips);
                 if sender.send((index, outcome)).is_err() {
                     break;
                 }

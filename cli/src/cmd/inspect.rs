@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::{ValueEnum, ValueHint};
-use kinglet::{ExternType, FuncType, Module, Mutability, inspect};
+use kinglet::{Engine, ExternType, FuncType, Module, Mutability, OpSet, inspect};
 
 use crate::asm;
 use crate::failure::Failure;
@@ -12,7 +12,7 @@ use crate::input;
 use crate::listing::Listing;
 use crate::proposals::ProposalArgs;
 
-/// Show what a module consists of.
+/// Show what a module or an artifact consists of.
 ///
 /// Its sections and their sizes, what it imports and exports, and which proposals to the standard it needs.
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ use crate::proposals::ProposalArgs;
   kinglet inspect hello.wasm --bytecode main     # of one, by name or index
   kinglet inspect hello.wasm --asm main --target aarch64")]
 pub(crate) struct Args {
-    /// The module, binary or text; `-` is standard input.
+    /// The module, binary or text, or the artifact; `-` is standard input.
     #[arg(
         required_unless_present = "bytecode",
         value_name = "FILE",
@@ -75,8 +75,13 @@ impl Args {
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let (file, bytecode) = args.split()?;
     let bytes = input::read(&file)?;
-    let engine = input::lazy_engine(&args.proposals)?;
+    let engine = input::lazy_engine(&args.proposals, &bytes)?;
     let module = input::compile(&engine, &file, &bytes)?;
+    let artifact = inspect::artifact(&bytes);
+    if artifact.is_some() && (bytecode.is_some() || args.ir.is_some() || args.asm.is_some()) {
+        let file = input::name(&file);
+        return Err(Failure::new(format!("{file} is an artifact: its code cannot be shown")));
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     if let Some(function) = args.ir.as_ref().or(args.asm.as_ref()) {
         let file = input::name(&file);
@@ -104,9 +109,19 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             if let Some(name) = module.name() {
                 writeln!(out, "module {name}")?;
             }
+            if let Some(artifact) = &artifact {
+                show_artifact(&mut out, artifact)?;
+            }
             show_sections(&mut out, &module)?;
-            show_functions(&mut out, &module)?;
+            if artifact.is_some() {
+                writeln!(out, "functions ({})", inspect::tiers(&module).functions)?;
+            } else {
+                show_functions(&mut out, &module)?;
+            }
             show_externs(&mut out, &module)?;
+            if artifact.is_some() {
+                show_stack(&mut out, &module)?;
+            }
             writeln!(out, "proposals needed")?;
             let features = inspect::features_used(&module);
             let features =
@@ -166,10 +181,35 @@ fn show_bytecode(
     Ok(())
 }
 
+fn show_artifact(out: &mut impl Write, artifact: &inspect::Artifact) -> io::Result<()> {
+    let ops = match artifact.ops {
+        Some(OpSet::Small) => "small",
+        Some(OpSet::Standard) => "standard",
+        Some(OpSet::Fused) => "fused",
+        _ => "unknown",
+    };
+    let metered = if artifact.metered { ", metered" } else { "" };
+    writeln!(out, "artifact (version {}, {ops} ops{metered})", artifact.version)?;
+    let sha256: String = artifact.wasm_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(out, "  of the binary with the SHA-256 {sha256}")
+}
+
+fn show_stack(out: &mut impl Write, module: &Module) -> io::Result<()> {
+    writeln!(out, "stack that calls take at most")?;
+    for (name, bytes) in module.requirements().stack() {
+        match bytes {
+            Some(bytes) => writeln!(out, "  {name}: {bytes} bytes")?,
+            None => writeln!(out, "  {name}: unknown")?,
+        }
+    }
+    Ok(())
+}
+
 fn show_sections(out: &mut impl Write, module: &Module) -> io::Result<()> {
+    let artifact = Engine::detect_precompiled(inspect::binary(module));
     writeln!(out, "sections ({} bytes)", inspect::binary(module).len())?;
     for section in inspect::sections(module) {
-        let name = match section.is_custom() {
+        let name = match section.is_custom() && !artifact {
             true => format!("custom {:?}", section.name),
             false => section.name.to_owned(),
         };

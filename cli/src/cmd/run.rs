@@ -22,7 +22,7 @@ use crate::tier::Tier;
 use crate::wasi::WasiArgs;
 use crate::{input, units, values};
 
-/// Run a module.
+/// Run a module or an artifact.
 ///
 /// Runs the function `_start` of a WASI command, or `_initialize` of a reactor; with --invoke any function.
 /// The guest reaches nothing but its standard streams, clocks and random numbers, and what the options grant.
@@ -73,7 +73,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["timeout", "tier"])]
     check_tiers: bool,
 
-    /// The module, binary or text, `-` for standard input; then the guest's arguments.
+    /// The module, binary or text, or the artifact, `-` for standard input; then the guest's arguments.
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -95,8 +95,8 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     let (file, guest_args) = args.file_and_args.split_first().expect("clap asks for the file");
     let bytes = input::read(file)?;
     let mut config = Config::new();
-    // Threads that run are interrupted when the guest ends.
-    let interruptible = args.timeout.is_some() || args.wasi.threads();
+    // Threads that run are interrupted when the guest ends; and code that can be interrupted wants to be.
+    let interruptible = args.timeout.is_some() || args.wasi.threads() || input::is_metered(&bytes);
     let fuel = args.fuel.or(args.check_tiers.then_some(u64::MAX));
     config.consume_fuel(fuel.is_some()).epoch_interruption(interruptible);
     // A program seldom calls all that it consists of.
@@ -280,9 +280,6 @@ fn in_both_tiers(
     Ok(outcome)
 }
 
-/// The number of the section that names a start function (spec, 5.5.11).
-const START_SECTION: u8 = 8;
-
 /// What to run of a module.
 enum Entry {
     /// The exported function of this name and type, after `_initialize` if there is such a function.
@@ -312,7 +309,7 @@ impl Entry {
             Ok(Entry::Command)
         } else if function("_initialize").is_some() {
             Ok(Entry::Reactor)
-        } else if inspect::sections(module).iter().any(|section| section.id == START_SECTION) {
+        } else if inspect::starts(module) {
             Ok(Entry::Start)
         } else {
             Err(Failure::new(format!(

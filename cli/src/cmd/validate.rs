@@ -7,7 +7,7 @@ use crate::input;
 use crate::proposals::ProposalArgs;
 use clap::ValueHint;
 
-/// Check that modules are valid.
+/// Check that modules and artifacts are valid.
 ///
 /// Says what is wrong with each that is not, and where; nothing about the others.
 #[derive(clap::Args)]
@@ -20,18 +20,17 @@ pub(crate) struct Args {
     #[command(flatten)]
     proposals: ProposalArgs,
 
-    /// Modules, binary or text; `-` is standard input.
+    /// Modules, binary or text, or artifacts; `-` is standard input.
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<OsString>,
 }
 
 pub(crate) fn run(args: Args) -> Result<i32, Failure> {
-    let engine = input::lazy_engine(&args.proposals)?;
     let mut code = 0;
     for file in &args.files {
-        if let Err(failure) =
-            input::read(file).and_then(|bytes| input::compile(&engine, file, &bytes))
-        {
+        if let Err(failure) = input::read(file).and_then(|bytes| {
+            input::compile(&input::lazy_engine(&args.proposals, &bytes)?, file, &bytes)
+        }) {
             code = failure.report();
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::ValueHint;
 use kinglet_spectest::{Skips, Source, Suite};
 
+use super::compile::Ops;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::tier::Tier;
@@ -34,6 +35,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIER", value_enum, default_value_t)]
     tier: Tier,
 
+    /// Compile modules ahead of time, to these ops, and run the artifacts. Tells how many could be.
+    #[arg(long, value_name = "OPS", value_enum)]
+    artifacts: Option<Ops>,
+
     /// Scripts, and folders of them.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
@@ -53,7 +58,10 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
     };
     let sources = Source::load(&args.paths).map_err(|error| Failure::new(error.to_string()))?;
 
-    let suite = Suite::new(skips).strategy(args.tier.check()?.strategy());
+    let mut suite = Suite::new(skips).strategy(args.tier.check()?.strategy());
+    if let Some(ops) = args.artifacts {
+        suite = suite.artifacts(ops.into());
+    }
     let progress = Progress::bar(sources.len(), "running".to_owned());
     let mut written = Ok(());
     let summary = suite.run(&sources, |report| {
@@ -90,6 +98,10 @@ pub(crate) fn run(args: Args) -> Result<i32, Failure> {
             "compiled {} of {compilable} functions without vectors ({share:.2} %), and none of {} with vectors",
             summary.compiled, summary.vectors
         )?;
+    }
+    if args.artifacts.is_some() {
+        let (compiled, modules) = summary.artifacts;
+        writeln!(out, "compiled {compiled} of {modules} modules ahead of time")?;
     }
     writeln!(out, "{summary}")?;
     Ok(i32::from(!summary.success()))

@@ -260,6 +260,68 @@ fn inspect_refuses_what_is_no_module() {
 }
 
 #[test]
+fn compile_makes_artifacts_that_the_other_commands_take() {
+    let folder = folder("compile");
+    let math = r#"(module $math (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+        (func $loop (export "loop") (loop (br 0))) (memory 1 2) (data (i32.const 0) "hello"))"#;
+    let math = file(&folder, "math.wat", math);
+    let artifact = folder.join("math.kgl").into_os_string().into_string().unwrap();
+    kinglet(&["compile", &math]).gives(0, "");
+    kinglet(&["run", "--invoke", "add", &artifact, "1", "2"]).gives(0, "3\n");
+    kinglet(&["validate", &artifact]).gives(0, "");
+
+    let metered = folder.join("metered").into_os_string().into_string().unwrap();
+    kinglet(&["compile", "--metered", "--ops", "fused", "-o", &metered, &math]).gives(0, "");
+    let stopped = kinglet(&["run", "--fuel", "1000", "--invoke", "loop", &metered]);
+    stopped.complains(134, "used up its fuel of 1000");
+    kinglet(&["run", "--invoke", "add", &metered, "1", "2"]).gives(0, "3\n");
+    kinglet(&["validate", &metered]).gives(0, "");
+
+    let outcome = kinglet(&["inspect", &metered]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    for line in [
+        "module math",
+        "artifact (version 1, fused ops, metered)",
+        "functions (2)",
+        "imports (0)",
+        "  add: func (i32, i32) -> (i32)",
+        "stack that calls take at most",
+        "proposals needed",
+        "  none",
+    ] {
+        let found = outcome.stdout.lines().any(|found| found == line);
+        assert!(found, "{line:?} is missing in\n{}", outcome.stdout);
+    }
+    for name in ["  .kgl.code ", "  .kgl.names ", "  of the binary with the SHA-256 "] {
+        assert!(outcome.stdout.contains(name), "{name:?} is missing in\n{}", outcome.stdout);
+    }
+    for option in ["--bytecode", "--ir", "--asm"] {
+        kinglet(&["inspect", &metered, option, "add"])
+            .fails(1, &format!("error: `{metered}` is an artifact: its code cannot be shown"));
+    }
+}
+
+#[test]
+fn compile_refuses_what_it_cannot_do() {
+    let folder = folder("compile_refuses");
+    kinglet(&["compile", "-"]).complains(2, "where to?");
+    let structure = file(&folder, "structure.wat", "(module (type (struct)))");
+    kinglet(&["compile", &structure]).complains(1, "cannot be part of an artifact");
+    let simple = file(&folder, "simple.wat", "(module (func (export \"f\")))");
+    kinglet(&["compile", &simple, "-o", "/absent/x.kgl"]).complains(1, "cannot write `/absent/x");
+    kinglet(&["compile", &simple, "--ops", "many"]).complains(2, "many");
+    kinglet(&["compile", &simple]).gives(0, "");
+    let artifact = folder.join("simple.kgl");
+    let bytes = fs::read(&artifact).unwrap();
+    let artifact = artifact.to_str().unwrap();
+    kinglet(&["compile", artifact, "-o", "-"]).complains(1, "this is an artifact");
+    kinglet(&["run", "--fuel", "1", "--invoke", "f", artifact]).complains(1, "error: `");
+    let cut = file(&folder, "cut.kgl", &bytes[..bytes.len() - 1]);
+    kinglet(&["validate", &cut]).complains(1, "invalid artifact: ");
+    kinglet_with(&["run", "--invoke", "f", "-"], bytes).gives(0, "");
+}
+
+#[test]
 fn completions_for_each_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let outcome = kinglet(&["completions", shell]);
@@ -273,10 +335,11 @@ fn completions_for_each_shell() {
 fn help_shows_options_and_examples() {
     let outcome = kinglet(&["--help"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    for part in ["run", "wast", "validate", "inspect", "completions", "Examples:", "134"] {
+    for part in ["run", "wast", "validate", "inspect", "compile", "completions", "Examples:", "134"]
+    {
         assert!(outcome.stdout.contains(part), "{part} is missing in\n{}", outcome.stdout);
     }
-    for command in ["run", "wast", "validate", "inspect", "completions"] {
+    for command in ["run", "wast", "validate", "inspect", "compile", "completions"] {
         let outcome = kinglet(&[command, "--help"]);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         assert!(outcome.stdout.contains(&format!("Usage: kinglet {command}")), "{outcome:?}");

@@ -2,7 +2,7 @@
 
 use super::{invalid, le};
 use crate::error::Error;
-use core::ops::Range;
+use core::{ops::Range, str};
 #[cfg(feature = "compile")]
 use {
     super::section,
@@ -56,7 +56,17 @@ impl<'a> Elf<'a> {
         Ok(None)
     }
 
-    /// The same for a section that has to be there.
+    /// All sections that have a name.
+    pub(super) fn all(self) -> impl Iterator<Item = (&'a str, Range<usize>)> {
+        let names = &self.bytes[self.names.clone()];
+        self.table.step_by(ENTRY).filter_map(move |entry| {
+            let name = names.get(le(self.bytes, entry, 4) as usize..)?.split(|b| *b == 0).next()?;
+            let name = str::from_utf8(name).ok().filter(|name| !name.is_empty())?;
+            Some((name, contents(self.bytes, entry).ok()?))
+        })
+    }
+
+    /// The same as [`Elf::find`] for a section that has to be there.
     pub(super) fn section(&self, section: (&str, usize)) -> Result<Range<usize>, Error> {
         match self.find(section)? {
             Some(range) => Ok(range),

@@ -201,6 +201,12 @@ pub fn detect(bytes: &[u8]) -> bool {
         && bytes.get(elf::HEADER..).is_some_and(|rest| rest.starts_with(&MAGIC))
 }
 
+/// The sections of an artifact: their names, and where they are.
+pub fn sections(bytes: &[u8]) -> impl Iterator<Item = (&str, Range<usize>)> {
+    let elf = detect(bytes).then(|| elf::Elf::open(bytes).ok()).flatten();
+    elf.into_iter().flat_map(elf::Elf::all)
+}
+
 /// The little-endian number of `width` bytes at `at`, which are there.
 fn le(bytes: &[u8], at: usize, width: usize) -> u64 {
     bytes[at..at + width].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))

@@ -7,9 +7,12 @@ use super::memory::SharedMemory;
 use super::{
     StoreInner,
     limits::ResourceLimiter,
+    make_room,
     memory::{Growth, Memory},
+    no_room,
     table::Table,
     table::span,
+    vmctx::MEMORY_HEADER,
 };
 use crate::{
     error::Error,
@@ -43,7 +46,21 @@ impl StoreInner {
                 )));
             }
         }
-        let memory = Memory::new(ty, self.max_memory_bytes).ok_or_else(too_large)?;
+        let memory = match self.provided_memories.first() {
+            Some(buffer) if !ty.shared => {
+                let (size, room) = (desired.saturating_add(MEMORY_HEADER), buffer.size());
+                if size > room {
+                    return Err(Error::limit(format!(
+                        "a memory of {} pages takes {size} bytes, of which {MEMORY_HEADER} are its header: the buffer provided for it has {room}",
+                        ty.minimum
+                    )));
+                }
+                let buffer = self.provided_memories.remove(0);
+                Memory::from_buffer(ty, buffer, desired).ok_or_else(no_room)?
+            }
+            _ => Memory::new(ty, self.max_memory_bytes).ok_or_else(too_large)?,
+        };
+        make_room(&mut self.memories, 1)?;
         self.memories.push(memory);
         Ok(MemoryAddr(self.memories.len() as u32 - 1))
     }
@@ -68,6 +85,7 @@ impl StoreInner {
                 )));
             }
         }
+        make_room(&mut self.tables, 1)?;
         self.tables.push(Table::new(ty).ok_or_else(too_large)?);
         Ok(TableAddr(self.tables.len() as u32 - 1))
     }

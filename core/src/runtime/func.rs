@@ -1,7 +1,7 @@
 //! Functions.
 
 use super::{
-    StoreInner,
+    StoreInner, make_room,
     registry::{TypeDef, TypeIds},
     vmctx::VmFunc,
 };
@@ -104,21 +104,24 @@ impl HostFunc {
 /// The functions of an instance that the store has an entry for: by index in the module, as handles.
 ///
 /// Entries are made at first need, so that creating an instance does not take time for every function of its module.
-#[derive(Default)]
 pub(super) struct LocalFuncs(Vec<u32>);
 
 impl LocalFuncs {
+    /// For a module that has `count` functions, imported ones included.
+    pub(super) fn new(count: usize) -> Result<LocalFuncs, Error> {
+        let mut handles = Vec::new();
+        make_room(&mut handles, count)?;
+        handles.resize(count, 0);
+        Ok(LocalFuncs(handles))
+    }
+
     /// The address of a function that the module defines.
     pub(super) fn addr(
         &mut self,
         funcs: &mut Vec<VmFunc>,
-        count: usize,
         func: FuncIdx,
         make: impl FnOnce() -> VmFunc,
     ) -> FuncAddr {
-        if self.0.is_empty() {
-            self.0 = alloc::vec![0; count];
-        }
         let handle = &mut self.0[func.at()];
         if *handle == 0 {
             funcs.push(make());
@@ -129,7 +132,7 @@ impl LocalFuncs {
 
     /// The address of a function, if it has been asked for before.
     pub(super) fn get(&self, func: FuncIdx) -> Option<FuncAddr> {
-        self.0.get(func.at())?.checked_sub(1).map(FuncAddr)
+        self.0[func.at()].checked_sub(1).map(FuncAddr)
     }
 }
 

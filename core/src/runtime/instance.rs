@@ -3,6 +3,7 @@
 use super::{
     Code, StoreInner,
     func::LocalFuncs,
+    make_room,
     registry::TypeIds,
     vmctx::{VmFunc, VmInstance, VmPointers, empty_memory},
 };
@@ -163,11 +164,13 @@ impl StoreInner {
         self.check_counts(data, 1, own_tables, own_memories)?;
 
         let addr = InstanceAddr(self.instances.len() as u32);
-        let mut space = AddressSpace::new(module, imports);
+        let mut space = AddressSpace::new(module, imports)?;
+        make_room(&mut self.tables, own_tables)?;
         for ty in &module.tables[module.imported_tables as usize..] {
             let ty = ty.map(|i| program.types[i as usize]);
             space.tables.push(self.create_table(data, ty)?.0);
         }
+        make_room(&mut self.memories, own_memories)?;
         for ty in &module.memories[module.imported_memories as usize..] {
             space.memories.push(self.create_memory(data, *ty)?.0);
         }
@@ -175,19 +178,25 @@ impl StoreInner {
             let def = program.types.defs()[ty.at()].clone();
             space.tags.push(self.add_tag(def, addr, TagIdx(i as u32)).0);
         }
+        let own_globals = &module.globals[module.imported_globals as usize..];
+        make_room(&mut self.globals, own_globals.len())?;
+        for ty in own_globals {
+            let ty = ty.map(|i| program.types[i as usize]);
+            space.globals.push(self.add_global(ty, [0; 2])?.0);
+        }
+        let mut funcs = LocalFuncs::new(module.funcs.len())?;
+        let named = module.elems.iter().map(|elem| elem.items.len());
+        let named = named.sum::<usize>().saturating_add(module.exports.len());
+        make_room(&mut self.funcs, named.min(module.funcs.len() - module.imported_funcs as usize))?;
+        make_room(&mut self.instances, 1)?;
         // From here on nothing fails before the instance exists: functions may be referred to.
         self.add_types(&program.types);
-        for ty in &module.globals[module.imported_globals as usize..] {
-            let ty = ty.map(|i| program.types[i as usize]);
-            space.globals.push(self.add_global(ty, [0; 2]).0);
-        }
         let instance = Shared::new(self.link(addr, program, space));
-        let mut funcs = LocalFuncs::default();
         for export in &module.exports {
             let ExportItem::Func(func) = export.item else { continue };
             if func.0 >= module.imported_funcs {
                 let make = || instance.local_func(func);
-                funcs.addr(&mut self.funcs, module.funcs.len(), func, make);
+                funcs.addr(&mut self.funcs, func, make);
             }
         }
         #[cfg(feature = "native")]
@@ -228,6 +237,9 @@ impl StoreInner {
             if let (SegmentMode::Passive, ElemItems::Exprs(items)) = (&elem.mode, &elem.items) {
                 let items = self.eval_items(data, addr, items)?;
                 let elems = &mut self.instances[addr.at()].elems;
+                if elems.is_empty() {
+                    make_room(elems, module.elems.len())?;
+                }
                 elems.resize_with(module.elems.len(), Box::default);
                 elems[i] = items;
             }
@@ -236,8 +248,7 @@ impl StoreInner {
     }
 
     fn link(&self, addr: InstanceAddr, program: &Program, space: AddressSpace) -> Instance {
-        let AddressSpace { funcs, tables, memories, globals, tags } = space;
-        let mut pointers = Vec::with_capacity(globals.len() + tables.len() + memories.len().max(1));
+        let AddressSpace { mut all, tables, memories, globals, tags, mut pointers } = space;
         pointers.extend(globals.iter().map(|&i| self.globals[i as usize].cell().cast::<()>()));
         pointers.extend(tables.iter().map(|&i| self.tables[i as usize].vm().cast::<()>()));
         pointers.extend(memories.iter().map(|&i| self.memories[i as usize].vm().cast::<()>()));
@@ -245,10 +256,8 @@ impl StoreInner {
             pointers.push(empty_memory().cast());
         }
         let pointers = VmPointers(pointers.into());
-        let mut addrs = funcs;
-        addrs.reserve_exact(tables.len() + memories.len() + globals.len() + tags.len());
-        addrs.extend(tables.iter().chain(&memories).chain(&globals).chain(&tags));
-        let addrs: Box<[u32]> = addrs.into();
+        all.extend(tables.iter().chain(&memories).chain(&globals).chain(&tags));
+        let addrs: Box<[u32]> = all.into();
         let first = pointers.0.as_ptr();
         let vm = VmInstance {
             globals: first.cast(),
@@ -321,7 +330,11 @@ impl StoreInner {
         addr: InstanceAddr,
         items: &[ConstExpr],
     ) -> Result<Box<[u32]>, Error> {
-        items.iter().map(|item| Ok(self.eval(data, addr, item)?[0] as u32)).collect()
+        let mut handles = room(items.len())?;
+        for item in items {
+            handles.push(self.eval(data, addr, item)?[0] as u32);
+        }
+        Ok(handles.into())
     }
 
     /// An element of a segment, as a handle. The segment is passive and has not been dropped, and the index is in bounds.
@@ -378,7 +391,7 @@ fn func_addr(
     if func.0 < instance.module.imported_funcs {
         return FuncAddr(instance.addrs[func.at()]);
     }
-    funcs.addr(entries, instance.module.funcs.len(), func, || instance.local_func(func))
+    funcs.addr(entries, func, || instance.local_func(func))
 }
 
 /// What the constant expressions of an instance are about.
@@ -445,32 +458,45 @@ impl ConstEnv for Env<'_> {
 
 /// Addresses of an instance's objects, by index.
 struct AddressSpace {
-    /// Imported ones only.
-    funcs: Vec<u32>,
+    /// Those of imported functions, with room for all others.
+    all: Vec<u32>,
     tables: Vec<u32>,
     memories: Vec<u32>,
     globals: Vec<u32>,
     tags: Vec<u32>,
+    /// Room for pointers to globals, tables and memories.
+    pointers: Vec<*mut ()>,
 }
 
 impl AddressSpace {
-    fn new(module: &Module, imports: &[ExternVal]) -> AddressSpace {
+    fn new(module: &Module, imports: &[ExternVal]) -> Result<AddressSpace, Error> {
+        let [tables, memories, globals, tags] =
+            [module.tables.len(), module.memories.len(), module.globals.len(), module.tags.len()];
+        let funcs = module.imported_funcs as usize;
         let mut space = AddressSpace {
-            funcs: Vec::with_capacity(module.imported_funcs as usize),
-            tables: Vec::with_capacity(module.tables.len()),
-            memories: Vec::with_capacity(module.memories.len()),
-            globals: Vec::with_capacity(module.globals.len()),
-            tags: Vec::with_capacity(module.tags.len()),
+            all: room(funcs + tables + memories + globals + tags)?,
+            tables: room(tables)?,
+            memories: room(memories)?,
+            globals: room(globals)?,
+            tags: room(tags)?,
+            pointers: room(globals + tables + memories.max(1))?,
         };
         for import in imports {
             match import {
-                ExternVal::Func(addr) => space.funcs.push(addr.0),
+                ExternVal::Func(addr) => space.all.push(addr.0),
                 ExternVal::Table(addr) => space.tables.push(addr.0),
                 ExternVal::Memory(addr) => space.memories.push(addr.0),
                 ExternVal::Global(addr) => space.globals.push(addr.0),
                 ExternVal::Tag(addr) => space.tags.push(addr.0),
             }
         }
-        space
+        Ok(space)
     }
+}
+
+/// An empty list with room for `count` entries.
+fn room<T>(count: usize) -> Result<Vec<T>, Error> {
+    let mut list = Vec::new();
+    make_room(&mut list, count)?;
+    Ok(list)
 }

@@ -16,6 +16,8 @@ use super::vmctx::{MEMORY_HEADER, VmMemory, buffer::Buffer, fixed::Fixed, memory
 #[cfg(feature = "threads")]
 use crate::Shared;
 use crate::{op::Class, trap::Trap, types::MemoryType};
+#[cfg(feature = "threads")]
+use alloc::alloc::{Layout, handle_alloc_error};
 use core::{ops::Range, slice};
 
 /// A linear memory (spec, 4.2.9).
@@ -47,7 +49,16 @@ impl Memory {
         let _ = most;
         let len = byte_size(&ty, ty.minimum)?;
         let buffer = Buffer::zeroed(len.checked_add(MEMORY_HEADER)?)?;
-        let vm = Fixed::new(VmMemory { base: buffer.as_ptr() });
+        Memory::from_buffer(ty, buffer, len)
+    }
+
+    /// A memory of `len` bytes in a buffer that has room for them and for the header. `None` if the host has no room for the rest.
+    ///
+    /// # Panics
+    /// If the buffer is too small.
+    pub(super) fn from_buffer(ty: MemoryType, buffer: Buffer, len: usize) -> Option<Memory> {
+        assert!(buffer.size() >= MEMORY_HEADER + len, "the buffer has room for the memory");
+        let vm = Fixed::new(VmMemory { base: buffer.as_ptr() })?;
         let mut memory = Memory { ty, bytes: Bytes::Own { buffer, len }, vm };
         memory.set_len(len);
         Some(memory)
@@ -57,6 +68,7 @@ impl Memory {
     #[cfg(feature = "threads")]
     pub(super) fn from_shared(shared: Shared<SharedMemory>) -> Memory {
         let vm = Fixed::new(VmMemory { base: shared.base() });
+        let vm = vm.unwrap_or_else(|| handle_alloc_error(Layout::new::<VmMemory>()));
         Memory { ty: *shared.ty(), bytes: Bytes::Shared(shared), vm }
     }
 

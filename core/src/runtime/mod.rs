@@ -36,6 +36,7 @@ use crate::{
     error::Error,
     index::*,
     sync::{AnyThreaded, Threaded, count},
+    types::GlobalType,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -51,7 +52,11 @@ use limits::Limiter;
 use memory::Memory;
 use registry::{KnownTypes, TypeIds};
 use table::{Global, Table};
-use vmctx::VmFunc;
+use vmctx::{
+    VmFunc,
+    buffer::Buffer,
+    stack::{ProvidedStack, ValueStack},
+};
 
 pub use func::HostCall;
 
@@ -136,7 +141,12 @@ pub struct StoreInner {
     interrupt: Shared<AtomicBool>,
     epoch: Shared<Epoch>,
     epoch_deadline: u64,
-    stack: Vec<u64>,
+    /// The value stack that was given back last.
+    stack: ValueStack,
+    /// What is used instead, if something is.
+    provided_stack: Option<ProvidedStack>,
+    /// For the next memories.
+    provided_memories: Vec<Buffer>,
     engine: Box<AnyThreaded>,
     /// What compiled code uses.
     #[cfg(feature = "native")]
@@ -184,7 +194,9 @@ impl StoreInner {
             interrupt: Shared::default(),
             epoch: options.epoch.clone(),
             epoch_deadline: u64::MAX,
-            stack: Vec::new(),
+            stack: ValueStack::default(),
+            provided_stack: None,
+            provided_memories: Vec::new(),
             engine,
             #[cfg(feature = "native")]
             vm: vmctx::native::OwnedVmStore::new(),
@@ -274,9 +286,13 @@ impl StoreInner {
     }
 
     /// Adds a global.
-    pub fn add_global(&mut self, ty: crate::types::GlobalType, bits: [u64; 2]) -> GlobalAddr {
-        self.globals.push(Global::new(ty, bits));
-        GlobalAddr(self.globals.len() as u32 - 1)
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn add_global(&mut self, ty: GlobalType, bits: [u64; 2]) -> Result<GlobalAddr, Error> {
+        make_room(&mut self.globals, 1)?;
+        self.globals.push(Global::new(ty, bits).ok_or_else(no_room)?);
+        Ok(GlobalAddr(self.globals.len() as u32 - 1))
     }
 
     /// Lets values have these types, which the caller keeps in use as long as the store lives.
@@ -323,18 +339,33 @@ impl StoreInner {
         self.epoch_deadline = self.epoch.current().saturating_add(ticks);
     }
 
-    /// A value stack: the one that was given back last, or an empty one.
+    /// A value stack: the one that was provided, or given back last, or an empty one.
     #[inline]
-    pub fn take_stack(&mut self) -> Vec<u64> {
-        core::mem::take(&mut self.stack)
+    pub fn take_stack(&mut self) -> ValueStack {
+        match &self.provided_stack {
+            Some(stack) => stack.take(),
+            None => core::mem::take(&mut self.stack),
+        }
     }
 
     /// Takes a value stack back for reuse.
     #[inline]
-    pub fn give_stack(&mut self, stack: Vec<u64>) {
-        if stack.capacity() <= KEPT_STACK_SLOTS {
+    pub fn give_stack(&mut self, stack: ValueStack) {
+        if self.provided_stack.is_none() && stack.len() <= KEPT_STACK_SLOTS {
             self.stack = stack;
         }
+    }
+
+    /// Lets executions have these slots as their value stack, one of them at a time.
+    pub fn provide_stack(&mut self, slots: &'static mut [u64]) {
+        let len = slots.len().min(self.max_stack);
+        self.provided_stack = Some(ProvidedStack::new(&mut slots[..len]));
+        self.stack = ValueStack::default();
+    }
+
+    /// Lets the next memory that is not shared have these bytes, if no others are waiting for one.
+    pub fn provide_memory(&mut self, bytes: &'static mut [u8]) {
+        self.provided_memories.push(Buffer::provided(bytes));
     }
 
     /// Asks the limiter whether there may be so many more of each kind.
@@ -361,6 +392,18 @@ impl StoreInner {
         check("table", self.tables.len(), tables, limiter.tables())?;
         check("memory", self.memories.len(), memories, limiter.memories())
     }
+}
+
+/// Makes room for more entries of a list whose size modules choose: for exactly as many at first, which in small programs are all there
+/// will be. After that the room doubles.
+fn make_room<T>(list: &mut Vec<T>, more: usize) -> Result<(), Error> {
+    let made = if list.is_empty() { list.try_reserve_exact(more) } else { list.try_reserve(more) };
+    made.map_err(|_| no_room())
+}
+
+#[cold]
+fn no_room() -> Error {
+    Error::limit("no room for the objects of a module")
 }
 
 /// On 32-bit targets the number wraps around after four billion stores, after which two that live at the same time

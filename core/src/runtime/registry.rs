@@ -310,7 +310,8 @@ pub struct KnownTypes {
 }
 
 type Page = [Option<Shared<TypeDef>>; PAGE];
-const PAGE: usize = 256;
+/// Where memory is little, so are pages.
+const PAGE: usize = if cfg!(feature = "std") { 256 } else { 8 };
 
 impl KnownTypes {
     /// Keeps a single type in use from now on.

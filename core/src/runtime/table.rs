@@ -73,8 +73,9 @@ pub struct Global {
 }
 
 impl Global {
-    pub(super) fn new(ty: GlobalType, bits: [u64; 2]) -> Global {
-        Global { ty, cell: Fixed::new(bits) }
+    /// `None` if the host has no room for it.
+    pub(super) fn new(ty: GlobalType, bits: [u64; 2]) -> Option<Global> {
+        Some(Global { ty, cell: Fixed::new(bits)? })
     }
 
     /// The type of the global.

@@ -14,6 +14,7 @@ pub(crate) mod fixed;
 #[cfg(feature = "native")]
 pub mod native;
 pub(crate) mod region;
+pub mod stack;
 
 use core::ptr;
 

@@ -40,7 +40,7 @@ use kinglet_core::{
         func::{CallerAddr, HostFunc},
         gc::roots::Held,
         instance::Instance,
-        vmctx::VmFunc,
+        vmctx::{VmFunc, stack::ValueStack},
     },
     trap::Trap,
 };
@@ -51,7 +51,7 @@ use kinglet_core::{
 #[derive(Debug)]
 pub struct Execution {
     /// The value stack. Registers that point into it are kept as numbers of slots while the execution stands still.
-    stack: Vec<u64>,
+    stack: ValueStack,
     /// How many slots the results take.
     results: usize,
     /// The fuel that it could not get when it last ran out of it.
@@ -137,8 +137,8 @@ pub enum Exit {
     HostCall,
 }
 
-/// The size of a new value stack in slots.
-const INITIAL_STACK: usize = 1024;
+/// The size of a new value stack in slots, where that is little. Elsewhere it is what the first frame needs.
+const INITIAL_STACK: usize = if cfg!(feature = "std") { 1024 } else { 0 };
 
 /// Calls a function: `slots` holds the arguments, and then the results. Its length must be that of the longer of both.
 ///
@@ -345,10 +345,13 @@ impl Execution {
         if slots > allowed {
             return Err(Trap::StackOverflow.into());
         }
+        // What would be nice to have, or else what it takes.
         let new = slots.max(2 * len).max(INITIAL_STACK).min(allowed);
-        self.stack.try_reserve_exact(new - len).map_err(|_| Trap::StackOverflow)?;
-        self.stack.resize(new, 0);
-        Ok(())
+        if self.stack.grow(new) || self.stack.grow(slots) {
+            Ok(())
+        } else {
+            Err(Trap::StackOverflow.into())
+        }
     }
 }
 
@@ -531,8 +534,8 @@ impl<'s> Machine<'s> {
     /// Sees to it that a frame of `frame_size` slots fits at slot `fp`, and sets the limit for frames of this size.
     fn reach(&mut self, frame_size: usize, fp: usize) -> Result<(), Error> {
         self.execution.reserve(self.store, fp + frame_size)?;
-        let stack = &mut self.execution.stack;
-        let (base, len) = (stack.as_mut_ptr(), stack.len());
+        let stack = &self.execution.stack;
+        let (base, len) = (stack.as_ptr(), stack.len());
         self.cx.saved.fp = base.wrapping_add(fp);
         self.cx.limit = base.wrapping_add(len - frame_size);
         #[cfg(feature = "checked")]

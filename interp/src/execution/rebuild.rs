@@ -291,9 +291,9 @@ impl<'m> Rebuilt<'m> {
         if slots > self.store.max_stack.saturating_mul(LARGER) {
             return Err(Trap::StackOverflow.into());
         }
-        let more = slots.max((2 * stack.len()).min(self.store.max_stack)) - stack.len();
-        stack.try_reserve_exact(more).map_err(|_| Trap::StackOverflow)?;
-        stack.resize(stack.len() + more, 0);
+        if !stack.grow(slots.max((2 * stack.len()).min(self.store.max_stack))) {
+            return Err(Trap::StackOverflow.into());
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! `docs/artifact.md` lists what is checked, `docs/unsafe.md` what relies on it.
 
-use super::{Code, Function, Tables, bad};
+use super::{Code, Function, Tables, bad, unsupported};
 use crate::{
     exec::{
         TOKEN,
@@ -22,6 +22,10 @@ use kinglet_core::{
 };
 
 /// A call in the code of a function.
+#[cfg_attr(
+    not(feature = "compile"),
+    allow(dead_code, reason = "who makes artifacts wants to know")
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
     /// How far above the caller's frame the callee's begins, in slots.
@@ -30,6 +34,10 @@ pub(super) struct Call {
 }
 
 /// Who is called.
+#[cfg_attr(
+    not(feature = "compile"),
+    allow(dead_code, reason = "who makes artifacts wants to know")
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Callee {
     /// This function.
@@ -49,7 +57,7 @@ pub(super) fn check(
     metered: bool,
     calls: &mut dyn FnMut(FuncIdx, Call),
 ) -> Result<(), Error> {
-    values(module).map_err(|what| bad(origin, what))?;
+    values(module).map_err(|what| unsupported(origin, what))?;
     let count = module.funcs.len();
     let first = (ENTRIES + 4 * count).next_multiple_of(8);
     if bytes.len() < first || tables.functions() != count - module.imported_funcs as usize {
@@ -105,10 +113,10 @@ fn values(module: &Module) -> Result<(), &'static str> {
     let signatures = funcs.flat_map(|ty| ty.params().iter().chain(ty.results()));
     let globals = module.globals.iter().map(|ty| &ty.content);
     if signatures.chain(globals).any(is_ref) {
-        return Err("artifacts cannot have parameters, results or globals that are references yet");
+        return Err("parameters, results and globals cannot be references yet");
     }
     if module.memories.iter().any(|ty| ty.shared) {
-        return Err("artifacts cannot have shared memories yet");
+        return Err("memories cannot be shared yet");
     }
     Ok(())
 }

@@ -19,7 +19,9 @@ mod tests;
 pub use make::{Image, make};
 
 use crate::handlers::{Clause, Handlers};
-use alloc::{format, vec::Vec};
+use alloc::format;
+#[cfg(feature = "compile")]
+use alloc::vec::Vec;
 use kinglet_core::{error::Error, index::TagIdx, module::Module};
 
 /// Checks the code of a module, so that running it is safe.
@@ -201,6 +203,13 @@ fn bad(at: usize, what: &str) -> Error {
     Error::invalid(["invalid artifact: ", what].concat(), at)
 }
 
+/// What artifacts cannot have yet, or this program does not have.
+#[cold]
+#[inline(never)]
+fn unsupported(at: usize, what: &str) -> Error {
+    Error::unsupported(["artifact: ", what].concat(), at)
+}
+
 /// An op that an artifact cannot have, or that this build does not know.
 #[cold]
 #[inline(never)]
@@ -208,17 +217,12 @@ fn unknown(at: usize, opcode: u16) -> Error {
     // The names are many.
     #[cfg(feature = "std")]
     if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
-        return bad(
+        return unsupported(
             at,
-            &format!(
-                "it has the op `{name}`, which artifacts cannot have or this program does not"
-            ),
+            &format!("either none can have the op `{name}`, or this program does not"),
         );
     }
-    bad(
-        at,
-        &format!("it has the op {opcode}, which artifacts cannot have or this program does not"),
-    )
+    unsupported(at, &format!("either none can have the op {opcode}, or this program does not"))
 }
 
 /// The side tables of functions, being written.

@@ -17,7 +17,7 @@ impl Elems {
     /// `len` null handles, `None` if there is no room for them.
     pub(crate) fn nulls(len: usize) -> Option<Elems> {
         let buffer = Buffer::zeroed(len.checked_mul(SIZE)?)?;
-        let vm = Fixed::new(VmTable { elems: buffer.as_ptr().cast(), len });
+        let vm = Fixed::new(VmTable { elems: buffer.as_ptr().cast(), len })?;
         Some(Elems { buffer, vm })
     }
 

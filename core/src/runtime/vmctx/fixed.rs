@@ -1,7 +1,7 @@
 //! Values at fixed addresses.
 
-use alloc::boxed::Box;
-use core::ptr::NonNull;
+use alloc::{alloc::alloc, boxed::Box};
+use core::{alloc::Layout, ptr::NonNull};
 
 /// A value at a fixed address, which executing code reaches through pointers.
 ///
@@ -10,8 +10,14 @@ use core::ptr::NonNull;
 pub(crate) struct Fixed<T>(NonNull<T>);
 
 impl<T: Copy> Fixed<T> {
-    pub(crate) fn new(value: T) -> Fixed<T> {
-        Fixed(NonNull::from(Box::leak(Box::new(value))))
+    /// `None` if there is no room for it.
+    pub(crate) fn new(value: T) -> Option<Fixed<T>> {
+        const { assert!(size_of::<T>() != 0) };
+        // SAFETY: the size is not zero.
+        let place = NonNull::new(unsafe { alloc(Layout::new::<T>()) })?.cast::<T>();
+        // SAFETY: just allocated for it.
+        unsafe { place.write(value) };
+        Some(Fixed(place))
     }
 
     /// Where the value stands.
@@ -20,7 +26,7 @@ impl<T: Copy> Fixed<T> {
     }
 
     pub(crate) fn get(&self) -> T {
-        // SAFETY: the pointer is from a box that only `drop` frees; nobody writes while `self` is borrowed.
+        // SAFETY: the place is freed only by `drop`; nobody writes while `self` is borrowed.
         unsafe { self.0.read() }
     }
 
@@ -32,7 +38,7 @@ impl<T: Copy> Fixed<T> {
 
 impl<T> Drop for Fixed<T> {
     fn drop(&mut self) {
-        // SAFETY: the pointer is from a box that nothing else frees.
+        // SAFETY: the place has been allocated as a box is, and nothing else frees it.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
