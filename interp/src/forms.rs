@@ -31,7 +31,7 @@ pub(crate) struct RowForms {
 
 /// What the sink needs to know about `op`.
 #[inline]
-pub(crate) fn row(op: Op) -> &'static RowForms {
+pub(crate) const fn row(op: Op) -> &'static RowForms {
     &ROW_FORMS[op as usize]
 }
 

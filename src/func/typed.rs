@@ -44,35 +44,7 @@ pub struct TypedFunc<P, R> {
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub(super) fn new(func: Func, inner: &StoreInner, ty: &FuncType) -> Result<TypedFunc<P, R>> {
-        // Types of Rust stand for abstract types, above and below which nothing is defined by its supertype.
-        let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
-        let may_fit = |a, b| match (a, b) {
-            (ValType::Ref(a), ValType::Ref(b)) => b.heap.matches(a.heap, |_, _| false),
-            _ => false,
-        };
-        let (params, results) = (ty.params(), ty.results());
-        let given = || P::valtypes().zip(params);
-        if params.len() != P::valtypes().count()
-            || results.len() != R::valtypes().count()
-            || !given().all(|(given, &param)| fits(given, param) || may_fit(given, param))
-            || !R::valtypes().zip(results).all(|(wanted, &result)| fits(result, wanted))
-        {
-            let engine = engine(inner);
-            let of = |ty: FuncType| {
-                let list = |types: &[ValType]| {
-                    let types =
-                        types.iter().map(|&ty| crate::ValType::from_core(engine.types(), ty));
-                    types.collect::<Vec<_>>()
-                };
-                crate::FuncType::new(engine, list(ty.params()), list(ty.results()))
-            };
-            return Err(Error::msg(alloc::format!(
-                "type mismatch: expected {}, found {}",
-                of(FuncType::new(P::valtypes(), R::valtypes())),
-                of(ty.clone())
-            )));
-        }
-        let narrows = !given().all(|(given, &param)| fits(given, param));
+        let narrows = narrows(inner, &FuncType::new(P::valtypes(), R::valtypes()), ty)?;
         let prepared = prepare_call(inner, func.addr);
         Ok(TypedFunc { func, narrows, prepared, _types: PhantomData })
     }
@@ -154,6 +126,38 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub fn func(&self) -> &Func {
         &self.func
     }
+}
+
+/// Whether arguments have to be looked at in each call of a function of type `ty` with the types `wanted`. One function, which programs have
+/// once and not for all the types of their calls.
+///
+/// # Errors
+/// It cannot be called with these types.
+fn narrows(inner: &StoreInner, wanted: &FuncType, ty: &FuncType) -> Result<bool> {
+    // Types of Rust stand for abstract types, above and below which nothing is defined by its supertype.
+    let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
+    let may_fit = |a, b| match (a, b) {
+        (ValType::Ref(a), ValType::Ref(b)) => b.heap.matches(a.heap, |_, _| false),
+        _ => false,
+    };
+    let (params, results) = (ty.params(), ty.results());
+    let mut given = wanted.params().iter().zip(params);
+    if params.len() == wanted.params().len()
+        && results.len() == wanted.results().len()
+        && given.clone().all(|(&given, &param)| fits(given, param) || may_fit(given, param))
+        && wanted.results().iter().zip(results).all(|(&wanted, &result)| fits(result, wanted))
+    {
+        return Ok(!given.all(|(&given, &param)| fits(given, param)));
+    }
+    let engine = engine(inner);
+    let of = |ty: &FuncType| {
+        let list = |types: &[ValType]| {
+            let types = types.iter().map(|&ty| crate::ValType::from_core(engine.types(), ty));
+            types.collect::<Vec<_>>()
+        };
+        crate::FuncType::new(engine, list(ty.params()), list(ty.results()))
+    };
+    Err(Error::msg(alloc::format!("type mismatch: expected {}, found {}", of(wanted), of(ty))))
 }
 
 impl<P, R> Clone for TypedFunc<P, R> {

@@ -5,10 +5,14 @@ use kinglet_core::{index::MemoryIdx, op::Op};
 #[cfg(feature = "gc")]
 use {super::roots::At, crate::kinds::REFERENCE, kinglet_core::runtime::ops::makes_object};
 
-/// Rows of the class `slots` stand together at the end of the op table, with one form each.
-const FIRST_SLOTS: Op = Op::MemorySize;
+/// Rows of the class `slots` stand together at the end of the op table, with one form each: the first, and its opcode.
+const FIRST_SLOTS: (Op, u16) = first(Op::MemorySize);
 /// Rows of the atomic classes stand together as well.
-const FIRST_ATOMIC: Op = Op::I32AtomicLoad;
+const FIRST_ATOMIC: (Op, u16) = first(Op::I32AtomicLoad);
+
+const fn first(op: Op) -> (Op, u16) {
+    (op, crate::forms::row(op).forms)
+}
 
 impl Machine<'_> {
     /// `x, y, base`
@@ -45,8 +49,8 @@ impl Machine<'_> {
     }
 
     /// The op at hand, which has one form, as the ones since `first` in the table.
-    fn op(&self, first: Op) -> Op {
-        let number = self.opcode() - crate::forms::row(first).forms;
+    fn op(&self, (first, opcode): (Op, u16)) -> Op {
+        let number = self.opcode() - opcode;
         Op::from_number(first as u16 + number).unwrap_or(first)
     }
 }
@@ -127,12 +131,12 @@ mod tests {
     #[test]
     fn rows_of_the_class_slots_stand_together_at_the_end() {
         let last = ROWS[ROWS.len() - 1].op;
-        together(FIRST_SLOTS, last, |class| class == Class::slots);
+        together(FIRST_SLOTS.0, last, |class| class == Class::slots);
     }
 
     #[test]
     fn rows_of_the_atomic_classes_stand_together() {
         let last = Op::MemoryAtomicNotify;
-        together(FIRST_ATOMIC, last, |class| class.atomic_operands().is_some());
+        together(FIRST_ATOMIC.0, last, |class| class.atomic_operands().is_some());
     }
 }

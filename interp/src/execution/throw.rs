@@ -90,6 +90,10 @@ impl Machine<'_> {
         exception: u32,
         then: Then,
     ) -> Result<Option<Exit>, Error> {
+        if cfg!(not(feature = "gc")) {
+            // Nobody has thrown it, so nobody need be able to catch it.
+            return Err(ThrownException.into());
+        }
         let (from, doing) = match then {
             Then::Continue(from) => (from, Doing::Call),
             Then::Return { from, header } => (from, Doing::Return(header)),

@@ -342,9 +342,9 @@ impl<'a> Walk<'a> {
 
     /// The numbers of an op of the class `slots`, if it is one.
     fn whole(&self, opcode: u16, [x, y]: [u32; 2]) -> Result<(), Error> {
-        let first = row(Op::MemorySize).forms;
+        const FIRST: u16 = row(Op::MemorySize).forms;
         let Some(op) =
-            opcode.checked_sub(first).and_then(|n| Op::from_number(Op::MemorySize as u16 + n))
+            opcode.checked_sub(FIRST).and_then(|n| Op::from_number(Op::MemorySize as u16 + n))
         else {
             return Ok(());
         };
