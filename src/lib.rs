@@ -132,7 +132,6 @@ pub use types::{
 pub use values::{Ref, V128, Val};
 
 pub use kinglet_core::{
-    artifact::OpSet,
     error::{Error, ErrorKind, FrameInfo, I32Exit, ThrownException, WasmBacktrace},
     module::features::Limits,
     op::OpSet,
