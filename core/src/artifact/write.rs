@@ -318,7 +318,8 @@ fn size_flags(is_64: bool, maximum: Option<u64>) -> u8 {
 
 #[cold]
 fn unsupported(what: core::fmt::Arguments<'_>) -> Error {
-    Error::msg(format!(
+    let message = format!(
         "{what} cannot be part of an artifact: there, only function types are defined, and references are funcref or externref"
-    ))
+    );
+    Error::unsupported(message, 0)
 }

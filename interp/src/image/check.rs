@@ -409,7 +409,10 @@ impl<'a> Walk<'a> {
     fn funcref_table(&self, table: u32) -> Result<(), Error> {
         self.index(table, self.module.tables.len())?;
         if self.module.tables[table as usize].element != RefType::FUNCREF {
-            return Err(self.bad("a table is not one of functions"));
+            return Err(unsupported(
+                self.origin + self.at,
+                "ops on tables are for those of `funcref` only",
+            ));
         }
         Ok(())
     }
