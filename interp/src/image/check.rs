@@ -81,6 +81,7 @@ pub(super) fn check(
         header: 0,
         start: 0,
         end: 0,
+        body: &[],
         at: 0,
         starts: Vec::new(),
         targets: Vec::new(),
@@ -99,6 +100,7 @@ pub(super) fn check(
         let end = start.checked_add(function.len as usize).filter(|&end| end <= bytes.len());
         walk.end = end.ok_or_else(|| bad(origin + start, "a function is longer than the code"))?;
         walk.start = start;
+        walk.body = &bytes[..walk.end];
         walk.function(func, &function, calls)?;
         walk.handlers(tables, &function)?;
         start = walk.end.next_multiple_of(8);
@@ -134,6 +136,8 @@ struct Walk<'a> {
     header: u32,
     start: usize,
     end: usize,
+    /// The code up to the end of the function.
+    body: &'a [u8],
     at: usize,
     /// Bit per two bytes of the function: whether an op begins there.
     starts: Vec<u32>,
@@ -221,7 +225,13 @@ impl<'a> Walk<'a> {
         let mut numbers = 0;
         for letter in layout(opcode).bytes() {
             match letter {
-                b'd' | b's' => self.slot(1)?,
+                // Most operands are these.
+                b'd' | b's' => {
+                    let slot = u32::from(self.u16()?);
+                    if slot >= self.frame || slot.wrapping_sub(self.header) < FRAME_HEADER as u32 {
+                        return Err(self.bad("a slot is not one of the frame's"));
+                    }
+                }
                 b'v' => self.slot(2)?,
                 b'k' => self.read_slot()?,
                 b'T' => self.slot(3)?,
@@ -438,18 +448,20 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn u16(&mut self) -> Result<u16, Error> {
-        match self.code[self.at..self.end] {
-            [a, b, ..] => {
-                self.at += 2;
-                Ok(u16::from_le_bytes([a, b]))
-            }
-            _ => Err(self.bad("a function ends in the middle of an op")),
-        }
+        let Some(bytes) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else {
+            return Err(self.bad("a function ends in the middle of an op"));
+        };
+        self.at += 2;
+        Ok(u16::from_le_bytes(*bytes))
     }
 
     #[inline]
     fn u32(&mut self) -> Result<u32, Error> {
-        Ok(u32::from(self.u16()?) | u32::from(self.u16()?) << 16)
+        let Some(bytes) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else {
+            return Err(self.bad("a function ends in the middle of an op"));
+        };
+        self.at += 4;
+        Ok(u32::from_le_bytes(*bytes))
     }
 
     /// A word of the entries.
