@@ -424,6 +424,12 @@ fn limits_hold() {
         let error = artifact::read(Bytes::aligned(&bytes), &features).unwrap_err();
         assert!(error.to_string().contains(&format!("too many {what}")), "{error}");
     }
+    // Also those of imports alone.
+    let imports = write(&decode("(module (import \"\" \"\" (func)) (import \"\" \"\" (func)))"));
+    let mut features = features();
+    features.limits.max_functions = 1;
+    let error = artifact::read(Bytes::aligned(&imports), &features).unwrap_err();
+    assert!(error.to_string().contains("too many functions"), "{error}");
 }
 
 #[test]
