@@ -1,9 +1,10 @@
 //! The tiers that run code. This is the one place that knows how many there are.
 
-use crate::{CompilationMode, Engine, Result, Strategy};
+use crate::{CompilationMode, Config, Engine, Error, Result, Strategy};
 use core::any::Any;
 use kinglet_core::{
     Shared,
+    artifact::{Image, Loaded},
     index::FuncAddr,
     module::Module,
     runtime::{StoreInner, instance::Program},
@@ -35,6 +36,17 @@ pub(crate) fn program(engine: &Engine, module: Shared<Module>) -> Result<Program
         compiler::add(&mut program, config.metered())?;
     }
     Ok(program)
+}
+
+/// What the interpreter adds to a module in an artifact.
+pub(crate) fn image(_: &Module, config: &Config) -> Result<Image<'static>> {
+    let _ = (config.artifact_ops, config.metered());
+    Err(Error::msg("not available"))
+}
+
+/// An artifact in the form in which it runs.
+pub(crate) fn load(_: &Engine, _: Loaded) -> Result<Program> {
+    Err(Error::msg("not available"))
 }
 
 /// Calls a function: arguments in, results out.
