@@ -296,6 +296,11 @@ impl List {
             "LOADABLE",
             &|i| forms[i].built && forms[i].loadable,
         );
+        bits(
+            "Bit per opcode: whether its operands are slots, what stands in the code, and jumps.",
+            "PLAIN",
+            &|i| forms[i].layout.bytes().all(|operand| b"dsvioqj+".contains(&operand)),
+        );
         bits("Bit per opcode: whether control never goes on behind it.", "TERMINAL", &|i| {
             forms[i].terminal
         });

@@ -10,7 +10,7 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, LOADABLE, TERMINAL, code, layout, row, standard},
+    forms::{COUNT, LOADABLE, PLAIN, TERMINAL, code, layout, row, standard},
 };
 use alloc::vec::Vec;
 use kinglet_core::{
@@ -200,6 +200,11 @@ impl<'a> Walk<'a> {
                 return Err(self.unknown(opcode));
             }
             terminal = is_set(&TERMINAL, opcode);
+            if is_set(&PLAIN, opcode) {
+                self.plain(opcode)?;
+                prologue &= standard(opcode) == code::SAVE_PIN;
+                continue;
+            }
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
@@ -219,19 +224,37 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The operands of an op. Answers which call it is, if it is one.
-    fn operands(&mut self, opcode: u16) -> Result<Option<Call>, Error> {
-        let mut seen = Operands::default();
-        let mut numbers = 0;
+    /// The operands of an op, if they are of the kinds that most are of.
+    fn plain(&mut self, opcode: u16) -> Result<(), Error> {
         for letter in layout(opcode).bytes() {
             match letter {
-                // Most operands are these.
                 b'd' | b's' => {
                     let slot = u32::from(self.u16()?);
                     if slot >= self.frame || slot.wrapping_sub(self.header) < FRAME_HEADER as u32 {
                         return Err(self.bad("a slot is not one of the frame's"));
                     }
                 }
+                b'v' => self.slot(2)?,
+                b'i' | b'o' => _ = self.u32()?,
+                b'q' => _ = (self.u32()?, self.u32()?),
+                b'j' => {
+                    if self.target()? && self.metered {
+                        return Err(self.bad("a loop takes no fuel"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The operands of an op. Answers which call it is, if it is one.
+    fn operands(&mut self, opcode: u16) -> Result<Option<Call>, Error> {
+        let mut seen = Operands::default();
+        let mut numbers = 0;
+        for letter in layout(opcode).bytes() {
+            match letter {
+                b'd' | b's' => self.slot(1)?,
                 b'v' => self.slot(2)?,
                 b'k' => self.read_slot()?,
                 b'T' => self.slot(3)?,
