@@ -296,6 +296,11 @@ impl List {
             "LOADABLE",
             &|i| forms[i].built && forms[i].loadable,
         );
+        bits(
+            "Bit per opcode: whether its operands are slots, what stands in the code, and jumps.",
+            "PLAIN",
+            &|i| forms[i].layout.bytes().all(|operand| b"dsvioqj+".contains(&operand)),
+        );
         bits("Bit per opcode: whether control never goes on behind it.", "TERMINAL", &|i| {
             forms[i].terminal
         });
@@ -554,11 +559,23 @@ fn row_forms(list: &mut List, row: &Row) {
 /// Whether there is a row only if there are vectors.
 fn is_vector(class: Class) -> bool {
     use Class::*;
-    match class {
-        vun | vbin | vternary | vshift | vtest | splat | extract | replace | shuffle | swizzle
-        | vload | vwiden | vstore | load_lane | store_lane => true,
-        _ => false,
-    }
+    matches!(
+        class,
+        vun | vbin
+            | vternary
+            | vshift
+            | vtest
+            | splat
+            | extract
+            | replace
+            | shuffle
+            | swizzle
+            | vload
+            | vwiden
+            | vstore
+            | load_lane
+            | store_lane
+    )
 }
 
 /// The forms of a row on vectors.

@@ -76,7 +76,8 @@ impl Module {
     /// A module that was loaded from an artifact is that artifact.
     ///
     /// # Errors
-    /// Artifacts cannot hold structures, arrays, and references other than `funcref` and `externref`.
+    /// Artifacts cannot hold values that are references, nor shared memories yet: then it is of the kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
     ///
     /// ```
     /// use kinglet::{Engine, Instance, Module, Store};

@@ -1,7 +1,7 @@
 //! Artifacts: what is written is read again, and what is not sound is refused.
 
 use kinglet_core::{
-    artifact::{self, Header, Image, Loaded, Needs, OpSet},
+    artifact::{self, Header, Image, Loaded, Needs},
     bytes::Bytes,
     error::{Error, ErrorKind},
     index::*,
@@ -10,6 +10,7 @@ use kinglet_core::{
         features::{Features, Limits},
         *,
     },
+    op::OpSet,
     types::*,
 };
 use std::{borrow::Cow, fs, path::Path};
@@ -187,6 +188,11 @@ fn the_format_is_what_it_was() {
     let bytes = artifact::write(&module, &image, &features()).unwrap();
     let sections = elf_sections(&bytes);
     let of = |name: &str| &sections.iter().find(|(found, ..)| found == name).unwrap().1[..];
+    // Their order is that of bits in headers: what is new comes behind them.
+    let proposals = "mutable-global sign-extension saturating-float-to-int multi-value bulk-memory reference-types tail-call \
+        extended-const multi-memory memory64 function-references gc simd relaxed-simd threads custom-page-sizes exceptions \
+        legacy-exceptions wide-arithmetic compact-imports branch-hinting";
+    assert!(Features::NAMES.iter().copied().take(21).eq(proposals.split(' ')));
     assert_eq!(of(".kgl.header")[..24], *b"kinglet\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0");
     #[rustfmt::skip]
     assert_eq!(
@@ -424,6 +430,12 @@ fn limits_hold() {
         let error = artifact::read(Bytes::aligned(&bytes), &features).unwrap_err();
         assert!(error.to_string().contains(&format!("too many {what}")), "{error}");
     }
+    // Also those of imports alone.
+    let imports = write(&decode("(module (import \"\" \"\" (func)) (import \"\" \"\" (func)))"));
+    let mut features = features();
+    features.limits.max_functions = 1;
+    let error = artifact::read(Bytes::aligned(&imports), &features).unwrap_err();
+    assert!(error.to_string().contains("too many functions"), "{error}");
 }
 
 #[test]

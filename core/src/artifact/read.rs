@@ -15,12 +15,12 @@ use crate::{
     index::*,
     module::{
         const_expr::{ConstExpr, ConstOp},
-        features::Features,
+        features::{Features, Limits, Row},
         *,
     },
     types::*,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::{ops::Range, str};
 
 /// Parameters and results of a function: no validator lets more pass, and running code counts on it.
@@ -36,15 +36,16 @@ const MAX_DEPTH: u8 = 63;
 /// what is wrong, and where. What the bytecode and the interpreter's tables are is not looked at.
 pub fn read(bytes: Bytes, features: &Features) -> Result<Loaded, Error> {
     let header = Header::read(&bytes)?;
-    let features = allowed(header.features, features)?;
+    check_features(header.features, features)?;
     if !bytes.as_ptr().addr().is_multiple_of(Bytes::ALIGN) {
         return Err(invalid("it has to be at an address that is a multiple of 16", 0));
     }
     let elf = Elf::open(&bytes)?;
     let (code, tables) = (elf.section(section::CODE)?, elf.section(section::TABLES)?);
     let data = elf.section(section::DATA)?;
+    let rules = Rules { features: header.features, limits: &features.limits };
     let mut cursor = Cursor::new(&bytes, elf.section(section::MODULE)?);
-    let mut module = module(&mut cursor, &features, data)?;
+    let mut module = module(&mut cursor, &rules, data)?;
     let needs = needs(&mut Cursor::new(&bytes, elf.section(section::NEEDS)?), &module)?;
     if let Some(range) = elf.find(section::NAMES)? {
         module.names = names::check(&bytes, range, &module)?;
@@ -53,27 +54,33 @@ pub fn read(bytes: Bytes, features: &Features) -> Result<Loaded, Error> {
     Ok(Loaded { module, op_set: header.op_set, metered: header.metered, code, tables, needs })
 }
 
-/// The features that a module needs, if this build has them and they are switched on. The limits are those that are given.
-fn allowed(needed: u64, features: &Features) -> Result<Features, Error> {
-    let mut needs = features.clone();
-    let (on, built) = (features.bits(), Features::in_build().bits());
-    for (i, switch) in needs.switches().into_iter().enumerate() {
-        let bit = 1 << i;
-        *switch = needed & bit != 0;
-        if needed & bit & !(on & built) != 0 {
-            let why = if built & bit == 0 { "part of this build" } else { "enabled" };
-            return Err(missing(Features::NAMES[i], why));
-        }
+/// Fails unless this build has all that a module needs, and it is switched on.
+fn check_features(needed: u64, features: &Features) -> Result<(), Error> {
+    let built = Features::in_build().bits();
+    let missing = needed & !(features.bits() & built);
+    if missing == 0 {
+        return Ok(());
     }
-    if needs.bits() != needed {
+    let first = missing.trailing_zeros();
+    let Some(name) = Features::NAMES.get(first as usize) else {
         return Err(invalid("it needs a proposal that this version does not know", HEADER + 16));
-    }
-    Ok(needs)
+    };
+    let why = if built >> first & 1 == 0 { "part of this build" } else { "enabled" };
+    let message = ["the ", name, " proposal is not ", why].concat();
+    Err(Error::unsupported(message, HEADER + 16))
 }
 
-#[cold]
-fn missing(proposal: &str, why: &str) -> Error {
-    Error::unsupported(["the ", proposal, " proposal is not ", why].concat(), 0)
+/// What a module has to keep to.
+struct Rules<'a> {
+    /// What the header says that it needs.
+    features: u64,
+    limits: &'a Limits,
+}
+
+impl Rules<'_> {
+    fn needs(&self, row: Row) -> bool {
+        self.features >> row as u32 & 1 == 1
+    }
 }
 
 /// A place in a section.
@@ -150,7 +157,7 @@ impl<'a> Cursor<'a> {
         what: &str,
     ) -> Result<usize, Error> {
         let count = self.number()?;
-        self.check(count <= u64::from(limit).saturating_sub(before as u64), what)?;
+        self.check(count.saturating_add(before as u64) <= limit.into(), what)?;
         let rest = (self.bytes.len() - self.at) / size;
         self.check(count <= rest as u64, "unexpected end")?;
         Ok(count as usize)
@@ -175,71 +182,79 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn module(c: &mut Cursor<'_>, features: &Features, data: Range<usize>) -> Result<Module, Error> {
-    let mut module = Module::default();
-    types(c, features, &mut module)?;
-    imports(c, features, &mut module)?;
-    let (limits, m) = (&features.limits, &mut module);
+/// The index spaces of a module, which imports begin.
+#[derive(Default)]
+struct Spaces {
+    funcs: Vec<TypeIdx>,
+    tables: Vec<TableType>,
+    memories: Vec<MemoryType>,
+    globals: Vec<GlobalType>,
+    tags: Vec<TypeIdx>,
+}
 
-    let count = c.count(m.funcs.len(), limits.max_functions, 1, "too many functions")?;
-    let mut funcs = extend(&mut m.funcs, count);
+fn module(c: &mut Cursor<'_>, rules: &Rules<'_>, data: Range<usize>) -> Result<Module, Error> {
+    let (mut module, mut spaces) = (Module::default(), Spaces::default());
+    let (limits, m, s) = (rules.limits, &mut module, &mut spaces);
+    types(c, rules, m)?;
+    imports(c, rules, m, s)?;
+
+    let count = c.count(s.funcs.len(), limits.max_functions, 1, "too many functions")?;
+    s.funcs.reserve_exact(count);
     for _ in 0..count {
-        funcs.push(type_index(c, &m.types)?);
+        s.funcs.push(type_index(c, &m.types)?);
     }
-    m.funcs = funcs.into();
 
-    let count = c.count(m.tables.len(), limits.max_tables, 4, "too many tables")?;
-    let (mut tables, mut inits) = (extend(&mut m.tables, count), Vec::with_capacity(count));
+    let count = c.count(s.tables.len(), limits.max_tables, 4, "too many tables")?;
+    s.tables.reserve_exact(count);
+    let mut inits = Vec::with_capacity(count);
     for _ in 0..count {
         let ty = table_type(c)?;
-        let init = c.flag()?;
-        inits.push(if init {
-            Some(expr(c, ValType::Ref(ty.element), &m.globals, &m.funcs)?)
-        } else {
-            None
-        });
-        tables.push(ty);
+        s.tables.push(ty);
+        inits.push(if c.flag()? { Some(expr(c, ValType::Ref(ty.element), s)?) } else { None });
     }
-    (m.tables, m.table_inits) = (tables.into(), inits.into());
+    m.table_inits = inits.into();
 
-    let count = c.count(m.memories.len(), limits.max_memories, 2, "too many memories")?;
-    let mut memories = extend(&mut m.memories, count);
+    let count = c.count(s.memories.len(), limits.max_memories, 2, "too many memories")?;
+    s.memories.reserve_exact(count);
     for _ in 0..count {
-        memories.push(memory_type(c, features)?);
+        s.memories.push(memory_type(c, rules)?);
     }
-    m.memories = memories.into();
 
-    globals(c, features, m)?;
-
-    let count = c.count(m.tags.len(), limits.max_tags, 1, "too many tags")?;
-    let mut tags = extend(&mut m.tags, count);
+    let count = c.count(s.globals.len(), limits.max_globals, 4, "too many globals")?;
+    s.globals.reserve_exact(count);
+    let mut inits = Vec::with_capacity(count);
     for _ in 0..count {
-        tags.push(tag(c, features, &m.types)?);
+        let ty = global_type(c, rules)?;
+        // It may name the globals in front of it.
+        inits.push(expr(c, ty.content, s)?);
+        s.globals.push(ty);
     }
-    m.tags = tags.into();
+    m.global_inits = inits.into();
 
-    exports(c, features, m)?;
+    let count = c.count(s.tags.len(), limits.max_tags, 1, "too many tags")?;
+    s.tags.reserve_exact(count);
+    for _ in 0..count {
+        s.tags.push(tag(c, rules, &m.types)?);
+    }
+
+    exports(c, rules, m, s)?;
     if c.flag()? {
-        let func = FuncIdx(c.index(m.funcs.len(), "an unknown function")?);
-        let ty = m.func_type(func);
+        let func = FuncIdx(c.index(s.funcs.len(), "an unknown function")?);
+        let ty = m.signature(s.funcs[func.at()]);
         c.check(ty.params().is_empty() && ty.results().is_empty(), "a start function with values")?;
         m.start = Some(func);
     }
-    elems(c, features, m)?;
-    datas(c, features, m, data)?;
+    elems(c, rules, m, s)?;
+    datas(c, rules, m, s, data)?;
     c.end()?;
+    let Spaces { funcs, tables, memories, globals, tags } = spaces;
+    (module.funcs, module.tables, module.memories) = (funcs.into(), tables.into(), memories.into());
+    (module.globals, module.tags) = (globals.into(), tags.into());
     Ok(module)
 }
 
-/// A list with room for `count` more items.
-fn extend<T>(items: &mut Box<[T]>, count: usize) -> Vec<T> {
-    let mut items = core::mem::take(items).into_vec();
-    items.reserve_exact(count);
-    items
-}
-
-fn types(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result<(), Error> {
-    let limits = &features.limits;
+fn types(c: &mut Cursor<'_>, rules: &Rules<'_>, module: &mut Module) -> Result<(), Error> {
+    let limits = rules.limits;
     let count = c.count(0, limits.max_types, 3, "too many types")?;
     let (mut types, mut groups) = (Vec::<SubType>::with_capacity(count), Vec::new());
     // How many supertypes each type has.
@@ -259,9 +274,9 @@ fn types(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result
             c.check(depth <= MAX_DEPTH, "too many supertypes")?;
         }
         let params = c.count(0, limits.max_params.min(MAX_VALUES), 1, "too many parameters")?;
-        let params = val_types(c, features, params)?;
+        let params = val_types(c, rules, params)?;
         let results = c.count(0, limits.max_results.min(MAX_VALUES), 1, "too many results")?;
-        let results = val_types(c, features, results)?;
+        let results = val_types(c, rules, results)?;
         let composite = CompositeType::Func(FuncType::new(params, results));
         if let Some(supertype) = supertype {
             // There are no types of values of which one is a subtype of the other.
@@ -281,22 +296,22 @@ fn types(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result
     Ok(())
 }
 
-fn val_types(c: &mut Cursor<'_>, features: &Features, count: usize) -> Result<Vec<ValType>, Error> {
+fn val_types(c: &mut Cursor<'_>, rules: &Rules<'_>, count: usize) -> Result<Vec<ValType>, Error> {
     let mut types = Vec::with_capacity(count);
     for _ in 0..count {
-        types.push(val_type(c, features)?);
+        types.push(val_type(c, rules)?);
     }
     Ok(types)
 }
 
-fn val_type(c: &mut Cursor<'_>, features: &Features) -> Result<ValType, Error> {
+fn val_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<ValType, Error> {
     Ok(match c.byte()? {
         code::I32 => ValType::I32,
         code::I64 => ValType::I64,
         code::F32 => ValType::F32,
         code::F64 => ValType::F64,
         code::V128 => {
-            c.check(features.simd, "a vector, for which the header does not ask")?;
+            c.check(rules.needs(Row::simd), "a vector, for which the header does not ask")?;
             ValType::V128
         }
         code::FUNCREF => ValType::FUNCREF,
@@ -337,12 +352,12 @@ fn table_type(c: &mut Cursor<'_>) -> Result<TableType, Error> {
     Ok(TableType { element, is_64, minimum, maximum })
 }
 
-fn memory_type(c: &mut Cursor<'_>, features: &Features) -> Result<MemoryType, Error> {
+fn memory_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<MemoryType, Error> {
     let flags = c.byte()?;
     let known = code::HAS_MAXIMUM | code::IS_64 | code::SHARED | code::PAGES_OF_A_BYTE;
     c.check(flags & !known == 0, "unknown flags of a memory")?;
     let (is_64, shared) = (flags & code::IS_64 != 0, flags & code::SHARED != 0);
-    let threads = features.threads && cfg!(feature = "threads");
+    let threads = rules.needs(Row::threads) && cfg!(feature = "threads");
     c.check(!shared || threads, "a shared memory, which this build does not have")?;
     c.check(!shared || flags & code::HAS_MAXIMUM != 0, "a shared memory without a maximum")?;
     let bytes = flags & code::PAGES_OF_A_BYTE != 0;
@@ -357,48 +372,56 @@ fn memory_type(c: &mut Cursor<'_>, features: &Features) -> Result<MemoryType, Er
     Ok(MemoryType { is_64, minimum, maximum, page_size_log2, shared })
 }
 
-fn global_type(c: &mut Cursor<'_>, features: &Features) -> Result<GlobalType, Error> {
-    let content = val_type(c, features)?;
+fn global_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<GlobalType, Error> {
+    let content = val_type(c, rules)?;
     let mutability = if c.flag()? { Mutability::Var } else { Mutability::Const };
     Ok(GlobalType { content, mutability })
 }
 
-fn tag(c: &mut Cursor<'_>, features: &Features, types: &[SubType]) -> Result<TypeIdx, Error> {
+fn tag(c: &mut Cursor<'_>, rules: &Rules<'_>, types: &[SubType]) -> Result<TypeIdx, Error> {
     let ty = type_index(c, types)?;
-    c.check(features.exceptions, "a tag, for which the header does not ask")?;
+    c.check(rules.needs(Row::exceptions), "a tag, for which the header does not ask")?;
     let results = types[ty.at()].as_func().is_some_and(|ty| !ty.results().is_empty());
     c.check(!results, "a tag with results")?;
     Ok(ty)
 }
 
-fn imports(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result<(), Error> {
-    let limits = &features.limits;
+fn imports(
+    c: &mut Cursor<'_>,
+    rules: &Rules<'_>,
+    m: &mut Module,
+    s: &mut Spaces,
+) -> Result<(), Error> {
+    let limits = rules.limits;
     let count = c.count(0, limits.max_imports, 4, "too many imports")?;
     let mut imports: Vec<Import> = Vec::with_capacity(count);
-    let (mut funcs, mut tables) = (Vec::new(), Vec::new());
-    let (mut memories, mut globals, mut tags) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..count {
         let (first, name) = (c.name()?, Shared::from(c.name()?));
         let ty = match c.byte()? {
             code::FUNC => {
-                funcs.push(type_index(c, &module.types)?);
-                ImportType::Func(funcs[funcs.len() - 1])
+                let ty = type_index(c, &m.types)?;
+                s.funcs.push(ty);
+                ImportType::Func(ty)
             }
             code::TABLE => {
-                tables.push(table_type(c)?);
-                ImportType::Table(tables[tables.len() - 1])
+                let ty = table_type(c)?;
+                s.tables.push(ty);
+                ImportType::Table(ty)
             }
             code::MEMORY => {
-                memories.push(memory_type(c, features)?);
-                ImportType::Memory(memories[memories.len() - 1])
+                let ty = memory_type(c, rules)?;
+                s.memories.push(ty);
+                ImportType::Memory(ty)
             }
             code::GLOBAL => {
-                globals.push(global_type(c, features)?);
-                ImportType::Global(globals[globals.len() - 1])
+                let ty = global_type(c, rules)?;
+                s.globals.push(ty);
+                ImportType::Global(ty)
             }
             code::TAG => {
-                tags.push(tag(c, features, &module.types)?);
-                ImportType::Tag(tags[tags.len() - 1])
+                let ty = tag(c, rules, &m.types)?;
+                s.tags.push(ty);
+                ImportType::Tag(ty)
             }
             _ => return Err(c.error("an unknown kind of import")),
         };
@@ -409,43 +432,23 @@ fn imports(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Resu
         };
         imports.push(Import { module, name, ty });
     }
-    module.imported_funcs = funcs.len() as u32;
-    module.imported_tables = tables.len() as u32;
-    module.imported_memories = memories.len() as u32;
-    module.imported_globals = globals.len() as u32;
-    module.imported_tags = tags.len() as u32;
-    (module.imports, module.funcs) = (imports.into(), funcs.into());
-    (module.tables, module.memories) = (tables.into(), memories.into());
-    (module.globals, module.tags) = (globals.into(), tags.into());
-    Ok(())
-}
-
-fn globals(c: &mut Cursor<'_>, features: &Features, m: &mut Module) -> Result<(), Error> {
-    let count = c.count(m.globals.len(), features.limits.max_globals, 4, "too many globals")?;
-    let (mut globals, mut inits) = (extend(&mut m.globals, count), Vec::with_capacity(count));
-    for _ in 0..count {
-        let ty = global_type(c, features)?;
-        // It may name the globals in front of it.
-        inits.push(expr(c, ty.content, &globals, &m.funcs)?);
-        globals.push(ty);
-    }
-    (m.globals, m.global_inits) = (globals.into(), inits.into());
+    m.imports = imports.into();
+    m.imported_funcs = s.funcs.len() as u32;
+    m.imported_tables = s.tables.len() as u32;
+    m.imported_memories = s.memories.len() as u32;
+    m.imported_globals = s.globals.len() as u32;
+    m.imported_tags = s.tags.len() as u32;
     Ok(())
 }
 
 /// A constant expression that has a value of type `ty`.
-fn expr(
-    c: &mut Cursor<'_>,
-    ty: ValType,
-    globals: &[GlobalType],
-    funcs: &[TypeIdx],
-) -> Result<ConstExpr, Error> {
+fn expr(c: &mut Cursor<'_>, ty: ValType, spaces: &Spaces) -> Result<ConstExpr, Error> {
     let count = c.count(0, u32::MAX, 1, "too many operators")?;
     let mut ops = Vec::with_capacity(count);
     // How many values there are. All have the same type, as the operators on values are arithmetic.
     let mut height = 0;
     for _ in 0..count {
-        let op = const_op(c, ty, globals, funcs)?;
+        let op = const_op(c, ty, spaces)?;
         if let ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul = op {
             c.check(height > 1 && ty == ValType::I32, "an operator without its operands")?;
             height -= 1;
@@ -465,12 +468,7 @@ fn expr(
 }
 
 /// An operator; unless it is arithmetic, its value has type `ty`.
-fn const_op(
-    c: &mut Cursor<'_>,
-    ty: ValType,
-    globals: &[GlobalType],
-    funcs: &[TypeIdx],
-) -> Result<ConstOp, Error> {
+fn const_op(c: &mut Cursor<'_>, ty: ValType, spaces: &Spaces) -> Result<ConstOp, Error> {
     const WRONG: &str = "a constant of the wrong type";
     let op = c.byte()?;
     Ok(match op {
@@ -485,8 +483,8 @@ fn const_op(
             ConstOp::Vector([le(bytes, 0, 8), le(bytes, 8, 8)])
         }
         code::GLOBAL_GET => {
-            let index = c.index(globals.len(), "an unknown global")?;
-            let global = globals[index as usize];
+            let index = c.index(spaces.globals.len(), "an unknown global")?;
+            let global = spaces.globals[index as usize];
             c.check(global.mutability == Mutability::Const, "a global that may change")?;
             c.check(global.content == ty, WRONG)?;
             ConstOp::GlobalGet(GlobalIdx(index))
@@ -497,7 +495,7 @@ fn const_op(
         }
         code::REF_FUNC => {
             c.check(ty == ValType::FUNCREF, WRONG)?;
-            ConstOp::RefFunc(FuncIdx(c.index(funcs.len(), "an unknown function")?))
+            ConstOp::RefFunc(FuncIdx(c.index(spaces.funcs.len(), "an unknown function")?))
         }
         code::I32_ADD => ConstOp::I32Add,
         code::I32_SUB => ConstOp::I32Sub,
@@ -509,18 +507,23 @@ fn const_op(
     })
 }
 
-fn exports(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result<(), Error> {
+fn exports(
+    c: &mut Cursor<'_>,
+    rules: &Rules<'_>,
+    module: &mut Module,
+    spaces: &Spaces,
+) -> Result<(), Error> {
     const UNKNOWN: &str = "an export of what does not exist";
-    let count = c.count(0, features.limits.max_exports, 4, "too many exports")?;
+    let count = c.count(0, rules.limits.max_exports, 4, "too many exports")?;
     let mut exports = Vec::with_capacity(count);
     for _ in 0..count {
         let name = Shared::from(c.name()?);
         let item = match c.byte()? {
-            code::FUNC => ExportItem::Func(FuncIdx(c.index(module.funcs.len(), UNKNOWN)?)),
-            code::TABLE => ExportItem::Table(TableIdx(c.index(module.tables.len(), UNKNOWN)?)),
-            code::MEMORY => ExportItem::Memory(MemoryIdx(c.index(module.memories.len(), UNKNOWN)?)),
-            code::GLOBAL => ExportItem::Global(GlobalIdx(c.index(module.globals.len(), UNKNOWN)?)),
-            code::TAG => ExportItem::Tag(TagIdx(c.index(module.tags.len(), UNKNOWN)?)),
+            code::FUNC => ExportItem::Func(FuncIdx(c.index(spaces.funcs.len(), UNKNOWN)?)),
+            code::TABLE => ExportItem::Table(TableIdx(c.index(spaces.tables.len(), UNKNOWN)?)),
+            code::MEMORY => ExportItem::Memory(MemoryIdx(c.index(spaces.memories.len(), UNKNOWN)?)),
+            code::GLOBAL => ExportItem::Global(GlobalIdx(c.index(spaces.globals.len(), UNKNOWN)?)),
+            code::TAG => ExportItem::Tag(TagIdx(c.index(spaces.tags.len(), UNKNOWN)?)),
             _ => return Err(c.error("an unknown kind of export")),
         };
         exports.push(Export { name, item });
@@ -544,8 +547,13 @@ fn index_type(is_64: bool) -> ValType {
     if is_64 { ValType::I64 } else { ValType::I32 }
 }
 
-fn elems(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result<(), Error> {
-    let limit = features.limits.max_element_segments;
+fn elems(
+    c: &mut Cursor<'_>,
+    rules: &Rules<'_>,
+    module: &mut Module,
+    spaces: &Spaces,
+) -> Result<(), Error> {
+    let limit = rules.limits.max_element_segments;
     let count = c.count(0, limit, 2, "too many element segments")?;
     let mut elems = Vec::with_capacity(count);
     for _ in 0..count {
@@ -554,13 +562,10 @@ fn elems(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result
         let mut table = None;
         let mode = match flags & !code::EXPRS {
             code::ACTIVE => {
-                let into = TableIdx(c.index(module.tables.len(), "an unknown table")?);
-                let ty = module.tables[into.at()];
+                let into = TableIdx(c.index(spaces.tables.len(), "an unknown table")?);
+                let ty = spaces.tables[into.at()];
                 table = Some(ty.element);
-                SegmentMode::Active {
-                    into,
-                    offset: expr(c, index_type(ty.is_64), &module.globals, &module.funcs)?,
-                }
+                SegmentMode::Active { into, offset: expr(c, index_type(ty.is_64), spaces)? }
             }
             code::PASSIVE => SegmentMode::Passive,
             code::DECLARED => SegmentMode::Declared,
@@ -575,13 +580,13 @@ fn elems(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result
         let items = if exprs {
             let mut items = Vec::with_capacity(count);
             for _ in 0..count {
-                items.push(expr(c, ValType::Ref(ty), &module.globals, &module.funcs)?);
+                items.push(expr(c, ValType::Ref(ty), spaces)?);
             }
             ElemItems::Exprs(items.into())
         } else {
             let mut items = Vec::with_capacity(count);
             for _ in 0..count {
-                items.push(FuncIdx(c.index(module.funcs.len(), "an unknown function")?));
+                items.push(FuncIdx(c.index(spaces.funcs.len(), "an unknown function")?));
             }
             ElemItems::Funcs(items.into())
         };
@@ -593,19 +598,20 @@ fn elems(c: &mut Cursor<'_>, features: &Features, module: &mut Module) -> Result
 
 fn datas(
     c: &mut Cursor<'_>,
-    features: &Features,
+    rules: &Rules<'_>,
     module: &mut Module,
+    spaces: &Spaces,
     contents: Range<usize>,
 ) -> Result<(), Error> {
-    let limit = features.limits.max_data_segments;
+    let limit = rules.limits.max_data_segments;
     let count = c.count(0, limit, 3, "too many data segments")?;
     let mut datas = Vec::with_capacity(count);
     for _ in 0..count {
         let mode = match c.byte()? {
             code::ACTIVE => {
-                let into = MemoryIdx(c.index(module.memories.len(), "an unknown memory")?);
-                let ty = index_type(module.memories[into.at()].is_64);
-                SegmentMode::Active { into, offset: expr(c, ty, &module.globals, &module.funcs)? }
+                let into = MemoryIdx(c.index(spaces.memories.len(), "an unknown memory")?);
+                let ty = index_type(spaces.memories[into.at()].is_64);
+                SegmentMode::Active { into, offset: expr(c, ty, spaces)? }
             }
             code::PASSIVE => SegmentMode::Passive,
             _ => return Err(c.error("unknown flags of a data segment")),

@@ -84,6 +84,11 @@ macro_rules! features {
             pub limits: Limits,
         }
 
+        /// The place of a proposal in [`Features::NAMES`] and [`Features::bits`].
+        #[derive(Clone, Copy)]
+        #[allow(non_camel_case_types, dead_code, reason = "they are called as the fields, and most are not asked for")]
+        pub(crate) enum Row { $( $field, )* }
+
         impl Default for Features {
             fn default() -> Features {
                 Features { $( $field: $default, )* limits: Limits::default() }
@@ -105,7 +110,7 @@ macro_rules! features {
 
             /// The proposals that are switched on, a bit for each. Artifacts have such numbers.
             pub fn bits(&self) -> u64 {
-                [$( self.$field, )*].iter().rev().fold(0, |bits, &on| bits << 1 | u64::from(on))
+                $( u64::from(self.$field) << Row::$field as u32 | )* 0
             }
 
             /// The names of the proposals, in the order in which [`Features::switches`] lists them.

@@ -17,7 +17,9 @@ use super::vmctx::{MEMORY_HEADER, VmMemory, buffer::Buffer, fixed::Fixed, memory
 use crate::Shared;
 use crate::{op::Class, trap::Trap, types::MemoryType};
 #[cfg(feature = "threads")]
-use alloc::alloc::{Layout, handle_alloc_error};
+use alloc::alloc::handle_alloc_error;
+#[cfg(feature = "threads")]
+use core::alloc::Layout;
 use core::{ops::Range, slice};
 
 /// A linear memory (spec, 4.2.9).

@@ -10,7 +10,7 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, LOADABLE, TERMINAL, code, layout, row, standard},
+    forms::{COUNT, LOADABLE, PLAIN, TERMINAL, code, layout, row, standard},
 };
 use alloc::vec::Vec;
 use kinglet_core::{
@@ -81,6 +81,7 @@ pub(super) fn check(
         header: 0,
         start: 0,
         end: 0,
+        body: &[],
         at: 0,
         starts: Vec::new(),
         targets: Vec::new(),
@@ -99,6 +100,7 @@ pub(super) fn check(
         let end = start.checked_add(function.len as usize).filter(|&end| end <= bytes.len());
         walk.end = end.ok_or_else(|| bad(origin + start, "a function is longer than the code"))?;
         walk.start = start;
+        walk.body = &bytes[..walk.end];
         walk.function(func, &function, calls)?;
         walk.handlers(tables, &function)?;
         start = walk.end.next_multiple_of(8);
@@ -134,6 +136,8 @@ struct Walk<'a> {
     header: u32,
     start: usize,
     end: usize,
+    /// The code up to the end of the function.
+    body: &'a [u8],
     at: usize,
     /// Bit per two bytes of the function: whether an op begins there.
     starts: Vec<u32>,
@@ -196,6 +200,11 @@ impl<'a> Walk<'a> {
                 return Err(self.unknown(opcode));
             }
             terminal = is_set(&TERMINAL, opcode);
+            if is_set(&PLAIN, opcode) {
+                self.plain(opcode)?;
+                prologue &= standard(opcode) == code::SAVE_PIN;
+                continue;
+            }
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
@@ -213,6 +222,27 @@ impl<'a> Walk<'a> {
             return Err(self.bad("a jump leads into the middle of an op"));
         }
         Ok(())
+    }
+
+    /// The operands of an op, if they are of the kinds that most are of.
+    fn plain(&mut self, opcode: u16) -> Result<(), Error> {
+        let mut back = false;
+        for letter in layout(opcode).bytes() {
+            match letter {
+                b'd' | b's' => {
+                    let slot = u32::from(self.u16()?);
+                    if slot >= self.frame || slot.wrapping_sub(self.header) < FRAME_HEADER as u32 {
+                        return Err(self.bad("a slot is not one of the frame's"));
+                    }
+                }
+                b'v' => self.slot(2)?,
+                b'i' | b'o' => _ = self.u32()?,
+                b'q' => _ = (self.u32()?, self.u32()?),
+                b'j' => back |= self.target()?,
+                _ => {}
+            }
+        }
+        if back && self.metered { Err(self.bad("a loop takes no fuel")) } else { Ok(()) }
     }
 
     /// The operands of an op. Answers which call it is, if it is one.
@@ -429,7 +459,7 @@ impl<'a> Walk<'a> {
         let from = self.at;
         let distance = self.u32()? as i32;
         let to = from.wrapping_add_signed(distance as isize);
-        if to < self.start + FUNC_HEADER || to >= self.end || to % 2 != 0 {
+        if to < self.start + FUNC_HEADER || to >= self.end || !to.is_multiple_of(2) {
             return Err(self.bad("a jump leads out of its function"));
         }
         set(&mut self.targets, to - self.start);
@@ -438,18 +468,20 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn u16(&mut self) -> Result<u16, Error> {
-        match self.code[self.at..self.end] {
-            [a, b, ..] => {
-                self.at += 2;
-                Ok(u16::from_le_bytes([a, b]))
-            }
-            _ => Err(self.bad("a function ends in the middle of an op")),
-        }
+        let Some(bytes) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else {
+            return Err(self.bad("a function ends in the middle of an op"));
+        };
+        self.at += 2;
+        Ok(u16::from_le_bytes(*bytes))
     }
 
     #[inline]
     fn u32(&mut self) -> Result<u32, Error> {
-        Ok(u32::from(self.u16()?) | u32::from(self.u16()?) << 16)
+        let Some(bytes) = self.body.get(self.at..).and_then(|rest| rest.first_chunk()) else {
+            return Err(self.bad("a function ends in the middle of an op"));
+        };
+        self.at += 4;
+        Ok(u32::from_le_bytes(*bytes))
     }
 
     /// A word of the entries.
@@ -473,7 +505,7 @@ fn set(bits: &mut [u32], byte: usize) {
 }
 
 fn is_begin(bits: &[u32], byte: usize) -> bool {
-    byte % 2 == 0 && bits[byte / 64] >> (byte / 2 % 32) & 1 != 0
+    byte.is_multiple_of(2) && bits[byte / 64] >> (byte / 2 % 32) & 1 != 0
 }
 
 fn is_set(bits: &[u64], opcode: u16) -> bool {
