@@ -155,7 +155,8 @@ impl Registered {
             key.iter().map(|_| take(&mut self.free_types, &mut self.types)).collect();
         let id = |n: u32| if n & PLACE == 0 { n } else { ids[(n & !PLACE) as usize] };
         let key: Shared<[SubType]> = key.into();
-        let types = if recursive { key.iter().map(|ty| ty.map(&id)).collect() } else { key.clone() };
+        let types =
+            if recursive { key.iter().map(|ty| ty.map(&id)).collect() } else { key.clone() };
         for (place, ty) in types.iter().enumerate() {
             // A supertype stands before its subtypes.
             let parent = ty.supertype.and_then(|parent| self.types[parent as usize].as_deref());
