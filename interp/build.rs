@@ -307,10 +307,15 @@ impl List {
         self.fusion_table(&mut s, small, pairs);
         _ = writeln!(
             s,
-            "/// Calls `$m` with the number and the type of every form that there is a handler for.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{"
+            "/// Calls `$m` with the opcodes and the type of every form that there is a handler for.\nmacro_rules! for_each_form {{ ($m:ident) => {{ $m! {{"
         );
-        for (i, form) in forms[..n].iter().enumerate().filter(|(_, form)| form.built) {
-            _ = writeln!(s, "{i} {},", form.body);
+        for (i, form) in self.forms.iter().enumerate().filter(|(_, form)| form.built) {
+            let alias = self.small.iter().position(|&small| small == i);
+            let opcodes = alias.into_iter().chain([small + i]).filter(|&opcode| opcode < n);
+            let opcodes: Vec<String> = opcodes.map(|opcode| opcode.to_string()).collect();
+            if !opcodes.is_empty() {
+                _ = writeln!(s, "{} {},", opcodes.join(" | "), form.body);
+            }
         }
         _ = writeln!(s, "}} }}; }}\npub(crate) use for_each_form;");
         s

@@ -92,7 +92,7 @@ mod tests {
     use alloc::collections::BTreeMap;
 
     macro_rules! lengths {
-        ($($number:literal $body:ty,)*) => { [$(($number, <$body as Body>::LEN),)*] };
+        ($($($opcode:literal)|+ $body:ty,)*) => { [$($(($opcode, <$body as Body>::LEN),)+)*] };
     }
 
     /// Bytes of the operands that a layout describes; the targets of a table are not counted.

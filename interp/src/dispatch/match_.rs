@@ -23,9 +23,9 @@ pub(super) unsafe fn run(mut r: Regs) -> u32 {
         // SAFETY: CODE.
         let opcode: u16 = unsafe { Operand::read(r.ip) };
         macro_rules! arms {
-            ($($number:literal $body:ty,)*) => {
+            ($($($opcode:literal)|+ $body:ty,)*) => {
                 match opcode {
-                    $($number => step::<$body>(&mut r),)*
+                    $($($opcode)|+ => step::<$body>(&mut r),)*
                     // SAFETY: CODE: every opcode in code is one of a form.
                     _ => unsafe { core::hint::unreachable_unchecked() },
                 }

@@ -19,10 +19,10 @@ use crate::{
 };
 
 macro_rules! table {
-    ($($number:literal $body:ty,)*) => {{
+    ($($($opcode:literal)|+ $body:ty,)*) => {{
         // There are gaps where a feature is off: nothing has such an opcode.
         let mut steps: [Step; COUNT] = [step::<Unreachable>; COUNT];
-        $( steps[$number] = step::<$body>; )*
+        $($( steps[$opcode] = step::<$body>; )+)*
         steps
     }};
 }

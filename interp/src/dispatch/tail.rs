@@ -67,10 +67,10 @@ handler_type!("sysv64");
 handler_type!("C");
 
 macro_rules! table {
-    ($($number:literal $body:ty,)*) => {{
+    ($($($opcode:literal)|+ $body:ty,)*) => {{
         // There are gaps where a feature is off: nothing has such an opcode.
         let mut handlers: [Handler; COUNT] = [handler::<Unreachable>; COUNT];
-        $( handlers[$number] = handler::<$body>; )*
+        $($( handlers[$opcode] = handler::<$body>; )+)*
         handlers
     }};
 }
