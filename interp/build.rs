@@ -559,11 +559,23 @@ fn row_forms(list: &mut List, row: &Row) {
 /// Whether there is a row only if there are vectors.
 fn is_vector(class: Class) -> bool {
     use Class::*;
-    match class {
-        vun | vbin | vternary | vshift | vtest | splat | extract | replace | shuffle | swizzle
-        | vload | vwiden | vstore | load_lane | store_lane => true,
-        _ => false,
-    }
+    matches!(
+        class,
+        vun | vbin
+            | vternary
+            | vshift
+            | vtest
+            | splat
+            | extract
+            | replace
+            | shuffle
+            | swizzle
+            | vload
+            | vwiden
+            | vstore
+            | load_lane
+            | store_lane
+    )
 }
 
 /// The forms of a row on vectors.

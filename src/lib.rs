@@ -72,8 +72,8 @@
 //! | `jit` | a compiler to machine code of x86-64 and arm64: see [`Strategy::Jit`] |
 //!
 //! Without `std` the crate needs `alloc` only. Without `compile` there is neither decoder nor validator nor translator in the program: it runs
-//! modules that have been compiled elsewhere. Then backtraces name functions, but do not say where in them the guest stood, and garbage is not
-//! collected while guests run.
+//! modules that have been compiled elsewhere. Backtraces then name functions, but do not say where in them the guest stood. Once there are objects in the
+//! managed heap, a store cannot collect garbage while guests run, nor guests be suspended: where their references are is not known.
 //!
 //! Targets without compare-and-swap, such as Cortex-M0, have a single thread here: nothing of this crate is `Send` there, and the future of a
 //! host function cannot hold its [`Caller`].

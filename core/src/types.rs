@@ -512,11 +512,11 @@ pub struct SubType {
 impl SubType {
     /// The type with the numbers of all defined types changed.
     #[must_use]
-    pub fn map(&self, number: impl Fn(u32) -> u32) -> SubType {
-        let field = |ty: &FieldType| FieldType { storage: ty.storage.map(&number), ..*ty };
+    pub fn map(&self, number: &dyn Fn(u32) -> u32) -> SubType {
+        let field = |ty: &FieldType| FieldType { storage: ty.storage.map(number), ..*ty };
         let composite = match &self.composite {
             CompositeType::Func(ty) => CompositeType::Func(FuncType {
-                types: ty.types.iter().map(|ty| ty.map(&number)).collect(),
+                types: ty.types.iter().map(|ty| ty.map(number)).collect(),
                 params: ty.params,
             }),
             CompositeType::Struct(ty) => {

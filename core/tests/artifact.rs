@@ -1,7 +1,7 @@
 //! Artifacts: what is written is read again, and what is not sound is refused.
 
 use kinglet_core::{
-    artifact::{self, Header, Image, Loaded, Needs, OpSet},
+    artifact::{self, Header, Image, Loaded, Needs},
     bytes::Bytes,
     error::{Error, ErrorKind},
     index::*,
@@ -10,6 +10,7 @@ use kinglet_core::{
         features::{Features, Limits},
         *,
     },
+    op::OpSet,
     types::*,
 };
 use std::{borrow::Cow, fs, path::Path};

@@ -33,7 +33,7 @@ use kinglet_core::{
     runtime,
 };
 #[cfg(feature = "compile")]
-use {crate::forms::in_small, kinglet_core::op::OpSet};
+use {crate::forms::in_small, alloc::boxed::Box, kinglet_core::op::OpSet};
 
 /// Where the outermost function returns to.
 pub(crate) const STOP: u32 = 0;
@@ -54,7 +54,7 @@ pub struct Code {
 enum Source {
     /// It has been translated here, or will be.
     #[cfg(feature = "compile")]
-    Translated(translate::Translation),
+    Translated(Box<translate::Translation>),
     /// It stands in an artifact.
     Placed(placed::Placed),
 }

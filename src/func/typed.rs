@@ -110,7 +110,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     /// Fails unless the arguments are of the types of the parameters.
     #[inline]
     fn check_params(&self, inner: &mut StoreInner, slots: &[u64]) -> Result<()> {
-        if self.narrows {
+        if P::REFS && self.narrows {
             let types = inner.func_type(self.func.addr).params().to_vec();
             let scope = inner.heap.roots.enter();
             let mut vals = Vec::with_capacity(types.len());
@@ -292,6 +292,10 @@ pub trait WasmTyList: Sized + Send {
     #[doc(hidden)]
     const LEN: usize;
 
+    /// Whether there are references among them.
+    #[doc(hidden)]
+    const REFS: bool;
+
     #[doc(hidden)]
     fn valtypes() -> impl Iterator<Item = ValType>;
 
@@ -313,6 +317,7 @@ impl<L: WasmTyList> WasmResults for L {}
 
 impl<A: WasmTy> WasmTyList for A {
     const LEN: usize = A::SLOTS;
+    const REFS: bool = matches!(A::TYPE, ValType::Ref(_));
 
     fn valtypes() -> impl Iterator<Item = ValType> {
         core::iter::once(A::TYPE)
@@ -333,6 +338,7 @@ macro_rules! tuples {
     ($( $($ty:ident $at:tt)*; )*) => { $(
         impl<$($ty: WasmTy),*> WasmTyList for ($($ty,)*) {
             const LEN: usize = 0 $(+ $ty::SLOTS)*;
+            const REFS: bool = false $(|| matches!($ty::TYPE, ValType::Ref(_)))*;
 
             fn valtypes() -> impl Iterator<Item = ValType> {
                 [$($ty::TYPE),*].into_iter()

@@ -16,9 +16,9 @@ use super::vmctx::{MEMORY_HEADER, VmMemory, buffer::Buffer, fixed::Fixed, memory
 #[cfg(feature = "threads")]
 use crate::Shared;
 use crate::{op::Class, trap::Trap, types::MemoryType};
-#[cfg(feature = "threads")]
-use alloc::alloc::{Layout, handle_alloc_error};
 use core::{ops::Range, slice};
+#[cfg(feature = "threads")]
+use {alloc::alloc::handle_alloc_error, core::alloc::Layout};
 
 /// A linear memory (spec, 4.2.9).
 ///

@@ -81,7 +81,7 @@ impl TypeRegistry {
                 Some(place) => PLACE | place as u32,
                 None => defs[index as usize].id,
             };
-            let key = types[start..end as usize].iter().map(|ty| ty.map(number)).collect();
+            let key = types[start..end as usize].iter().map(|ty| ty.map(&number)).collect();
             let group = registered.add(key);
             list.push(group);
             defs.extend(registered.members(group).iter().cloned());
@@ -155,7 +155,8 @@ impl Registered {
             key.iter().map(|_| take(&mut self.free_types, &mut self.types)).collect();
         let id = |n: u32| if n & PLACE == 0 { n } else { ids[(n & !PLACE) as usize] };
         let key: Shared<[SubType]> = key.into();
-        let types = if recursive { key.iter().map(|ty| ty.map(id)).collect() } else { key.clone() };
+        let types =
+            if recursive { key.iter().map(|ty| ty.map(&id)).collect() } else { key.clone() };
         for (place, ty) in types.iter().enumerate() {
             // A supertype stands before its subtypes.
             let parent = ty.supertype.and_then(|parent| self.types[parent as usize].as_deref());

@@ -139,11 +139,11 @@ impl Code {
             metered: options.metered,
             base: AtomicPtr::new(base),
             frame_size: AtomicU32::new(frame_size),
-            source: Source::Translated(Translation {
+            source: Source::Translated(Box::new(Translation {
                 set: options.set,
                 state: Mutex::new(state),
                 notes: Notes::default(),
-            }),
+            })),
         })
     }
 

@@ -137,8 +137,8 @@ pub enum Exit {
     HostCall,
 }
 
-/// The size of a new value stack in slots, where that is little. Elsewhere it is what the first frame needs.
-const INITIAL_STACK: usize = if cfg!(feature = "std") { 1024 } else { 0 };
+/// The size of a new value stack in slots. Where memory is little, the first frame says how large it has to be.
+const INITIAL_STACK: usize = if cfg!(feature = "std") { 1024 } else { 16 };
 
 /// Calls a function: `slots` holds the arguments, and then the results. Its length must be that of the longer of both.
 ///

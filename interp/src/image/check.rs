@@ -239,6 +239,7 @@ impl<'a> Walk<'a> {
 
     /// The operands of an op, if they are of the kinds that most are of.
     fn plain(&mut self, opcode: u16) -> Result<(), Error> {
+        let mut back = false;
         for letter in layout(opcode).bytes() {
             match letter {
                 b'd' | b's' => {
@@ -250,15 +251,11 @@ impl<'a> Walk<'a> {
                 b'v' => self.slot(2)?,
                 b'i' | b'o' => _ = self.u32()?,
                 b'q' => _ = (self.u32()?, self.u32()?),
-                b'j' => {
-                    if self.target()? && self.metered {
-                        return Err(self.bad("a loop takes no fuel"));
-                    }
-                }
+                b'j' => back |= self.target()?,
                 _ => {}
             }
         }
-        Ok(())
+        if back && self.metered { Err(self.bad("a loop takes no fuel")) } else { Ok(()) }
     }
 
     /// The operands of an op. Answers which call it is, if it is one.
@@ -490,7 +487,7 @@ impl<'a> Walk<'a> {
         let from = self.at;
         let distance = self.u32()? as i32;
         let to = from.wrapping_add_signed(distance as isize);
-        if to < self.start + FUNC_HEADER || to >= self.end || to % 2 != 0 {
+        if to < self.start + FUNC_HEADER || to >= self.end || !to.is_multiple_of(2) {
             return Err(self.bad("a jump leads out of its function"));
         }
         set(&mut self.targets, to - self.start);
@@ -536,7 +533,7 @@ fn set(bits: &mut [u32], byte: usize) {
 }
 
 fn is_begin(bits: &[u32], byte: usize) -> bool {
-    byte % 2 == 0 && bits[byte / 64] >> (byte / 2 % 32) & 1 != 0
+    byte.is_multiple_of(2) && bits[byte / 64] >> (byte / 2 % 32) & 1 != 0
 }
 
 fn is_set(bits: &[u64], opcode: u16) -> bool {

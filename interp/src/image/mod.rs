@@ -122,7 +122,8 @@ impl<'a> Tables<'a> {
     /// # Errors
     /// It is cut off, or refers to what is not there, or lies over something else.
     fn handlers(&self, function: &Function, free: &mut usize) -> Result<Option<Handlers>, Error> {
-        if function.handlers == 0 {
+        // Without the feature, nothing is thrown.
+        if function.handlers == 0 || cfg!(not(feature = "gc")) {
             return Ok(None);
         }
         let mut reader = Reader { tables: *self, at: function.handlers as usize };

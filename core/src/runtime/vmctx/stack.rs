@@ -12,7 +12,7 @@ use core::{
 
 /// The slots of an execution, all initialized, at an address that only growth changes.
 ///
-/// They are from the heap and can become more, or [provided](ProvidedStack) and as many as they are.
+/// They are from the heap and can become more, or have been provided and are as many as they are.
 pub struct ValueStack {
     slots: Slots,
     /// Where provided ones go back to.

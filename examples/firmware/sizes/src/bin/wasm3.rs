@@ -82,7 +82,7 @@ extern "C" fn malloc(size: usize) -> *mut c_void {
 
 #[unsafe(no_mangle)]
 extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
-    count.checked_mul(size).map_or(ptr::null_mut(), malloc)
+    count.checked_mul(size).map_or(ptr::null_mut(), |size| malloc(size))
 }
 
 /// # Safety
