@@ -2,9 +2,16 @@
 
 use kinglet::{
     Config, Engine, Error, ErrorKind, Extern, Func, Global, Instance, Limits, Memory, MemoryType,
-    Module, Mutability, OpSet, Store, Trap, Val, ValType, inspect,
+    Module, Mutability, OpSet, Store, Strategy, Trap, Val, ValType, inspect,
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// A module with imports of all kinds that can be had by hand, segments, and a start function.
 const TEXT: &str = r#"(module $whole
@@ -224,4 +231,113 @@ fn what_cannot_be_loaded_is_an_error() {
     });
     let error = Module::deserialize(&small, &bytes).unwrap_err();
     assert!(error.to_string().contains("too many functions"), "{error}");
+}
+
+/// An owner of bytes who has other ones, once it is told to.
+struct Fickle {
+    bytes: [Placed; 2],
+    other: Arc<AtomicBool>,
+}
+
+impl AsRef<[u8]> for Fickle {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes[usize::from(self.other.load(Ordering::Relaxed))].as_ref()
+    }
+}
+
+/// It may panic, but not go on with bytes that nobody has checked.
+#[test]
+#[should_panic(expected = "the bytes of an artifact are other ones")]
+fn bytes_that_become_others_are_not_used() {
+    let engine = Engine::default();
+    let text = r#"(module (tag $t)
+        (func (export "f") (block (try_table (catch $t 0) (throw $t)))))"#;
+    let bytes = engine.precompile_module(text.as_bytes()).unwrap();
+    let other = Arc::new(AtomicBool::new(false));
+    let owner = Fickle { bytes: [0; 2].map(|_| Placed::new(&bytes, 0)), other: other.clone() };
+    let module = Module::deserialize_from(&engine, owner).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let f = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
+    f.call(&mut store, ()).unwrap();
+    other.store(true, Ordering::Relaxed);
+    f.call(&mut store, ()).unwrap();
+}
+
+/// What an `i32` has above its 32 bits is up to the code that makes it. Whoever catches it gets zeros there: compiled code takes it for an address.
+#[test]
+fn an_exception_carries_numbers_of_32_bits() {
+    let strategies = [Strategy::Interpreter, Strategy::Jit].into_iter();
+    for engine in strategies.filter_map(|tier| Engine::new(Config::new().strategy(tier)).ok()) {
+        let text = |carried, body| {
+            format!(
+                r#"(module (type $i32 (func (param i32))) (type $i64 (func (param i64)))
+                    (tag $t (export "tag") (type ${carried}))
+                    (func (export "throw") (param i64) {body}))"#
+            )
+        };
+        // The code of a module whose tag has another type.
+        let [rest, code] = [text("i32", "unreachable"), text("i64", "(throw $t (local.get 0))")]
+            .map(|text| engine.precompile_module(text.as_bytes()).unwrap());
+        let section = |bytes: &[u8]| {
+            let module = Module::deserialize(&engine, bytes).unwrap();
+            let sections = inspect::sections(&module);
+            sections.iter().find(|section| section.name == ".kgl.module").unwrap().range.clone()
+        };
+        let mut mixed = code.clone();
+        mixed[section(&code)].copy_from_slice(&rest[section(&rest)]);
+        let thrower = Module::deserialize(&engine, &mixed).unwrap();
+        let catcher = r#"(module (import "" "tag" (tag $t (param i32))) (import "" "throw" (func $throw (param i64)))
+            (memory 1)
+            (func (export "peek") (param i64) (result i32) (local $n i32) (local $found i32)
+                (loop $twice
+                    (local.set $found (i32.load (block (result i32)
+                        (try_table (catch $t 0) (call $throw (local.get 0)))
+                        (unreachable))))
+                    (local.tee $n (i32.add (local.get $n) (i32.const 1)))
+                    (br_if $twice (i32.lt_u (i32.const 2))))
+                (local.get $found)))"#;
+        let catcher = Module::new(&engine, catcher).unwrap();
+        let mut store = Store::new(&engine, ());
+        let thrower = Instance::new(&mut store, &thrower, &[]).unwrap();
+        let imports =
+            ["tag", "throw"].map(|name| thrower.get_export(&mut store, name).expect("it is there"));
+        let catcher = Instance::new(&mut store, &catcher, &imports).unwrap();
+        let peek = catcher.get_typed_func::<i64, i32>(&mut store, "peek").unwrap();
+        assert_eq!(peek.call(&mut store, 1 << 32).unwrap(), 0);
+        // Eight bytes below the memory stands how long it is.
+        let trap = peek.call(&mut store, -8).unwrap_err().trap();
+        assert_eq!(trap, Some(Trap::MemoryOutOfBounds));
+    }
+}
+
+/// Listing sections that all have the same long name would take far longer than reading the file.
+#[test]
+fn sections_with_long_names_are_not_listed() {
+    let mut bytes = artifact();
+    let engine = Engine::default();
+    let listed =
+        |bytes: &[u8]| inspect::sections(&Module::deserialize(&engine, bytes).unwrap()).len();
+    let count = listed(&bytes);
+    let number = |bytes: &[u8], at: usize, len: usize| {
+        bytes[at..at + len].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    // Where the table of sections is, and in it the section with their names.
+    let table = number(&bytes, 40, 8);
+    let names = table + 64 * number(&bytes, 62, 2);
+    let (start, len) = (number(&bytes, names + 24, 8), number(&bytes, names + 32, 8));
+    let moved = bytes.len();
+    bytes.extend_from_within(start..start + len);
+    bytes.extend([b'x'; 300]);
+    bytes.push(0);
+    let size = bytes.len() - moved;
+    bytes[names + 24..names + 32].copy_from_slice(&(moved as u64).to_le_bytes());
+    bytes[names + 32..names + 40].copy_from_slice(&(size as u64).to_le_bytes());
+    assert_eq!(listed(&bytes), count);
+    // The header gets the long name, or the end of it: nobody looks for it by name.
+    for (skip, expected) in [(0, count - 1), (45, count)] {
+        let name = (len + skip) as u32;
+        bytes[table + 64..table + 68].copy_from_slice(&name.to_le_bytes());
+        assert_eq!(listed(&bytes), expected);
+    }
 }

@@ -5,10 +5,10 @@ use crate::oracle;
 use crate::{
     Rng,
     generate::{self, Ending},
-    observe::hash,
+    observe::{FUEL, hash},
     ours::{self, How, Stops},
 };
-use kinglet::{Engine, Module, inspect};
+use kinglet::{Engine, Module, OpSet, inspect};
 use std::{
     fs,
     path::PathBuf,
@@ -159,38 +159,138 @@ pub const TIERS: Target = Target {
 /// Runs generated modules directly and as artifacts: they do the same. Then alters the artifacts, and runs those that can be loaded.
 pub const ARTIFACT: Target = Target {
     name: "artifact",
-    make: |data| generate::module(data, Ending::Bounded),
+    make: |data| match data.split_first()? {
+        (0..16, rest) => Some(GUESTS[hash(rest) as usize % GUESTS.len()].clone()),
+        (16..64, rest) => generate::module(rest, Ending::Bounded),
+        (_, rest) => generate::plain_module(rest),
+    },
     check: |wasm| {
-        let engine = ours::engine(METERED);
-        // Artifacts cannot hold all types.
-        let Ok(artifact) = engine.precompile_module(wasm) else { return };
-        let module = Module::deserialize(&engine, &artifact).expect("it has just been made");
-        let direct = ours::observe(wasm, METERED).without_offsets();
-        let loaded = ours::observe_module(&module, METERED).without_offsets();
-        direct.assert_same_below_overflow(&loaded, "a module and its artifact");
-        let sections = inspect::sections(&module);
         let rng = &mut Rng::new(hash(wasm));
-        for _ in 0..ALTERED {
-            let mut altered = artifact.clone();
-            for _ in 0..=rng.below(3) {
-                let range = sections[rng.below(sections.len())].range.clone();
-                if !range.is_empty() {
-                    altered[range.start + rng.below(range.len())] ^= 1 << rng.below(8);
+        let ops = [OpSet::Small, OpSet::Standard, OpSet::Fused][rng.below(3)];
+        let metered = How { ops, ..METERED };
+        for how in [How { fuel: None, ..metered }, metered] {
+            let engine = ours::engine(how);
+            // Artifacts cannot hold all types.
+            let Ok(artifact) = engine.precompile_module(wasm) else { return };
+            let module = Module::deserialize(&engine, &artifact).expect("it has just been made");
+            // Without fuel, what is not known to come to an end is only loaded.
+            if how.fuel.is_some() || module.get_export(FUEL).is_some() {
+                let direct = ours::observe(wasm, how).without_offsets();
+                let loaded = ours::observe_module(&module, how).without_offsets();
+                direct.assert_same_below_overflow(&loaded, "a module and its artifact");
+                EXECUTIONS.fetch_add(direct.calls() as u64, Ordering::Relaxed);
+            }
+            for _ in 0..DAMAGED {
+                let damaged = damage(&artifact, &module, rng);
+                if let Ok(module) = Module::deserialize(&engine, damaged)
+                    && how.fuel.is_some()
+                {
+                    ours::observe_module(&module, how);
                 }
             }
-            if rng.below(16) == 0 {
-                altered.truncate(rng.below(altered.len()));
-            }
-            if let Ok(module) = Module::deserialize(&engine, &altered) {
-                ours::observe_module(&module, METERED);
-            }
+            alter(&engine, &artifact, rng, |altered| {
+                if how.fuel.is_some() {
+                    let loaded = [0; 2].map(|_| Module::deserialize(&engine, altered));
+                    let [one, other] = loaded.map(|module| module.expect("it could be loaded"));
+                    // At another address it does the same.
+                    let once = ours::observe_module(&one, how);
+                    once.assert_same(&ours::observe_module(&other, how), "an artifact and itself");
+                    let stops = Stops::Everywhere;
+                    ours::observe_module(&one, How { stops, reentrant: true, ..how });
+                }
+            });
         }
-        EXECUTIONS.fetch_add(direct.calls() as u64, Ordering::Relaxed);
+        if rng.below(2) == 0 {
+            // Compiled code calls it, and is called by it.
+            let how = How { compiled: true, reentrant: true, ..metered };
+            let engine = ours::engine(how);
+            let Ok(artifact) = engine.precompile_module(wasm) else { return };
+            let compiled = Module::new(&engine, wasm).expect("generated modules are valid");
+            alter(&engine, &artifact, rng, |altered| {
+                let loaded = Module::deserialize(&engine, altered).expect("it could be loaded");
+                ours::observe_modules([&loaded, &compiled], how);
+                ours::observe_modules([&compiled, &loaded], how);
+            });
+        }
     },
 };
 
-/// How many altered ones are made of an artifact.
-const ALTERED: usize = 8;
+/// How many damaged ones are made of an artifact.
+const DAMAGED: usize = 8;
+
+/// How often the code of an artifact is altered, and after how many times that it could be loaded it is run.
+const ALTERED: usize = 96;
+const RUN: usize = 6;
+
+/// An artifact with some bits flipped, in all of its sections, or cut off.
+fn damage(artifact: &[u8], module: &Module, rng: &mut Rng) -> Vec<u8> {
+    let sections = inspect::sections(module);
+    let mut damaged = artifact.to_vec();
+    for _ in 0..=rng.below(3) {
+        let range = sections[rng.below(sections.len())].range.clone();
+        if !range.is_empty() {
+            damaged[range.start + rng.below(range.len())] ^= 1 << rng.below(8);
+        }
+    }
+    if rng.below(16) == 0 {
+        damaged.truncate(rng.below(damaged.len()));
+    }
+    damaged
+}
+
+/// Alters the code of an artifact, and the tables that belong to it, word by word. What can be loaded is altered further, so that it gets
+/// far from what a translator makes, and given to `run` now and then.
+fn alter(engine: &Engine, artifact: &[u8], rng: &mut Rng, mut run: impl FnMut(&[u8])) {
+    let module = Module::deserialize(engine, artifact).expect("it has just been made");
+    let range = |name| {
+        let sections = inspect::sections(&module);
+        let found = sections.iter().find(|section| section.name == name);
+        found.expect("artifacts have such a section").range.clone()
+    };
+    let (code, tables) = (range(".kgl.code"), range(".kgl.tables"));
+    let (mut altered, mut loaded) = (artifact.to_vec(), 0);
+    for _ in 0..ALTERED {
+        let mut next = altered.clone();
+        if rng.below(8) == 0 {
+            alter_numbers(&mut next[tables.clone()], rng);
+        } else {
+            alter_numbers(&mut next[code.clone()], rng);
+        }
+        if Module::deserialize(engine, &next).is_ok() {
+            altered = next;
+            loaded += 1;
+            if loaded % RUN == 0 {
+                run(&altered);
+            }
+        }
+    }
+}
+
+/// Alters an opcode, a slot, a distance or the like: all of them are numbers of two bytes, or of four.
+fn alter_numbers(bytes: &mut [u8], rng: &mut Rng) {
+    let (words, _) = bytes.as_chunks_mut::<2>();
+    if words.len() < 2 {
+        return;
+    }
+    let (at, other) = (rng.below(words.len() - 1), rng.below(words.len()));
+    let by = 1 << rng.below(5) >> rng.below(2);
+    let by = if rng.below(2) == 0 { by } else { 0u16.wrapping_sub(by) };
+    let mut add = |at: usize, by: u16| {
+        words[at] = u16::from_le_bytes(words[at]).wrapping_add(by).to_le_bytes();
+    };
+    match rng.below(8) {
+        // Opcodes with the same operands are near each other, and so are slots.
+        0..=3 => add(at, by),
+        // The frame of a callee, and its header.
+        4 => [at, at + 1].into_iter().for_each(|at| add(at, by)),
+        5 => words[at] = words[other],
+        6 => words[at] = (rng.below(OPCODES) as u16).to_le_bytes(),
+        _ => words[at] = (rng.edge() as u16).to_le_bytes(),
+    }
+}
+
+/// About as many opcodes as there are.
+const OPCODES: usize = 5500;
 
 /// Whether a module may wait for another thread, which does not come.
 #[cfg(feature = "oracle")]
@@ -213,6 +313,7 @@ const METERED: How = How {
     fuel: Some(20_000),
     stops: Stops::Nowhere,
     reentrant: false,
+    ops: OpSet::Fused,
 };
 
 fn mutate(rng: &mut Rng) -> Vec<u8> {

@@ -26,6 +26,19 @@ pub(crate) fn module(data: &[u8], ending: Ending) -> Option<Vec<u8>> {
     }
 }
 
+/// A module without values that are references, which artifacts cannot hold. It comes to an end by itself. `None` if `data` is too short.
+pub(crate) fn plain_module(data: &[u8]) -> Option<Vec<u8>> {
+    let u = &mut Unstructured::new(data);
+    let config = config(u, Ending::Bounded).ok()?;
+    let config = Config {
+        gc_enabled: false,
+        reference_types_enabled: false,
+        threads_enabled: false,
+        ..config
+    };
+    bounded(config, u).ok()
+}
+
 /// A module in which function bodies may be anything. `None` if `data` is too short.
 pub(crate) fn invalid_module(data: &[u8]) -> Option<Vec<u8>> {
     let u = &mut Unstructured::new(data);
@@ -34,10 +47,15 @@ pub(crate) fn invalid_module(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn generate(u: &mut Unstructured<'_>, ending: Ending) -> Result<Vec<u8>> {
-    let mut module = Module::new(config(u, ending)?, u)?;
-    if ending == Ending::Open {
-        return Ok(module.to_bytes());
+    let config = config(u, ending)?;
+    match ending {
+        Ending::Open => Ok(Module::new(config, u)?.to_bytes()),
+        Ending::Bounded => bounded(config, u),
     }
+}
+
+fn bounded(config: Config, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let mut module = Module::new(config, u)?;
     let fuel = module.ensure_termination(ITERATIONS).expect("all bodies are generated");
     Ok(export_global(module.to_bytes(), fuel))
 }

@@ -18,6 +18,9 @@ pub(super) const IDENT: [u8; 7] = *b"\x7fELF\x02\x01\x01";
 /// Bytes of an entry of the table of sections.
 const ENTRY: usize = 64;
 
+/// Bytes in which the name of a section ends that is listed.
+const MAX_NAME: usize = 256;
+
 /// The sections of a file.
 pub(super) struct Elf<'a> {
     bytes: &'a [u8],
@@ -56,11 +59,13 @@ impl<'a> Elf<'a> {
         Ok(None)
     }
 
-    /// All sections that have a name.
+    /// All sections that have a name of at most 255 bytes.
     pub(super) fn all(self) -> impl Iterator<Item = (&'a str, Range<usize>)> {
         let names = &self.bytes[self.names.clone()];
         self.table.step_by(ENTRY).filter_map(move |entry| {
-            let name = names.get(le(self.bytes, entry, 4) as usize..)?.split(|b| *b == 0).next()?;
+            let name = names.get(le(self.bytes, entry, 4) as usize..)?;
+            // Many sections may have the same name: it must not be long.
+            let name = name.iter().take(MAX_NAME).position(|b| *b == 0).map(|len| &name[..len])?;
             let name = str::from_utf8(name).ok().filter(|name| !name.is_empty())?;
             Some((name, contents(self.bytes, entry).ok()?))
         })

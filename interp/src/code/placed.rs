@@ -16,6 +16,8 @@ use kinglet_core::{bytes::Bytes, error::Error, index::FuncIdx, module::Module};
 /// The code of a module in an artifact.
 pub(super) struct Placed {
     bytes: Bytes,
+    /// The address that they were found at.
+    address: usize,
     code: Range<usize>,
     tables: Range<usize>,
     /// The functions that the module defines.
@@ -48,32 +50,38 @@ impl Code {
                 "an artifact has to stand at an address that is a multiple of 4",
             ));
         }
-        image::check(module, image::Code { bytes: region, origin: code.start }, &side, metered)?;
-        let frame_size = side.frame_size();
-        let mut handlers = Vec::new();
-        for (i, func) in (module.imported_funcs..module.funcs.len() as u32).enumerate() {
-            if let Some(found) = side.handlers(&side.function(i))? {
-                handlers.push((FuncIdx(func), found));
-            }
-        }
+        let origin = code.start;
+        let handlers = image::check(module, image::Code { bytes: region, origin }, &side, metered)?;
+        let (frame_size, address) = (side.frame_size(), bytes.as_ptr().addr());
         let funcs = module.imported_funcs..module.funcs.len() as u32;
         Ok(Code {
             metered,
             base: AtomicPtr::new(base.cast_mut()),
             frame_size: AtomicU32::new(frame_size),
-            source: Source::Placed(Placed { bytes: owner, code, tables, funcs, handlers }),
+            source: Source::Placed(Placed { bytes: owner, address, code, tables, funcs, handlers }),
         })
     }
 }
 
 impl Placed {
+    /// The artifact.
+    ///
+    /// # Panics
+    /// If its owner has others now. Those at the same address are the same, for they cannot change while they are shared.
+    fn bytes(&self) -> &[u8] {
+        let bytes = &*self.bytes;
+        assert!(bytes.as_ptr().addr() == self.address, "the bytes of an artifact are other ones");
+        bytes
+    }
+
     /// What `f` makes of the function whose code is at this offset, and of what catches exceptions in it.
     pub(super) fn function<R>(
         &self,
         at: u32,
         f: impl FnOnce(&Function, Option<&Handlers>) -> R,
     ) -> Option<R> {
-        let code = self.bytes.get(self.code.clone())?;
+        let bytes = self.bytes();
+        let code = &bytes[self.code.clone()];
         let start = |func: u32| {
             let entry = ENTRIES + 4 * func as usize;
             let bytes = code.get(entry..entry + 4)?;
@@ -85,7 +93,7 @@ impl Placed {
             if start(middle)? <= at { first = middle + 1 } else { end = middle }
         }
         let func = FuncIdx(first.checked_sub(1).filter(|func| self.funcs.contains(func))?);
-        let tables = Tables::new(self.bytes.get(self.tables.clone())?, 0).ok()?;
+        let tables = Tables::new(&bytes[self.tables.clone()], 0).ok()?;
         let found = tables.function((func.0 - self.funcs.start) as usize);
         let header = found.header;
         let function = Function { start: start(func.0)?, func, header, saved_pin: found.saved_pin };

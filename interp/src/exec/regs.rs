@@ -233,16 +233,16 @@ impl Regs {
         let code = self.cx().code;
         // SAFETY: CODE: there is an entry for every function. Entries are words of their own, so that they can be read
         // while another thread translates a function of the module.
-        let entry = unsafe {
+        let entry = u32::from_le(unsafe {
             (*code.add(ENTRIES + 4 * func as usize).cast::<core::sync::atomic::AtomicU32>())
                 .load(ORDER)
-        };
-        let header = code.wrapping_add(u32::from_le(entry) as usize);
+        });
+        let header = code.wrapping_add(entry as usize);
         // SAFETY: CODE: every function begins with its header.
         let pin: u16 = unsafe { Operand::read(header) };
         self.ip = header.wrapping_add(FUNC_HEADER);
-        // Accumulators hold nothing of use across calls; saying so frees registers.
-        self.acc = self.ip.addr() as u64;
+        // Accumulators hold nothing of use across calls; saying so frees registers. But code of an artifact may look: no address.
+        self.acc = entry.into();
         if self.fp > self.cx().limit {
             return Err(Stop(exit::STACK));
         }

@@ -11,6 +11,7 @@ use crate::{
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
     forms::{COUNT, LOADABLE, PLAIN, TERMINAL, code, layout, row, standard},
+    handlers::Handlers,
 };
 use alloc::vec::Vec;
 use kinglet_core::{
@@ -18,7 +19,9 @@ use kinglet_core::{
     index::{FuncIdx, TagIdx, TypeIdx},
     module::Module,
     op::Op,
-    types::{CompositeType, FuncType, RefType, SubType, ValType, slot_count},
+    types::{
+        CompositeType, FuncType, GlobalType, Mutability, RefType, SubType, ValType, slot_count,
+    },
 };
 
 /// A call in the code of a function.
@@ -43,10 +46,11 @@ pub(super) enum Callee {
     /// This function.
     Func(FuncIdx),
     /// One of this type, from a table.
-    Table(TypeIdx, u32),
+    Table(TypeIdx),
 }
 
 /// Checks the code of a module, and tells `calls` about each call in it, by the caller. `metered` code has to take fuel wherever it could run on for ever.
+/// Answers what catches exceptions in the functions that catch any.
 ///
 /// # Errors
 /// Something is wrong with it; the error says where in the code.
@@ -56,16 +60,19 @@ pub(super) fn check(
     tables: &Tables<'_>,
     metered: bool,
     calls: &mut dyn FnMut(FuncIdx, Call),
-) -> Result<(), Error> {
+) -> Result<Vec<(FuncIdx, Handlers)>, Error> {
     values(module).map_err(|what| unsupported(origin, what))?;
     let count = module.funcs.len();
     let first = (ENTRIES + 4 * count).next_multiple_of(8);
     if bytes.len() < first || tables.functions() != count - module.imported_funcs as usize {
         return Err(bad(origin, "there is not a function for every entry"));
     }
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(bad(origin, "the code of a module exceeds 4 GiB"));
+    }
     for (i, opcode) in [code::STOP, code::CROSS_RETURN].into_iter().enumerate() {
         let found = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
-        if standard(found) != opcode {
+        if usize::from(found) >= COUNT || standard(found) != opcode {
             return Err(bad(
                 origin + 2 * i,
                 "it does not begin with the ops that functions return to",
@@ -78,6 +85,8 @@ pub(super) fn check(
         origin,
         frame: tables.frame_size(),
         metered,
+        handlers: Vec::new(),
+        free: tables.first_handlers(),
         header: 0,
         start: 0,
         end: 0,
@@ -102,10 +111,10 @@ pub(super) fn check(
         walk.start = start;
         walk.body = &bytes[..walk.end];
         walk.function(func, &function, calls)?;
-        walk.handlers(tables, &function)?;
+        walk.handlers(tables, func, &function)?;
         start = walk.end.next_multiple_of(8);
     }
-    Ok(())
+    Ok(walk.handlers)
 }
 
 /// Whether all values that the code handles are ones that may be anything.
@@ -132,6 +141,10 @@ struct Walk<'a> {
     /// Slots that every frame has.
     frame: u32,
     metered: bool,
+    /// What catches exceptions in the functions so far.
+    handlers: Vec<(FuncIdx, Handlers)>,
+    /// Where these end in the tables.
+    free: usize,
     /// The slot of the frame's header.
     header: u32,
     start: usize,
@@ -248,7 +261,7 @@ impl<'a> Walk<'a> {
     /// The operands of an op. Answers which call it is, if it is one.
     fn operands(&mut self, opcode: u16) -> Result<Option<Call>, Error> {
         let mut seen = Operands::default();
-        let mut numbers = 0;
+        let (mut numbers, mut before) = (0, b'+');
         for letter in layout(opcode).bytes() {
             match letter {
                 b'd' | b's' => self.slot(1)?,
@@ -294,9 +307,6 @@ impl<'a> Walk<'a> {
                 b'x' => {
                     let table = self.u16()?.into();
                     self.funcref_table(table)?;
-                    if let Some(Callee::Table(_, of)) = &mut seen.call {
-                        *of = table;
-                    }
                 }
                 b'f' | b'p' => {
                     let func = self.u32()?;
@@ -315,7 +325,7 @@ impl<'a> Walk<'a> {
                         return Err(self.bad("it calls what has no function type"));
                     };
                     seen.callee = Some(func);
-                    seen.call = Some(Callee::Table(TypeIdx(ty), 0));
+                    seen.call = Some(Callee::Table(TypeIdx(ty)));
                 }
                 b'e' => {
                     let tag = self.u32()?;
@@ -325,11 +335,15 @@ impl<'a> Walk<'a> {
                 b'g' | b'G' => {
                     let global = self.u32()?;
                     self.index(global, self.module.globals.len())?;
-                    let content = self.module.globals[global as usize].content;
+                    let GlobalType { content, mutability } = self.module.globals[global as usize];
                     if matches!(content, ValType::Ref(_))
                         || (content == ValType::V128) != (letter == b'G')
                     {
                         return Err(self.bad("a global has another type"));
+                    }
+                    // What is assigned stands in front.
+                    if before == b'+' && mutability == Mutability::Const {
+                        return Err(self.bad("it assigns a global that cannot be"));
                     }
                 }
                 b'j' => seen.back = self.target()?,
@@ -355,6 +369,7 @@ impl<'a> Walk<'a> {
                 b'+' => {}
                 _ => return Err(self.unknown(opcode)),
             }
+            before = letter;
         }
         if self.metered && seen.back && standard(opcode) != code::BR_FUEL {
             return Err(self.bad("a loop takes no fuel"));
@@ -387,15 +402,27 @@ impl<'a> Walk<'a> {
             Op::DataDrop => self.index(x, module.datas.len()),
             Op::TableSize => self.index(x, tables),
             Op::TableCopy => self.funcref_table(x).and(self.funcref_table(y)),
-            Op::TableInit => self.funcref_table(x).and(self.index(y, module.elems.len())),
+            Op::TableInit => {
+                self.funcref_table(x)?;
+                self.index(y, module.elems.len())?;
+                if module.elems[y as usize].ty != RefType::FUNCREF {
+                    return Err(self.bad("elements are of another type than the table's"));
+                }
+                Ok(())
+            }
             Op::ElemDrop => self.index(x, module.elems.len()),
             _ => Ok(()),
         }
     }
 
     /// What catches exceptions in the function.
-    fn handlers(&mut self, tables: &Tables<'_>, function: &Function) -> Result<(), Error> {
-        let Some(handlers) = tables.handlers(function)? else { return Ok(()) };
+    fn handlers(
+        &mut self,
+        tables: &Tables<'_>,
+        func: FuncIdx,
+        function: &Function,
+    ) -> Result<(), Error> {
+        let Some(handlers) = tables.handlers(function, &mut self.free)? else { return Ok(()) };
         for clause in &handlers.clauses {
             let tag = clause.tag.filter(|tag| tag.at() >= self.module.tags.len());
             let at = clause.target as usize;
@@ -408,6 +435,7 @@ impl<'a> Walk<'a> {
                 return Err(self.bad("a reference to an exception cannot be checked"));
             }
         }
+        self.handlers.push((func, handlers));
         Ok(())
     }
 

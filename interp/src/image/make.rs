@@ -8,7 +8,7 @@ use crate::{code::of_set, exec::regs::ENTRIES, forms::code, sink::Builder};
 use alloc::{vec, vec::Vec};
 use kinglet_core::{
     error::Error,
-    index::{FuncIdx, TableIdx},
+    index::FuncIdx,
     module::{ElemItems, ExportItem, Module, const_expr::ConstOp},
     op::OpSet,
     translate::{self, Translator},
@@ -75,8 +75,10 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
 struct Depths<'a> {
     module: &'a Module,
     calls: &'a [Vec<Call>],
-    /// Functions that may be in tables.
+    /// Functions of the module that may be in tables.
     in_tables: Vec<FuncIdx>,
+    /// Whether others may put functions into a table, from where they may be copied to the rest.
+    are_open: bool,
     known: Vec<Depth>,
 }
 
@@ -111,7 +113,10 @@ impl<'a> Depths<'a> {
         }));
         in_tables.sort_unstable();
         in_tables.dedup();
-        Depths { module, calls, in_tables, known: vec![Depth::Open; calls.len()] }
+        let exported = |item| matches!(item, ExportItem::Table(_));
+        let are_open =
+            module.imported_tables > 0 || module.exports.iter().any(|export| exported(export.item));
+        Depths { module, calls, in_tables, are_open, known: vec![Depth::Open; calls.len()] }
     }
 
     fn all(mut self, frame_size: u32) -> Vec<Option<u32>> {
@@ -159,8 +164,8 @@ impl<'a> Depths<'a> {
         let imported = self.module.imported_funcs as usize;
         match call.callee {
             Callee::Func(func) => Some(func.at().checked_sub(imported).into_iter().collect()),
-            Callee::Table(ty, table) => {
-                if self.is_open(table) {
+            Callee::Table(ty) => {
+                if self.are_open {
                     return None;
                 }
                 let ty = self.module.signature(ty);
@@ -169,12 +174,5 @@ impl<'a> Depths<'a> {
                 Some(funcs.filter_map(|func| func.at().checked_sub(imported)).collect())
             }
         }
-    }
-
-    /// Whether others may put functions into a table.
-    fn is_open(&self, table: u32) -> bool {
-        let exported = |item| item == ExportItem::Table(TableIdx(table));
-        table < self.module.imported_tables
-            || self.module.exports.iter().any(|export| exported(export.item))
     }
 }

@@ -6,7 +6,7 @@
 //!           4   number of functions, 4 bytes
 //!           8   for each function 12 bytes: bytes of its code, where its handlers stand in the tables or 0 (4 bytes each),
 //!               the slot of its saved pin or 0xffff, and that of its frame's header (2 bytes each)
-//!           …   handlers: numbers of segments, tries and clauses; then these; 4 bytes for each number, 0xffff_ffff for none
+//!           …   handlers, one behind the other: numbers of segments, tries and clauses; then these; 4 bytes for each number, 0xffff_ffff for none
 //! ```
 
 mod check;
@@ -19,12 +19,14 @@ mod tests;
 pub use make::{Image, make};
 
 use crate::handlers::{Clause, Handlers};
-use alloc::format;
-#[cfg(feature = "compile")]
-use alloc::vec::Vec;
-use kinglet_core::{error::Error, index::TagIdx, module::Module};
+use alloc::{format, vec::Vec};
+use kinglet_core::{
+    error::Error,
+    index::{FuncIdx, TagIdx},
+    module::Module,
+};
 
-/// Checks the code of a module, so that running it is safe.
+/// Checks the code of a module, so that running it is safe. Answers what catches exceptions in the functions that catch any.
 ///
 /// # Errors
 /// Something is wrong with it; the error says where.
@@ -33,7 +35,7 @@ pub(crate) fn check(
     code: Code<'_>,
     tables: &Tables<'_>,
     metered: bool,
-) -> Result<(), Error> {
+) -> Result<Vec<(FuncIdx, Handlers)>, Error> {
     check::check(module, code, tables, metered, &mut |_, _| {})
 }
 
@@ -109,16 +111,25 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// What catches exceptions in a function.
+    /// Where the first handlers can stand.
+    fn first_handlers(&self) -> usize {
+        HEADER + FUNCTION * self.functions()
+    }
+
+    /// What catches exceptions in a function. It stands at `free` or behind, and moves that to its end: if functions shared their handlers,
+    /// these could take far more memory than the tables.
     ///
     /// # Errors
-    /// It is cut off, or refers to what is not there.
-    pub(crate) fn handlers(&self, function: &Function) -> Result<Option<Handlers>, Error> {
+    /// It is cut off, or refers to what is not there, or lies over something else.
+    fn handlers(&self, function: &Function, free: &mut usize) -> Result<Option<Handlers>, Error> {
         // Without the feature, nothing is thrown.
         if function.handlers == 0 || cfg!(not(feature = "gc")) {
             return Ok(None);
         }
         let mut reader = Reader { tables: *self, at: function.handlers as usize };
+        if reader.at < *free {
+            return Err(bad(self.origin + reader.at, "handlers are those of another function"));
+        }
         let [segments, tries, clauses] = [reader.u32()?, reader.u32()?, reader.u32()?];
         let mut handlers = Handlers {
             segments: reader.list(segments, 8, |r| Ok((r.u32()?, r.optional()?)))?,
@@ -148,6 +159,7 @@ impl<'a> Tables<'a> {
             // What is outside stands before, so that a search ends.
             && handlers.tries.iter().enumerate().all(|(i, table)| inside(table.outer, i))
             && handlers.tries.iter().all(|t| t.clauses.0 <= t.clauses.1 && t.clauses.1 <= clauses);
+        *free = reader.at;
         if sound {
             Ok(Some(handlers))
         } else {

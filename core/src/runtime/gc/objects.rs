@@ -13,7 +13,7 @@ use crate::{
     index::TagAddr,
     runtime::StoreInner,
     trap::Trap,
-    types::{CompositeType, ConcreteType, HeapType, TypeKind, slot_count},
+    types::{CompositeType, ConcreteType, HeapType, TypeKind, ValType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::{any::Any, ops::Range};
@@ -118,7 +118,15 @@ impl StoreInner {
         let words = &mut self.heap.region.words_mut()[at as usize..][..2 + args.len()];
         words[0] = header(EXCEPTION, args.len() as u32);
         words[1] = tag.0.into();
-        words[2..].copy_from_slice(args);
+        let mut words = &mut words[2..];
+        words.copy_from_slice(args);
+        // Compiled code that catches it counts on zeros above 32 bits, which code of an artifact need not have written.
+        for ty in self.tags[tag.at()].ty().params() {
+            if matches!(ty, ValType::I32 | ValType::F32) {
+                words[0] &= u64::from(u32::MAX);
+            }
+            words = &mut words[slot_count(core::slice::from_ref(ty)) as usize..];
+        }
         Ok(at * 2)
     }
 
