@@ -94,7 +94,7 @@ mod code {
 /// What the interpreter adds to a module in an artifact.
 #[derive(Clone, Debug, Default)]
 pub struct Image<'a> {
-    /// Which ops the bytecode is made of: [`OpSet`] as a number.
+    /// Which ops the bytecode is made of: [`OpSet`](crate::op::OpSet) as a number.
     pub op_set: u8,
     /// Whether the code counts what it executes.
     pub metered: bool,
