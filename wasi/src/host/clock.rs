@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Clocks;
+#[cfg(unix)]
 use crate::fs::FsResult;
 
 /// Real time; the monotonic clock starts when this is made.

@@ -199,7 +199,7 @@ fn times(host: &CapMetadata) -> [u64; 3] {
 #[cfg(not(unix))]
 fn times(host: &CapMetadata) -> [u64; 3] {
     let nanos = |time: io::Result<cap_std::time::SystemTime>| {
-        let since = time.ok()?.duration_since(cap_std::time::SystemTime::UNIX_EPOCH).ok()?;
+        let since = time.ok()?.into_std().duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     };
     let modified = nanos(host.modified()).unwrap_or(0);

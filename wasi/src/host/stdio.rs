@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 
+#[cfg(unix)]
 use super::PollHandle;
 use crate::stream::{InputStream, OutputStream};
 
