@@ -9,7 +9,10 @@ use alloc::{vec, vec::Vec};
 use kinglet_core::{
     error::Error,
     index::FuncIdx,
-    module::{ElemItems, ExportItem, Module, const_expr::ConstOp},
+    module::{
+        ElemItems, ExportItem, Module,
+        const_expr::{ConstExpr, ConstOp},
+    },
     op::OpSet,
     translate::{self, Translator},
 };
@@ -94,20 +97,14 @@ enum Depth {
 impl<'a> Depths<'a> {
     fn new(module: &'a Module, calls: &'a [Vec<Call>]) -> Depths<'a> {
         let mut in_tables: Vec<FuncIdx> = Vec::new();
+        let mut exprs: Vec<&ConstExpr> = module.table_inits.iter().flatten().collect();
         for elem in &module.elems {
             match &elem.items {
                 ElemItems::Funcs(funcs) => in_tables.extend(funcs),
-                ElemItems::Exprs(exprs) => {
-                    let ops = exprs.iter().flat_map(|expr| expr.ops());
-                    in_tables.extend(ops.filter_map(|op| match op {
-                        ConstOp::RefFunc(func) => Some(*func),
-                        _ => None,
-                    }));
-                }
+                ElemItems::Exprs(items) => exprs.extend(items),
             }
         }
-        let inits = module.table_inits.iter().flatten().flat_map(|expr| expr.ops());
-        in_tables.extend(inits.filter_map(|op| match op {
+        in_tables.extend(exprs.iter().flat_map(|expr| expr.ops()).filter_map(|op| match op {
             ConstOp::RefFunc(func) => Some(*func),
             _ => None,
         }));
