@@ -231,7 +231,7 @@ impl List {
             "/// Number of opcodes of the small set.\npub(crate) const SMALL: usize = {small};"
         );
         _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
-        for (name, opcode) in &self.consts {
+        for (name, opcode) in self.consts.iter().filter(|&&(_, i)| self.forms[i].built) {
             _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", small + opcode);
         }
         _ = writeln!(s, "}}");

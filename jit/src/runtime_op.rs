@@ -3,7 +3,7 @@
 use crate::ir::RuntimeOp;
 use kinglet_core::{
     index::TagIdx,
-    op::{Op, ROWS},
+    op::Op,
 };
 
 /// Codes from here on are of what is no op of the table.
@@ -29,7 +29,7 @@ impl RuntimeOp {
     /// The inverse of [`RuntimeOp::code`], with immediate 0 for a tag.
     pub fn from_code(code: u32, immediate: u32) -> Option<RuntimeOp> {
         Some(match code.checked_sub(OTHERS) {
-            None => RuntimeOp::Op(ROWS.get(code as usize)?.op),
+            None => RuntimeOp::Op(Op::from_number(u16::try_from(code).ok()?)?),
             Some(0) => RuntimeOp::RefTest,
             Some(1) => RuntimeOp::RefCast,
             Some(2) => RuntimeOp::StructGet,
@@ -75,7 +75,7 @@ mod tests {
         use RuntimeOp::*;
         let others =
             [RefTest, RefCast, StructGet, StructSet, ArrayGet, ArraySet, ArrayLen, ThrowRef];
-        for op in ROWS.iter().map(|row| Op(row.op)).chain(others) {
+        for op in kinglet_core::op::Op::ALL.iter().map(|op| Op(*op)).chain(others) {
             assert_eq!(RuntimeOp::from_words(op.words([1, 2, 3])), Some((op, [1, 2, 3])));
         }
         let throw = Throw(TagIdx(5)).words([0, 2, 3]);

@@ -3,7 +3,7 @@
 mod simd;
 mod table;
 
-use crate::for_each_op;
+use crate::{for_each_op, with_vector_ops};
 
 /// The type of a numeric operand, as handlers and compilers see it: sign and reference types do not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,8 +161,6 @@ impl OpSet {
 /// What the table says about an op.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The op.
-    pub op: Op,
     /// Its name in the text format with `.` written `_`.
     pub name: &'static str,
     /// Its variant of [`Op`].
@@ -240,10 +238,13 @@ macro_rules! define {
         static RESULTS: &[Num] = &[$( result!($to), )*];
 
         static OPS: &[Op] = &[$( Op::$Name, )*];
+    };
+}
 
-        /// The table, in the order of [`Op`].
+macro_rules! rows {
+    ($( $name:ident = $Name:ident, $class:ident($from:tt -> $to:tt), [$($flag:ident)*]; )*) => {
+        /// The whole table, whatever the features: rows of ops that this build does not have come first, then those of [`Op`], in its order.
         pub static ROWS: &[Row] = &[$( Row {
-            op: Op::$Name,
             name: stringify!($name),
             variant: stringify!($Name),
             class: Class::$class,
@@ -256,8 +257,12 @@ macro_rules! define {
 }
 
 for_each_op!(define);
+with_vector_ops! { rows! {} }
 
 impl Op {
+    /// All that this build has, in the order of their numbers.
+    pub const ALL: &[Op] = OPS;
+
     /// The op whose number in the table this is.
     #[inline]
     pub fn from_number(number: u16) -> Option<Op> {
@@ -267,7 +272,7 @@ impl Op {
     /// What the table says about the op.
     #[inline]
     pub fn row(self) -> &'static Row {
-        &ROWS[self as usize]
+        &ROWS[ROWS.len() - Op::ALL.len() + self as usize]
     }
 
     /// How the op takes operands.
@@ -359,21 +364,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_stand_where_their_op_says() {
-        for (i, row) in ROWS.iter().enumerate() {
-            assert_eq!(row.op as usize, i);
+    fn ops_have_their_own_rows() {
+        for (number, &op) in Op::ALL.iter().enumerate() {
+            assert_eq!(op as usize, number);
+            assert_eq!(op.row().variant, format!("{op:?}"));
+            assert_eq!(op.row().class, op.class());
         }
     }
 
     #[test]
     fn negation_and_exchange_are_involutions_on_comparisons() {
-        for row in ROWS {
-            assert_eq!(row.op.swapped().is_some(), row.class == Class::cmp, "{}", row.name);
-            for other in [row.op.negated(), row.op.swapped()].into_iter().flatten() {
-                assert_eq!(other.row().from, row.from);
+        for op in Op::ALL {
+            assert_eq!(op.swapped().is_some(), op.class() == Class::cmp, "{op:?}");
+            for other in [op.negated(), op.swapped()].into_iter().flatten() {
+                assert_eq!(other.operand(), op.operand());
             }
-            assert!(row.op.negated().is_none_or(|n| n.negated() == Some(row.op)));
-            assert!(row.op.swapped().is_none_or(|n| n.swapped() == Some(row.op)));
+            assert!(op.negated().is_none_or(|n| n.negated() == Some(*op)));
+            assert!(op.swapped().is_none_or(|n| n.swapped() == Some(*op)));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 /// Expands `$consumer!` with the rows it has, those of ops on vectors, and those of all other ops. Operators that do the same as
 /// another, as most relaxed ones do, have no row of their own.
-#[cfg(feature = "simd")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_vector_ops {
@@ -249,12 +248,4 @@ macro_rules! with_vector_ops {
         i16x8_relaxed_dot_i8x16_i7x16_s = I16x8RelaxedDotI8x16I7x16S, vbin(v128 -> v128), [];
         i32x4_relaxed_dot_i8x16_i7x16_add_s = I32x4RelaxedDotI8x16I7x16AddS, vternary(v128 -> v128), [];
     } } };
-}
-
-/// Expands `$consumer!` with the rows it has and those of all other ops: there are none on vectors without the feature `simd`.
-#[cfg(not(feature = "simd"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! with_vector_ops {
-    ($consumer:ident! { $($rows:tt)* }) => { $crate::with_scalar_ops! { $consumer! { $($rows)* } } };
 }

@@ -1,6 +1,6 @@
 //! The op table: one row per base op.
 
-/// Expands `$consumer!` with the rows of the op table.
+/// Expands `$consumer!` with the rows of the op table, without those on vectors if the feature `simd` is off.
 ///
 /// A row is `name = Name, class(shape), [flags];`
 ///
@@ -25,13 +25,20 @@
 ///   common ones).
 ///
 /// Control (`br`, `call`, `select`, …) is not in the table: it has methods of its own in [`Sink`](crate::translate::Sink).
+#[cfg(feature = "simd")]
 #[macro_export]
 macro_rules! for_each_op {
     ($consumer:ident) => {
-        $crate::for_each_op! { $consumer! {} }
+        $crate::with_vector_ops! { $consumer! {} }
     };
-    ($consumer:ident! { $($prefix:tt)* }) => {
-        $crate::with_vector_ops! { $consumer! { $($prefix)* } }
+}
+
+#[cfg(not(feature = "simd"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_op {
+    ($consumer:ident) => {
+        $crate::with_scalar_ops! { $consumer! {} }
     };
 }
 

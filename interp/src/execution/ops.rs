@@ -114,23 +114,23 @@ impl Machine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kinglet_core::op::{Class, ROWS};
+    use kinglet_core::op::Class;
 
     /// That rows stand together is what the execution finds an op by.
     fn together(first: Op, last: Op, belongs: impl Fn(Class) -> bool) {
-        for row in ROWS {
-            let inside = (first..=last).contains(&row.op);
-            assert_eq!(belongs(row.class), inside, "{}", row.name);
+        for &op in Op::ALL {
+            let inside = (first..=last).contains(&op);
+            assert_eq!(belongs(op.class()), inside, "{op:?}");
             if inside {
                 let forms = |op| crate::forms::row(op).forms;
-                assert_eq!(forms(row.op) - forms(first), row.op as u16 - first as u16);
+                assert_eq!(forms(op) - forms(first), op as u16 - first as u16);
             }
         }
     }
 
     #[test]
     fn rows_of_the_class_slots_stand_together_at_the_end() {
-        let last = ROWS[ROWS.len() - 1].op;
+        let last = Op::ALL[Op::ALL.len() - 1];
         together(FIRST_SLOTS.0, last, |class| class == Class::slots);
     }
 

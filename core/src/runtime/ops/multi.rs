@@ -26,13 +26,13 @@ pub fn multi(op: Op, slots: &mut [u64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Class, ROWS};
+    use crate::op::Class;
 
     #[test]
     fn all_of_the_class_are_there() {
-        for row in ROWS.iter().filter(|row| row.class == Class::multi) {
+        for &op in Op::ALL.iter().filter(|op| op.class() == Class::multi) {
             let mut slots = [u64::MAX, 0, 1, 0];
-            multi(row.op, &mut slots);
+            multi(op, &mut slots);
         }
         let mut slots = [u64::MAX, 0, 1, 0];
         multi(Op::I64Add128, &mut slots);

@@ -8,7 +8,7 @@ use crate::{
 use kinglet_core::{
     index::{FuncIdx, GlobalIdx, MemoryIdx, TableIdx},
     module::features::Features,
-    op::{Num, Op, ROWS},
+    op::{Num, Op},
     translate::MemArg,
 };
 use std::sync::LazyLock;
@@ -97,8 +97,8 @@ fn ty(num: Option<Num>) -> Option<Ty> {
 
 #[test]
 fn every_op_is_emitted_wherever_its_operands_are() {
-    for row in ROWS {
-        let (op, Some(from), Some(to)) = (row.op, ty(row.from), ty(Some(row.op.result()))) else {
+    for &op in Op::ALL {
+        let (Some(from), Some(to)) = (ty(op.operand()), ty(Some(op.result()))) else {
             continue;
         };
         let registers: [Arg; 2] = [Vreg(0).into(), Vreg(1).into()];
