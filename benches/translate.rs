@@ -1,4 +1,4 @@
-//! How fast modules load: bytes of code per second.
+//! How fast modules load: bytes of code per second; and of artifacts, all of their bytes.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kinglet::{CompilationMode, Config, Engine, Module};
@@ -23,6 +23,17 @@ fn translate(criterion: &mut Criterion) {
         }
         group.bench_function(format!("{name}/validation alone"), |bencher| {
             bencher.iter(|| Module::validate(&eager, wasm).expect("it is valid"));
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("artifact");
+    for (name, wasm) in &guests() {
+        let artifact = eager.precompile_module(wasm).expect("it is valid");
+        // Where they stand is where they are used, so that nothing is copied.
+        let artifact: &'static [u8] = artifact.leak();
+        group.throughput(Throughput::Bytes(artifact.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| Module::deserialize_static(&eager, artifact).expect("it is valid"));
         });
     }
     group.finish();

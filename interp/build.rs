@@ -267,16 +267,29 @@ impl List {
             "&str",
             layouts.iter().map(|l| format!("{l:?}")),
         );
-        let number = |form: &&Form| {
-            layouts.binary_search(&&*form.layout).expect("it is one of them").to_string()
-        };
-        let ty = if layouts.len() <= 256 { "u8" } else { "u16" };
+        let shapes: Vec<Option<Shape>> = layouts.iter().map(|layout| Shape::of(layout)).collect();
         table(
             &mut s,
-            "For each opcode, its number in `LAYOUTS`.",
-            "LAYOUT_OF",
-            ty,
-            forms[..n].iter().map(number),
+            "Where slots and jumps are, for those of them that have one.",
+            "SHAPES",
+            "Shape",
+            shapes.iter().map(|shape| shape.as_ref().unwrap_or(&Shape::default()).source()),
+        );
+        let traits = |form: &&Form| {
+            let number = layouts.binary_search(&&*form.layout).expect("it is one of them");
+            assert!(number < 1 << 10, "there are 10 bits");
+            let len = shapes[number].as_ref().map_or(15, |shape| shape.len);
+            let (terminal, loadable) = (form.terminal, form.built && form.loadable);
+            let bits =
+                number | len << 10 | usize::from(terminal) << 14 | usize::from(loadable) << 15;
+            format!("{bits:#x}")
+        };
+        table(
+            &mut s,
+            "For each opcode, the bits of its `Traits`.",
+            "TRAITS",
+            "u16",
+            forms[..n].iter().map(traits),
         );
         let mut bits = |doc: &str, name: &str, is: &dyn Fn(usize) -> bool| {
             let mut words = vec![0u64; n.div_ceil(64)];
@@ -290,19 +303,6 @@ impl List {
         });
         bits("Bit per opcode: whether it is the first of a pair.", "FIRSTS", &|i| {
             pairs.iter().any(|&(first, ..)| small + first == i)
-        });
-        bits(
-            "Bit per opcode: whether an artifact may have it, and this build has a handler.",
-            "LOADABLE",
-            &|i| forms[i].built && forms[i].loadable,
-        );
-        bits(
-            "Bit per opcode: whether its operands are slots, what stands in the code, and jumps.",
-            "PLAIN",
-            &|i| forms[i].layout.bytes().all(|operand| b"dsvioqj+".contains(&operand)),
-        );
-        bits("Bit per opcode: whether control never goes on behind it.", "TERMINAL", &|i| {
-            forms[i].terminal
         });
         self.fusion_table(&mut s, small, pairs);
         _ = writeln!(
@@ -373,6 +373,49 @@ impl List {
             "u16",
             values.iter().map(u16::to_string),
         );
+    }
+}
+
+/// Where operands of a layout stand: bits of halves, two bytes each.
+#[derive(Default)]
+struct Shape {
+    slots: u8,
+    vectors: u8,
+    jumps: u8,
+    len: usize,
+}
+
+impl Shape {
+    /// That of a layout which has nothing but slots, jumps and what stands in the code, if it has at most eight halves.
+    fn of(layout: &str) -> Option<Shape> {
+        let mut shape = Shape::default();
+        for operand in layout.bytes() {
+            let half = 1u8.checked_shl(shape.len as u32).unwrap_or(0);
+            shape.len += match operand {
+                b'd' | b's' => {
+                    shape.slots |= half;
+                    1
+                }
+                b'v' => {
+                    shape.vectors |= half;
+                    1
+                }
+                b'j' => {
+                    shape.jumps |= half;
+                    2
+                }
+                b'i' | b'o' => 2,
+                b'q' => 4,
+                b'+' => 0,
+                _ => return None,
+            };
+        }
+        (shape.len <= 8).then_some(shape)
+    }
+
+    fn source(&self) -> String {
+        let Shape { slots, vectors, jumps, .. } = self;
+        format!("Shape {{ slots: {slots:#x}, vectors: {vectors:#x}, jumps: {jumps:#x} }}")
     }
 }
 

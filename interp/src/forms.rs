@@ -66,10 +66,59 @@ pub(crate) fn standard(opcode: u16) -> u16 {
     STANDARD.get(usize::from(opcode)).copied().unwrap_or(opcode)
 }
 
+/// What is looked at first of code from elsewhere, for each opcode: the number of its layout in 10 bits, how many halves a plain one
+/// has in 4, whether it is [terminal](Traits::is_terminal), whether it is loadable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits(u16);
+
+impl Traits {
+    /// Those of a form, if an artifact may have it and this build has a handler.
+    #[inline]
+    pub(crate) fn of_loadable(opcode: u16) -> Option<Traits> {
+        TRAITS.get(usize::from(opcode)).map(|&bits| Traits(bits)).filter(|it| it.0 >> 15 != 0)
+    }
+
+    /// Whether control never goes on behind it.
+    #[inline]
+    pub(crate) fn is_terminal(self) -> bool {
+        self.0 >> 14 & 1 != 0
+    }
+
+    /// How many halves its operands have, two bytes each, if they are plain: nothing but slots, jumps and what stands in the code, and
+    /// no more than eight halves.
+    #[inline]
+    pub(crate) fn halves(self) -> Option<usize> {
+        let count = usize::from(self.0 >> 10 & 15);
+        (count != 15).then_some(count)
+    }
+
+    /// Where plain operands stand.
+    #[inline]
+    pub(crate) fn shape(self) -> Shape {
+        SHAPES[self.layout()]
+    }
+
+    #[inline]
+    fn layout(self) -> usize {
+        usize::from(self.0 & 0x3ff)
+    }
+}
+
+/// Where plain operands stand behind an opcode: bits of halves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Slots.
+    pub(crate) slots: u8,
+    /// Vectors, which have two slots.
+    pub(crate) vectors: u8,
+    /// First halves of jumps.
+    pub(crate) jumps: u8,
+}
+
 /// The operands of the form `opcode`, a letter each; `docs/bytecode.md` explains them.
 #[inline]
 pub(crate) fn layout(opcode: u16) -> &'static str {
-    LAYOUTS[usize::from(LAYOUT_OF[usize::from(opcode)])]
+    LAYOUTS[Traits(TRAITS[usize::from(opcode)]).layout()]
 }
 
 /// Whether `opcode`, a form that writes the accumulator, has one that writes the pinned local, at `opcode + 2`.

@@ -1,10 +1,7 @@
 //! How compiled code names an op that the runtime does: in two words, which the stub `Op` hands over as they are.
 
 use crate::ir::RuntimeOp;
-use kinglet_core::{
-    index::TagIdx,
-    op::Op,
-};
+use kinglet_core::{index::TagIdx, op::Op};
 
 /// Codes from here on are of what is no op of the table.
 const OTHERS: u32 = 0x8000;

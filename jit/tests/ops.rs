@@ -197,7 +197,8 @@ impl Case {
         if !numbers || !scalar(from) || !scalar(to) {
             return None;
         }
-        let mut case = Case { op, name: row.name, from, to, binary, wat: String::from("(module (memory 1)") };
+        let mut case =
+            Case { op, name: row.name, from, to, binary, wat: String::from("(module (memory 1)") };
         case.functions();
         case.wat.push(')');
         Some(case)

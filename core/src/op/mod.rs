@@ -362,6 +362,7 @@ impl Op {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn ops_have_their_own_rows() {

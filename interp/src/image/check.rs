@@ -10,7 +10,7 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, LOADABLE, PLAIN, TERMINAL, code, layout, row, standard},
+    forms::{COUNT, Traits, code, layout, row, standard},
     handlers::Handlers,
 };
 use alloc::vec::Vec;
@@ -83,13 +83,10 @@ pub(super) fn check(
         module,
         code: bytes,
         origin,
-        frame: tables.frame_size(),
         metered,
         handlers: Vec::new(),
         free: tables.first_handlers(),
-        header: 0,
-        start: 0,
-        end: 0,
+        inside: Inside { frame: tables.frame_size(), ..Inside::default() },
         body: &[],
         at: 0,
         starts: Vec::new(),
@@ -107,12 +104,13 @@ pub(super) fn check(
             ));
         }
         let end = start.checked_add(function.len as usize).filter(|&end| end <= bytes.len());
-        walk.end = end.ok_or_else(|| bad(origin + start, "a function is longer than the code"))?;
-        walk.start = start;
-        walk.body = &bytes[..walk.end];
+        walk.inside.end =
+            end.ok_or_else(|| bad(origin + start, "a function is longer than the code"))?;
+        walk.inside.start = start;
+        walk.body = &bytes[..walk.inside.end];
         walk.function(func, &function, calls)?;
         walk.handlers(tables, func, &function)?;
-        start = walk.end.next_multiple_of(8);
+        start = walk.inside.end.next_multiple_of(8);
     }
     Ok(walk.handlers)
 }
@@ -132,23 +130,57 @@ fn values(module: &Module) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Where slots and jumps of a function may be.
+#[derive(Clone, Copy, Default)]
+struct Inside {
+    /// Slots that every frame has: at most 65,535.
+    frame: u32,
+    /// The slot of the frame's header.
+    header: u32,
+    start: usize,
+    end: usize,
+}
+
+impl Inside {
+    /// Whether there are so many slots in a row: in the frame, and not over its header.
+    #[inline]
+    fn has(&self, first: u32, count: u32) -> bool {
+        let end = first + count;
+        end <= self.frame && (first >= self.header + FRAME_HEADER as u32 || end <= self.header)
+    }
+
+    /// Whether any of up to eight slots is not there. Without branches, for that is most of what reading code is.
+    #[inline]
+    fn miss(&self, wanted: u8, slot: impl Fn(usize) -> u16) -> bool {
+        let (frame, header) = (self.frame as u16, self.header as u16);
+        let misses = |number: usize| {
+            let is_wanted = wanted >> number & 1 != 0;
+            let slot = slot(number);
+            is_wanted & ((slot >= frame) | (slot.wrapping_sub(header) < FRAME_HEADER as u16))
+        };
+        (0..8).fold(false, |any, number| any | misses(number))
+    }
+
+    /// Where a jump leads, if that is in the function.
+    #[inline]
+    fn target(&self, from: usize, distance: i32) -> Option<usize> {
+        let to = from.wrapping_add_signed(distance as isize);
+        (to >= self.start + FUNC_HEADER && to < self.end && to.is_multiple_of(2)).then_some(to)
+    }
+}
+
 /// A walk over the ops of a function.
 struct Walk<'a> {
     module: &'a Module,
     code: &'a [u8],
     /// Where the code stands in the artifact.
     origin: usize,
-    /// Slots that every frame has.
-    frame: u32,
     metered: bool,
     /// What catches exceptions in the functions so far.
     handlers: Vec<(FuncIdx, Handlers)>,
     /// Where these end in the tables.
     free: usize,
-    /// The slot of the frame's header.
-    header: u32,
-    start: usize,
-    end: usize,
+    inside: Inside,
     /// The code up to the end of the function.
     body: &'a [u8],
     at: usize,
@@ -183,47 +215,50 @@ impl<'a> Walk<'a> {
         calls: &mut dyn FnMut(FuncIdx, Call),
     ) -> Result<(), Error> {
         let ty = self.module.func_type(func);
-        self.header = slot_count(ty.params());
-        if self.header != function.header.into() {
+        self.inside.header = slot_count(ty.params());
+        if self.inside.header != function.header.into() {
             return Err(self.bad("a frame's header is not where its parameters end"));
         }
-        if self.header + (FRAME_HEADER as u32) > self.frame || slot_count(ty.results()) > self.frame
+        if self.inside.header + (FRAME_HEADER as u32) > self.inside.frame
+            || slot_count(ty.results()) > self.inside.frame
         {
             return Err(self.bad("a frame has no room for parameters and results"));
         }
-        let words = (self.end - self.start).div_ceil(64);
+        let words = (self.inside.end - self.inside.start).div_ceil(64);
         for bits in [&mut self.starts, &mut self.targets] {
             bits.clear();
             let room = bits.try_reserve_exact(words);
             room.map_err(|_| Error::limit("there is no memory to check a function"))?;
             bits.resize(words, 0);
         }
-        self.at = self.start;
+        self.at = self.inside.start;
         self.read_slot()?;
         if let Some(saved) = function.saved_pin {
             self.slots(saved.into(), 1)?;
         }
-        debug_assert_eq!(self.at, self.start + FUNC_HEADER);
-        let (mut prologue, mut fueled, mut terminal) = (true, false, false);
-        while self.at < self.end {
-            set(&mut self.starts, self.at - self.start);
+        debug_assert_eq!(self.at, self.inside.start + FUNC_HEADER);
+        // Functions that zero locals or save a register do that first, and only then take fuel.
+        let (mut prologue, mut fueled) = (self.metered, false);
+        let mut terminal = false;
+        while self.at < self.inside.end {
+            if !prologue {
+                terminal = self.plain(terminal);
+                if self.at == self.inside.end {
+                    break;
+                }
+            }
+            set(&mut self.starts, self.at - self.inside.start);
             let opcode = self.u16()?;
-            if usize::from(opcode) >= COUNT || !is_set(&LOADABLE, opcode) {
+            let Some(traits) = Traits::of_loadable(opcode) else {
                 self.at -= TOKEN;
                 return Err(self.unknown(opcode));
-            }
-            terminal = is_set(&TERMINAL, opcode);
-            if is_set(&PLAIN, opcode) {
-                self.plain(opcode)?;
-                prologue &= standard(opcode) == code::SAVE_PIN;
-                continue;
-            }
+            };
+            terminal = traits.is_terminal();
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
-            // Functions that zero locals or save a register do that first.
             fueled |= prologue && standard(opcode) == code::FUEL;
-            prologue &= matches!(standard(opcode), code::ZERO | code::SAVE_PIN);
+            prologue = prologue && matches!(standard(opcode), code::ZERO | code::SAVE_PIN);
         }
         if !terminal {
             return Err(self.bad("control runs off the end of a function"));
@@ -237,25 +272,47 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The operands of an op, if they are of the kinds that most are of.
-    fn plain(&mut self, opcode: u16) -> Result<(), Error> {
-        let mut back = false;
-        for letter in layout(opcode).bytes() {
-            match letter {
-                b'd' | b's' => {
-                    let slot = u32::from(self.u16()?);
-                    if slot >= self.frame || slot.wrapping_sub(self.header) < FRAME_HEADER as u32 {
-                        return Err(self.bad("a slot is not one of the frame's"));
-                    }
-                }
-                b'v' => self.slot(2)?,
-                b'i' | b'o' => _ = self.u32()?,
-                b'q' => _ = (self.u32()?, self.u32()?),
-                b'j' => back |= self.target()?,
-                _ => {}
+    /// Goes over ops for as long as they are plain, as most are, and right. Answers whether the last one ends control; `before` if there
+    /// is none.
+    #[inline(never)]
+    fn plain(&mut self, before: bool) -> bool {
+        let (code, inside, metered) = (self.code, self.inside, self.metered);
+        let (starts, targets) = (&mut self.starts[..], &mut self.targets[..]);
+        let (mut at, mut terminal) = (self.at, before);
+        // Eight halves at once are looked at, where that many follow; at the very end of the code that is left to others.
+        while let Some((opcode, rest)) = code.get(at..).and_then(|rest| rest.split_first_chunk())
+            && let Some(halves) = rest.first_chunk::<16>()
+        {
+            let Some(traits) = Traits::of_loadable(u16::from_le_bytes(*opcode)) else { break };
+            let Some(count) = traits.halves() else { break };
+            let next = at + TOKEN + 2 * count;
+            let shape = traits.shape();
+            let half =
+                |number: usize| u16::from_le_bytes([halves[2 * number], halves[2 * number + 1]]);
+            if next > inside.end || inside.miss(shape.slots, half) {
+                break;
             }
+            if shape.vectors | shape.jumps != 0 {
+                let vector = |number| inside.has(half(number).into(), 2);
+                let jump = |number: usize| {
+                    let distance = u32::from(half(number)) | u32::from(half(number + 1)) << 16;
+                    let to = inside.target(at + TOKEN + 2 * number, distance as i32)?;
+                    set(targets, to - inside.start);
+                    // Those back take fuel in metered code.
+                    (to > at || !metered).then_some(())
+                };
+                if !ones(shape.vectors).all(vector)
+                    || ones(shape.jumps).try_for_each(jump).is_none()
+                {
+                    break;
+                }
+            }
+            set(starts, at - inside.start);
+            terminal = traits.is_terminal();
+            at = next;
         }
-        if back && self.metered { Err(self.bad("a loop takes no fuel")) } else { Ok(()) }
+        self.at = at;
+        terminal
     }
 
     /// The operands of an op. Answers which call it is, if it is one.
@@ -275,7 +332,7 @@ impl<'a> Walk<'a> {
                 }
                 b'b' => {
                     seen.base = self.u16()?.into();
-                    if seen.base < self.header + FRAME_HEADER as u32 {
+                    if seen.base < self.inside.header + FRAME_HEADER as u32 {
                         return Err(
                             self.bad("a callee's frame lies over the header of its caller's")
                         );
@@ -286,12 +343,12 @@ impl<'a> Walk<'a> {
                     let Some(callee) = seen.callee else { return Err(self.unknown(opcode)) };
                     let params = slot_count(callee.params());
                     let room = (params + FRAME_HEADER as u32).max(slot_count(callee.results()));
-                    if header != seen.base + params || seen.base + room > self.frame {
+                    if header != seen.base + params || seen.base + room > self.inside.frame {
                         return Err(self.bad("a call does not fit the type of the callee"));
                     }
                 }
                 b'n' => {
-                    if u32::from(self.u16()?) != self.header {
+                    if u32::from(self.u16()?) != self.inside.header {
                         return Err(self.bad("a frame's header is not where it should be"));
                     }
                     seen.tail = true;
@@ -426,7 +483,10 @@ impl<'a> Walk<'a> {
         for clause in &handlers.clauses {
             let tag = clause.tag.filter(|tag| tag.at() >= self.module.tags.len());
             let at = clause.target as usize;
-            if tag.is_some() || at >= self.end - self.start || !is_begin(&self.starts, at) {
+            if tag.is_some()
+                || at >= self.inside.end - self.inside.start
+                || !is_begin(&self.starts, at)
+            {
                 return Err(self.bad("a clause leads nowhere"));
             }
             let values = clause.tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));
@@ -449,8 +509,7 @@ impl<'a> Walk<'a> {
     /// Slots in a row: they lie in the frame, and not over its header.
     #[inline]
     fn slots(&self, first: u32, count: u32) -> Result<(), Error> {
-        let end = first + count;
-        if end > self.frame || (first < self.header + FRAME_HEADER as u32 && end > self.header) {
+        if !self.inside.has(first, count) {
             return Err(self.bad("a slot is not one of the frame's"));
         }
         Ok(())
@@ -458,7 +517,7 @@ impl<'a> Walk<'a> {
 
     /// An operand that names a slot that is only read: that may be any.
     fn read_slot(&mut self) -> Result<(), Error> {
-        if u32::from(self.u16()?) >= self.frame {
+        if u32::from(self.u16()?) >= self.inside.frame {
             return Err(self.bad("a slot is not one of the frame's"));
         }
         Ok(())
@@ -486,11 +545,10 @@ impl<'a> Walk<'a> {
     fn target(&mut self) -> Result<bool, Error> {
         let from = self.at;
         let distance = self.u32()? as i32;
-        let to = from.wrapping_add_signed(distance as isize);
-        if to < self.start + FUNC_HEADER || to >= self.end || !to.is_multiple_of(2) {
+        let Some(to) = self.inside.target(from, distance) else {
             return Err(self.bad("a jump leads out of its function"));
-        }
-        set(&mut self.targets, to - self.start);
+        };
+        set(&mut self.targets, to - self.inside.start);
         Ok(distance <= 0)
     }
 
@@ -536,6 +594,16 @@ fn is_begin(bits: &[u32], byte: usize) -> bool {
     byte.is_multiple_of(2) && bits[byte / 64] >> (byte / 2 % 32) & 1 != 0
 }
 
-fn is_set(bits: &[u64], opcode: u16) -> bool {
-    bits[usize::from(opcode) / 64] >> (opcode % 64) & 1 != 0
+/// The numbers of the bits that are set.
+#[inline]
+fn ones(bits: u8) -> impl Iterator<Item = usize> {
+    let mut rest = u32::from(bits);
+    core::iter::from_fn(move || {
+        if rest == 0 {
+            return None;
+        }
+        let number = rest.trailing_zeros() as usize;
+        rest &= rest - 1;
+        Some(number)
+    })
 }
