@@ -250,13 +250,14 @@ impl List {
             self.in_small.iter().map(|i| i.map_or(u16::MAX, |i| i as u16).to_string()),
         );
         self.row_table(&mut s);
-        table(
-            &mut s,
-            "Names of the forms.",
-            "NAMES",
-            "&str",
-            forms.iter().map(|f| format!("{:?}", f.name)),
-        );
+        // One text, for a list of them would take a relocation each.
+        let names: String = forms.iter().map(|form| &*form.name).collect();
+        let ends = forms.iter().scan(0, |end, form| {
+            *end += form.name.len();
+            Some(end.to_string())
+        });
+        _ = writeln!(s, "/// Names of the forms.\nstatic NAMES: &str = {names:?};");
+        table(&mut s, "Where each of them ends.", "NAME_ENDS", "u32", ends);
         let mut layouts: Vec<&str> = forms[..n].iter().map(|f| &*f.layout).collect();
         layouts.sort_unstable();
         layouts.dedup();

@@ -4,7 +4,7 @@ use crate::{
     Code,
     code::Translated,
     exec::regs::FUNC_HEADER,
-    forms::{NAMES, layout},
+    forms::{layout, name},
     handlers::Handlers,
     sink::Point,
 };
@@ -31,7 +31,7 @@ pub fn disassemble(code: &Code, module: &Module, func: FuncIdx) -> Result<String
         let opcode = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
         let from =
             points.iter().find(|point| point.code as usize == at).map_or(0, |point| point.offset);
-        _ = write!(out, "{at:6x}  {from:8x}  {}", NAMES[usize::from(opcode)]);
+        _ = write!(out, "{at:6x}  {from:8x}  {}", name(opcode).unwrap_or_default());
         let (operands, next) = operands(&bytes, at, opcode);
         for operand in operands {
             _ = write!(out, " {operand}");

@@ -229,7 +229,7 @@ fn unsupported(at: usize, what: &str) -> Error {
 fn unknown(at: usize, opcode: u16) -> Error {
     // The names are many.
     #[cfg(feature = "std")]
-    if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
+    if let Some(name) = crate::forms::name(opcode) {
         return unsupported(
             at,
             &format!("either none can have the op `{name}`, or this program does not"),
