@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::ops::Range;
 #[cfg(feature = "compile")]
-use {crate::error::Error, features::Features};
+use {crate::error::Error, alloc::vec, core::mem, features::Features};
 
 /// A decoded, validated module.
 ///
@@ -326,11 +326,24 @@ impl Module {
 
     /// Which of `features`, as [`Features::bits`], a module needs that is valid with all of them.
     pub fn features_used(wasm: &[u8], features: &Features) -> u64 {
-        let needed = |i: &usize| {
+        // What is valid without some of them is valid without each of these: most go by in large groups.
+        let mut used = 0;
+        let mut groups = vec![0..Features::NAMES.len()];
+        while let Some(group) = groups.pop() {
             let mut without = features.clone();
-            let on = core::mem::take(without.switches()[*i]);
-            on && Module::validate(wasm, &without).is_err()
-        };
-        (0..Features::NAMES.len()).filter(needed).fold(0, |bits, i| bits | 1 << i)
+            let mut switches = without.switches();
+            let any =
+                switches[group.clone()].iter_mut().fold(false, |any, on| any | mem::take(*on));
+            if !any || Module::validate(wasm, &without).is_ok() {
+                continue;
+            }
+            if group.len() == 1 {
+                used |= 1 << group.start;
+            } else {
+                let middle = group.start + group.len() / 2;
+                groups.extend([group.start..middle, middle..group.end]);
+            }
+        }
+        used
     }
 }
