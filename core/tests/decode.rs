@@ -85,7 +85,10 @@ const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 fn everything_is_where_it_belongs() {
     let module = decode(&wasm(EVERYTHING)).expect("valid");
 
-    assert_eq!(module.signature(kinglet_core::index::TypeIdx(0)).to_string(), "[i32 i64] -> [f64]");
+    assert_eq!(
+        module.signature(kinglet_core::index::TypeIdx(0)).to_string(),
+        "(func (param i32 i64) (result f64))"
+    );
     let names: Vec<_> = module.imports.iter().map(|i| (&*i.module, &*i.name)).collect();
     assert_eq!(names, [("env", "f"), ("env", "g"), ("other", "m"), ("other", "t")]);
     assert!(matches!(module.imports[0].ty, ImportType::Func(TypeIdx(0))));

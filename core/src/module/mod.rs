@@ -219,7 +219,7 @@ impl Module {
     /// The type of function `func`.
     #[inline]
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
-        self.signature(self.funcs[func.at()])
+        self.signature(self.funcs[func])
     }
 
     /// A type of the module that is a function type.
@@ -228,7 +228,7 @@ impl Module {
     /// If it is none. Validation has made sure that the types of functions, calls, blocks and tags are.
     #[inline]
     pub fn signature(&self, ty: TypeIdx) -> &FuncType {
-        match &self.types[ty.at()].composite {
+        match &self.types[ty].composite {
             CompositeType::Func(ty) => ty,
             _ => panic!("type {} is no function type", ty.0),
         }
@@ -236,7 +236,7 @@ impl Module {
 
     /// The type of tag `tag`.
     pub fn tag_type(&self, tag: TagIdx) -> &FuncType {
-        self.signature(self.tags[tag.at()])
+        self.signature(self.tags[tag])
     }
 
     /// How many functions are not imported.

@@ -77,7 +77,7 @@ impl Machine<'_> {
         // SAFETY: the index has been checked.
         let handle = unsafe { *table.elems.add(index as usize) };
         let func = FuncAddr(handle.checked_sub(1).ok_or(Trap::IndirectCallToNull)?);
-        let actual = self.store.funcs[func.at()].ty;
+        let actual = self.store.funcs[func].ty;
         if actual != ty && !self.store.types.is_subtype(actual, ty) {
             return Err(Trap::BadSignature);
         }
@@ -86,7 +86,7 @@ impl Machine<'_> {
 
     /// Calls a function whose arguments stand from slot `base` on; the registers stand where it returns to.
     fn call(&mut self, callee: FuncAddr, base: u16, header: u16) -> Result<Flow, Error> {
-        let vm = self.store.funcs[callee.at()];
+        let vm = self.store.funcs[callee];
         if vm.instance == VmFunc::HOST {
             return self.call_host_from_code(callee, vm.index, self.fp() + usize::from(base));
         }
@@ -112,7 +112,7 @@ impl Machine<'_> {
         header: u16,
         own: u16,
     ) -> Result<Flow, Error> {
-        let vm = self.store.funcs[callee.at()];
+        let vm = self.store.funcs[callee];
         let from = self.position();
         let slot = from.fp + usize::from(base);
         if vm.instance == VmFunc::HOST {

@@ -33,10 +33,11 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use kinglet_core::{
-    error::{Error, ThrownException},
+    error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         HostCall, MAX_NESTED, StoreInner,
+        exception::is_thrown,
         func::{CallerAddr, HostFunc},
         gc::roots::Held,
         instance::Instance,
@@ -150,7 +151,7 @@ pub fn call(
     func: FuncAddr,
     slots: &mut [u64],
 ) -> Result<(), Error> {
-    let vm = store.funcs[func.at()];
+    let vm = store.funcs[func];
     if vm.instance == VmFunc::HOST
         && let host = store.as_host_func(func).cloned()
         && let Some(HostCall::Sync(call)) = host.as_deref().map(|host| &host.call)
@@ -192,7 +193,7 @@ impl Execution {
     /// # Panics
     /// If there are fewer arguments than parameters.
     pub fn new(store: &mut StoreInner, func: FuncAddr, args: &[u64]) -> Result<Execution, Error> {
-        let vm = store.funcs[func.at()];
+        let vm = store.funcs[func];
         let mut execution = Execution::empty(store);
         if vm.instance == VmFunc::HOST {
             let host = store.host_func(vm.index);
@@ -320,7 +321,7 @@ impl Execution {
     /// Ends the execution with an error, which gets a backtrace.
     fn fail(&mut self, store: &mut StoreInner, error: Error) -> Error {
         // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
-        let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
+        let may_be_caught = store.stack_in_use > 0 && is_thrown(&error);
         let error = if may_be_caught {
             #[cfg(feature = "native")]
             self.leave_frames(store);

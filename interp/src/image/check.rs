@@ -514,7 +514,8 @@ impl<'a> Walk<'a> {
 
     /// A word of the entries.
     fn word(&self, at: usize) -> u32 {
-        u32::from_le_bytes([self.code[at], self.code[at + 1], self.code[at + 2], self.code[at + 3]])
+        let word = self.code.get(at..).and_then(|rest| rest.first_chunk());
+        word.map_or(0, |word| u32::from_le_bytes(*word))
     }
 
     #[cold]

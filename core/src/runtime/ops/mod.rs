@@ -120,7 +120,9 @@ impl StoreInner {
             Op::RefFunc => u64::from(self.ref_func(addr, FuncIdx(x)).0) + 1,
             _ => unreachable!("an op that is not of the class `slots`"),
         };
-        slots[0] = result;
+        if let Some(slot) = slots.first_mut() {
+            *slot = result;
+        }
         Ok(())
     }
 
@@ -137,8 +139,8 @@ impl StoreInner {
     /// Whether the memories or tables that an op names are addressed by `i64`.
     fn widths(&self, addr: InstanceAddr, op: Op, x: u32, y: u32) -> (bool, bool) {
         let module = &*self.instance(addr).module;
-        let memory = |i: u32| module.memories[i as usize].is_64;
-        let table = |i: u32| module.tables[i as usize].is_64;
+        let memory = |i: u32| module.memories[MemoryIdx(i)].is_64;
+        let table = |i: u32| module.tables[TableIdx(i)].is_64;
         match op {
             Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryInit => (memory(x), false),
             Op::MemoryCopy => (memory(x), memory(y)),
