@@ -158,8 +158,9 @@ impl List {
         let rank = |&i: &usize| {
             let body = &self.forms[i].body;
             let vector = self.forms[i].layout.contains('v');
-            let gc =
-                ["STRUCT", "Struct", "Array", "Ref", "CAST"].iter().any(|part| body.contains(part));
+            // By its name, because its body depends on the features.
+            let gc = self.forms[i].name == "struct_new"
+                || ["Struct", "Array", "Ref", "CAST"].iter().any(|part| body.contains(part));
             (body.contains("hared"), vector, gc, body.contains("ATOMIC"))
         };
         self.small = small;
