@@ -231,11 +231,22 @@ impl List {
             s,
             "/// Number of opcodes of the small set.\npub(crate) const SMALL: usize = {small};"
         );
-        _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
-        for (name, opcode) in &self.consts {
-            _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", small + opcode);
-        }
-        _ = writeln!(s, "}}");
+        let mut consts = |doc: &str, module: &str, number: &dyn Fn(usize) -> usize| {
+            _ = writeln!(s, "/// {doc}");
+            _ = writeln!(
+                s,
+                "#[allow(dead_code, reason = \"most are named in one of the two only\")]"
+            );
+            _ = writeln!(s, "pub(crate) mod {module} {{");
+            for (name, opcode) in &self.consts {
+                _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", number(*opcode));
+            }
+            _ = writeln!(s, "}}");
+        };
+        consts("Opcodes of the interpreter's own ops.", "code", &|opcode| small + opcode);
+        consts("The same in the small set, or `u16::MAX`.", "small", &|opcode| {
+            self.in_small[opcode].unwrap_or(u16::MAX.into())
+        });
         table(
             &mut s,
             "For each opcode of the small set, the one that it is another name for.",
@@ -243,12 +254,36 @@ impl List {
             "u16",
             self.small.iter().map(|i| (small + i).to_string()),
         );
+        let has = self.in_small.chunks(64).map(|forms| {
+            let bits = forms.iter().rev().map(Option::is_some);
+            bits.fold(0u64, |word, has| word << 1 | u64::from(has))
+        });
+        let has: Vec<u64> = has.collect();
+        let before = has.iter().scan(0, |sum, word| {
+            let before = *sum;
+            *sum += word.count_ones();
+            Some(before.to_string())
+        });
         table(
             &mut s,
-            "For each unfused form, its opcode in the small set, or `u16::MAX`.",
+            "Bit per unfused form: whether it is in the small set.",
+            "HAS_SMALL",
+            "u64",
+            has.iter().map(u64::to_string),
+        );
+        table(
+            &mut s,
+            "For each of these words, how many bits are in those before.",
+            "BEFORE",
+            "u16",
+            before,
+        );
+        table(
+            &mut s,
+            "For each unfused form that is in the small set, its opcode there.",
             "IN_SMALL",
             "u16",
-            self.in_small.iter().map(|i| i.map_or(u16::MAX, |i| i as u16).to_string()),
+            self.in_small.iter().flatten().map(usize::to_string),
         );
         self.row_table(&mut s);
         table(

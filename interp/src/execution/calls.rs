@@ -18,7 +18,13 @@ impl Machine<'_> {
         // The handler leaves the index in the accumulator.
         let callee = self.element(self.cx.saved.acc)?;
         let (base, header) = (self.operand(6), self.operand(8));
-        let in_slot = matches!(self.opcode(), code::CALL_INDIRECT | code::CALL_INDIRECT64);
+        let in_slot = matches!(
+            self.opcode(),
+            code::CALL_INDIRECT
+                | small::CALL_INDIRECT
+                | code::CALL_INDIRECT64
+                | small::CALL_INDIRECT64
+        );
         self.skip(if in_slot { 12 } else { 10 });
         self.call(callee, base, header)
     }
@@ -34,8 +40,8 @@ impl Machine<'_> {
     pub(super) fn tail_call_indirect(&mut self) -> Result<Flow, Error> {
         let slot: u16 = self.operand(12);
         let index = self.execution.stack[self.fp() + usize::from(slot)];
-        let index =
-            if self.opcode() == code::TAIL_CALL_INDIRECT { u64::from(index as u32) } else { index };
+        let narrow = matches!(self.opcode(), code::TAIL_CALL_INDIRECT | small::TAIL_CALL_INDIRECT);
+        let index = if narrow { u64::from(index as u32) } else { index };
         let callee = self.element(index)?;
         let (base, header, own) = (self.operand(6), self.operand(8), self.operand(10));
         self.tail_call(callee, base, header, own)
@@ -46,7 +52,8 @@ impl Machine<'_> {
         // The handler leaves the reference in the accumulator, and null to a trap.
         let callee = FuncAddr(self.cx.saved.acc as u32 - 1);
         let (base, header) = (self.operand(0), self.operand(2));
-        self.skip(if self.opcode() == code::CALL_REF { 6 } else { 4 });
+        let in_slot = matches!(self.opcode(), code::CALL_REF | small::CALL_REF);
+        self.skip(if in_slot { 6 } else { 4 });
         self.call(callee, base, header)
     }
 

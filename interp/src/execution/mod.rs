@@ -24,7 +24,7 @@ use crate::{
         TOKEN, exit,
         regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
-    forms::{self, code},
+    forms::{code, small},
 };
 use alloc::vec::Vec;
 use core::{
@@ -574,10 +574,10 @@ impl<'s> Machine<'s> {
         unsafe { T::read(self.cx.saved.ip.add(TOKEN + at)) }
     }
 
-    /// The op that stopped, whichever set of ops it is of.
+    /// The opcode of the op that stopped, whichever set of ops it is of.
     fn opcode(&self) -> u16 {
         // SAFETY: CODE.
-        forms::standard(unsafe { Operand::read(self.cx.saved.ip) })
+        unsafe { Operand::read(self.cx.saved.ip) }
     }
 
     /// Goes on behind the op that stopped, which has `operands` bytes of operands.
@@ -627,7 +627,7 @@ impl<'s> Machine<'s> {
 
     /// The slice of fuel does not suffice for the op at hand.
     fn refuel(&mut self) -> Option<Exit> {
-        let at = if self.opcode() == code::FUEL { 0 } else { 4 };
+        let at = if matches!(self.opcode(), code::FUEL | small::FUEL) { 0 } else { 4 };
         self.supply(self.operand::<u32>(at).into())
     }
 

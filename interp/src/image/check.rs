@@ -10,7 +10,7 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, LOADABLE, PLAIN, TERMINAL, code, layout, row, standard},
+    forms::{COUNT, LOADABLE, PLAIN, Rows, TERMINAL, code, layout, small},
     handlers::Handlers,
 };
 use alloc::vec::Vec;
@@ -70,14 +70,13 @@ pub(super) fn check(
     if u32::try_from(bytes.len()).is_err() {
         return Err(bad(origin, "the code of a module exceeds 4 GiB"));
     }
-    for (i, opcode) in [code::STOP, code::CROSS_RETURN].into_iter().enumerate() {
-        let found = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
-        if usize::from(found) >= COUNT || standard(found) != opcode {
-            return Err(bad(
-                origin + 2 * i,
-                "it does not begin with the ops that functions return to",
-            ));
-        }
+    let [a, b, c, d] = bytes.first_chunk().copied().unwrap_or_default();
+    let (stop, cross) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+    if !matches!(stop, code::STOP | small::STOP)
+        || !matches!(cross, code::CROSS_RETURN | small::CROSS_RETURN)
+        || usize::from(stop.max(cross)) >= COUNT
+    {
+        return Err(bad(origin, "it does not begin with the ops that functions return to"));
     }
     let mut walk = Walk {
         module,
@@ -215,15 +214,16 @@ impl<'a> Walk<'a> {
             terminal = is_set(&TERMINAL, opcode);
             if is_set(&PLAIN, opcode) {
                 self.plain(opcode)?;
-                prologue &= standard(opcode) == code::SAVE_PIN;
+                prologue &= matches!(opcode, code::SAVE_PIN | small::SAVE_PIN);
                 continue;
             }
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
             // Functions that zero locals or save a register do that first.
-            fueled |= prologue && standard(opcode) == code::FUEL;
-            prologue &= matches!(standard(opcode), code::ZERO | code::SAVE_PIN);
+            fueled |= prologue && matches!(opcode, code::FUEL | small::FUEL);
+            prologue &=
+                matches!(opcode, code::ZERO | small::ZERO | code::SAVE_PIN | small::SAVE_PIN);
         }
         if !terminal {
             return Err(self.bad("control runs off the end of a function"));
@@ -371,28 +371,25 @@ impl<'a> Walk<'a> {
             }
             before = letter;
         }
-        if self.metered && seen.back && standard(opcode) != code::BR_FUEL {
+        let is_jump = matches!(opcode, code::BR_FUEL | small::BR_FUEL);
+        if self.metered && seen.back && !is_jump {
             return Err(self.bad("a loop takes no fuel"));
         }
         if self.metered
-            && matches!(standard(opcode), code::FUEL | code::BR_FUEL)
+            && (is_jump || matches!(opcode, code::FUEL | small::FUEL))
             && seen.numbers[0] == 0
         {
             return Err(self.bad("what takes fuel takes none"));
         }
-        self.whole(standard(opcode), seen.numbers)?;
+        self.whole(opcode, seen.numbers)?;
         let base = if seen.tail { 0 } else { seen.base };
         Ok(seen.call.map(|callee| Call { base, callee }))
     }
 
     /// The numbers of an op of the class `slots`, if it is one.
     fn whole(&self, opcode: u16, [x, y]: [u32; 2]) -> Result<(), Error> {
-        const FIRST: u16 = row(Op::MemorySize).forms;
-        let Some(op) =
-            opcode.checked_sub(FIRST).and_then(|n| Op::from_number(Op::MemorySize as u16 + n))
-        else {
-            return Ok(());
-        };
+        const WHOLE: Rows = Rows::since(Op::MemorySize);
+        let Some(op) = WHOLE.op(opcode) else { return Ok(()) };
         let module = self.module;
         let (memories, tables) = (module.memories.len(), module.tables.len());
         match op {
