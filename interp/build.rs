@@ -525,6 +525,18 @@ fn destinations(row: &Row) -> usize {
 
 /// The forms of a row of the op table.
 fn row_forms(list: &mut List, row: &Row) {
+    let computes =
+        matches!(row.class, Class::un | Class::un_trap | Class::bin | Class::bin_trap | Class::cmp);
+    let is_float = |num| matches!(num, Some(Num::f32 | Num::f64));
+    if computes && (is_float(row.from) || is_float(row.to)) {
+        list.with("FLOAT", |list| forms_of(list, row));
+    } else {
+        forms_of(list, row);
+    }
+}
+
+/// The same, whatever features they need.
+fn forms_of(list: &mut List, row: &Row) {
     list.rows.push(list.forms.len());
     let (name, op) = (row.name, row.variant);
     match row.class {

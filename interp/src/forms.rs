@@ -187,6 +187,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn arithmetic_on_floats_takes_the_feature() {
+        for (name, takes) in [("f64_add", true), ("i32_trunc_f64_s", true), ("i64_load", false)] {
+            let is_it = |it: &&str| it.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+            let at = NAMES.iter().position(is_it).expect("a form of the small set");
+            let loadable = LOADABLE[at / 64] >> (at % 64) & 1 != 0;
+            assert_eq!(loadable, !takes || cfg!(feature = "float"), "{name}");
+        }
+    }
+
     /// What artifacts rely on: opcodes mean the same in all builds. If this fails because forms were added or changed, artifacts of the
     /// present format cannot be read any more: the version of the format has to change.
     #[cfg(not(feature = "ops-small"))]

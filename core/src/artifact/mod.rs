@@ -221,5 +221,5 @@ fn le(bytes: &[u8], at: usize, width: usize) -> u64 {
 #[cold]
 #[inline(never)]
 fn invalid(what: &str, offset: usize) -> Error {
-    Error::invalid(["invalid artifact: ", what].concat(), offset)
+    Error::invalid(alloc::format!("invalid artifact: {what}"), offset)
 }

@@ -66,7 +66,7 @@ fn check_features(needed: u64, features: &Features) -> Result<(), Error> {
         return Err(invalid("it needs a proposal that this version does not know", HEADER + 16));
     };
     let why = if built >> first & 1 == 0 { "part of this build" } else { "enabled" };
-    let message = ["the ", name, " proposal is not ", why].concat();
+    let message = alloc::format!("the {name} proposal is not {why}");
     Err(Error::unsupported(message, HEADER + 16))
 }
 

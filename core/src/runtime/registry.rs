@@ -172,12 +172,16 @@ impl Registered {
             if recursive { key.iter().map(|ty| ty.map(&id)).collect() } else { key.clone() };
         let mut defs = Vec::with_capacity(ids.len());
         for ((place, ty), &id) in types.iter().enumerate().zip(&ids) {
+            let mut supers = Vec::new();
             // A supertype stands before its subtypes.
-            let parent = ty.supertype.and_then(|parent| self.types.get(parent));
-            let supers = parent.map(|parent| parent.supers.iter().copied().chain([parent.id]));
+            if let Some(parent) = ty.supertype.and_then(|parent| self.types.get(parent)) {
+                supers.reserve_exact(parent.supers.len() + 1);
+                supers.extend_from_slice(&parent.supers);
+                supers.push(parent.id);
+            }
             let def = Shared::new(TypeDef {
                 id,
-                supers: supers.into_iter().flatten().collect(),
+                supers: supers.into(),
                 types: types.clone(),
                 place: place as u32,
                 group,

@@ -213,29 +213,34 @@ impl Reader<'_> {
 #[cold]
 #[inline(never)]
 fn bad(at: usize, what: &str) -> Error {
-    Error::invalid(["invalid artifact: ", what].concat(), at)
+    Error::invalid(format!("invalid artifact: {what}"), at)
 }
 
 /// What artifacts cannot have yet, or this program does not have.
 #[cold]
 #[inline(never)]
 fn unsupported(at: usize, what: &str) -> Error {
-    Error::unsupported(["artifact: ", what].concat(), at)
+    Error::unsupported(format!("artifact: {what}"), at)
 }
 
 /// An op that an artifact cannot have, or that this build does not know.
 #[cold]
 #[inline(never)]
 fn unknown(at: usize, opcode: u16) -> Error {
+    let opcode = u32::from(opcode);
     // The names are many.
     #[cfg(feature = "std")]
-    if let Some(name) = crate::forms::NAMES.get(usize::from(opcode)) {
+    if let Some(name) = crate::forms::NAMES.get(opcode as usize) {
         return unsupported(
             at,
             &format!("either none can have the op `{name}`, or this program does not"),
         );
     }
-    unsupported(at, &format!("either none can have the op {opcode}, or this program does not"))
+    let hint = if cfg!(feature = "float") { "" } else { ", which has no floats" };
+    unsupported(
+        at,
+        &format!("either none can have the op {opcode}, or this program{hint} does not"),
+    )
 }
 
 /// The side tables of functions, being written.
