@@ -91,6 +91,13 @@ struct Form {
     terminal: bool,
 }
 
+impl Form {
+    /// Its operands. A small program does not say them of forms that it has no handlers for, which nobody looks at.
+    fn layout(&self) -> &str {
+        if self.built || !has("OPS_SMALL") { &self.layout } else { "" }
+    }
+}
+
 /// All forms that there can be, whatever the features of this build: opcodes stand in artifacts, and mean the same everywhere.
 /// The features say which of them get handlers.
 ///
@@ -254,12 +261,12 @@ impl List {
             "u16",
             self.small.iter().map(|i| (small + i).to_string()),
         );
-        let has = self.in_small.chunks(64).map(|forms| {
+        let words = self.in_small.chunks(64).map(|forms| {
             let bits = forms.iter().rev().map(Option::is_some);
             bits.fold(0u64, |word, has| word << 1 | u64::from(has))
         });
-        let has: Vec<u64> = has.collect();
-        let before = has.iter().scan(0, |sum, word| {
+        let words: Vec<u64> = words.collect();
+        let before = words.iter().scan(0, |sum, word| {
             let before = *sum;
             *sum += word.count_ones();
             Some(before.to_string())
@@ -269,7 +276,7 @@ impl List {
             "Bit per unfused form: whether it is in the small set.",
             "HAS_SMALL",
             "u64",
-            has.iter().map(u64::to_string),
+            words.iter().map(u64::to_string),
         );
         table(
             &mut s,
@@ -293,7 +300,7 @@ impl List {
             "&str",
             forms.iter().map(|f| format!("{:?}", f.name)),
         );
-        let mut layouts: Vec<&str> = forms[..n].iter().map(|f| &*f.layout).collect();
+        let mut layouts: Vec<&str> = forms[..n].iter().map(|form| form.layout()).collect();
         layouts.sort_unstable();
         layouts.dedup();
         table(
@@ -304,7 +311,7 @@ impl List {
             layouts.iter().map(|l| format!("{l:?}")),
         );
         let number = |form: &&Form| {
-            layouts.binary_search(&&*form.layout).expect("it is one of them").to_string()
+            layouts.binary_search(&form.layout()).expect("it is one of them").to_string()
         };
         let ty = if layouts.len() <= 256 { "u8" } else { "u16" };
         table(

@@ -6,12 +6,12 @@ pub mod features;
 use crate::{
     Shared, artifact,
     bytes::Bytes,
-    index::*,
+    index::{out_of_range, *},
     types::{CompositeType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType},
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
-use core::ops::Range;
+use core::{cmp::Ordering, ops::Range};
 #[cfg(feature = "compile")]
 use {crate::error::Error, features::Features};
 
@@ -230,7 +230,7 @@ impl Module {
     pub fn signature(&self, ty: TypeIdx) -> &FuncType {
         match &self.types[ty].composite {
             CompositeType::Func(ty) => ty,
-            _ => panic!("type {} is no function type", ty.0),
+            _ => out_of_range(),
         }
     }
 
@@ -260,9 +260,12 @@ impl Module {
     pub fn export(&self, name: &str) -> Option<&Export> {
         let at = self
             .exports_by_name
-            .binary_search_by(|&i| (*self.exports[i as usize].name).cmp(name))
+            .binary_search_by(|&i| {
+                let export = self.exports.get(i as usize);
+                export.map_or(Ordering::Less, |export| (*export.name).cmp(name))
+            })
             .ok()?;
-        Some(&self.exports[self.exports_by_name[at] as usize])
+        self.exports.get(*self.exports_by_name.get(at)? as usize)
     }
 
     /// The name of function `func` according to the name section.

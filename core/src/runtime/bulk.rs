@@ -288,7 +288,7 @@ impl StoreInner {
         let mut buffer = [0; 1024];
         let (len, size) = (src.len(), buffer.len());
         let mut copy = |at: usize| {
-            let piece = &mut buffer[..size.min(len - at)];
+            let Some(piece) = buffer.get_mut(..size.min(len - at)) else { return };
             self.memories[from].read(src.start + at, piece);
             self.memories[to].write(dst + at, piece);
         };

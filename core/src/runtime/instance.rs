@@ -385,7 +385,8 @@ impl StoreInner {
                 ExternVal::Func(FuncAddr(instance.addrs[i]))
             }
             ExportItem::Func(i) => {
-                ExternVal::Func(funcs.get(i).expect("exported functions get their addresses first"))
+                // Exported functions get their addresses first.
+                ExternVal::Func(funcs.get(i).unwrap_or_else(|| out_of_range()))
             }
             ExportItem::Table(i) => ExternVal::Table(instance.table(i)),
             ExportItem::Memory(i) => ExternVal::Memory(instance.memory(i)),

@@ -57,12 +57,9 @@ impl Memory {
         Memory::from_buffer(ty, buffer, len)
     }
 
-    /// A memory of `len` bytes in a buffer that has room for them and for the header. `None` if the host has no room for the rest.
-    ///
-    /// # Panics
-    /// If the buffer is too small.
+    /// A memory of `len` bytes in a buffer. `None` if it has no room for them and the header, or the host none for the rest.
     pub(super) fn from_buffer(ty: MemoryType, buffer: Buffer, len: usize) -> Option<Memory> {
-        assert!(buffer.size() >= MEMORY_HEADER + len, "the buffer has room for the memory");
+        buffer.size().checked_sub(MEMORY_HEADER).filter(|&room| room >= len)?;
         let vm = Fixed::new(VmMemory { base: buffer.as_ptr() })?;
         let mut memory = Memory { ty, bytes: Bytes::Own { buffer, len }, vm };
         memory.set_len(len);

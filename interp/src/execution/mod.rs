@@ -402,9 +402,9 @@ impl<'s> Machine<'s> {
         let frame_size = point_at(&mut self.cx, instance);
         self.execution.results = results;
         self.reach(frame_size.max(params + FRAME_HEADER).max(results), 0)?;
-        let stack = &mut self.execution.stack[..];
+        let stack = &mut self.execution.stack;
         copy(&args[..params], stack);
-        stack[params..params + FRAME_HEADER].copy_from_slice(&[u64::from(STOP), 0]);
+        (stack[params], stack[params + 1]) = (STOP.into(), 0);
         self.begin(vm.index, 0);
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::{
 use alloc::vec::Vec;
 use kinglet_core::{
     error::Error,
-    index::{FuncIdx, TagIdx, TypeIdx},
+    index::{ElemIdx, FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
     module::Module,
     op::Op,
     types::{
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
                 b'y' => {
                     let ty = self.u32()?;
                     self.index(ty, self.module.types.len())?;
-                    let CompositeType::Func(func) = &self.module.types[ty as usize].composite
+                    let CompositeType::Func(func) = &self.module.types[TypeIdx(ty)].composite
                     else {
                         return Err(self.bad("it calls what has no function type"));
                     };
@@ -335,7 +335,7 @@ impl<'a> Walk<'a> {
                 b'g' | b'G' => {
                     let global = self.u32()?;
                     self.index(global, self.module.globals.len())?;
-                    let GlobalType { content, mutability } = self.module.globals[global as usize];
+                    let GlobalType { content, mutability } = self.module.globals[GlobalIdx(global)];
                     if matches!(content, ValType::Ref(_))
                         || (content == ValType::V128) != (letter == b'G')
                     {
@@ -402,7 +402,7 @@ impl<'a> Walk<'a> {
             Op::TableInit => {
                 self.funcref_table(x)?;
                 self.index(y, module.elems.len())?;
-                if module.elems[y as usize].ty != RefType::FUNCREF {
+                if module.elems[ElemIdx(y)].ty != RefType::FUNCREF {
                     return Err(self.bad("elements are of another type than the table's"));
                 }
                 Ok(())
@@ -463,7 +463,7 @@ impl<'a> Walk<'a> {
 
     fn funcref_table(&self, table: u32) -> Result<(), Error> {
         self.index(table, self.module.tables.len())?;
-        if self.module.tables[table as usize].element != RefType::FUNCREF {
+        if self.module.tables[TableIdx(table)].element != RefType::FUNCREF {
             return Err(unsupported(
                 self.origin + self.at,
                 "ops on tables are for those of `funcref` only",

@@ -20,7 +20,12 @@ mod objects;
 pub use multi::multi;
 
 use super::StoreInner;
-use crate::{error::Error, index::*, op::Op, trap::Trap};
+use crate::{
+    error::Error,
+    index::{out_of_range, *},
+    op::Op,
+    trap::Trap,
+};
 use core::{any::Any, sync::atomic};
 
 /// Whether an op of the class `slots` makes an object: then [`StoreInner::new_object`] does it, for it may collect garbage.
@@ -118,7 +123,7 @@ impl StoreInner {
                 return Ok(());
             }
             Op::RefFunc => u64::from(self.ref_func(addr, FuncIdx(x)).0) + 1,
-            _ => unreachable!("an op that is not of the class `slots`"),
+            _ => out_of_range(),
         };
         if let Some(slot) = slots.first_mut() {
             *slot = result;
