@@ -91,6 +91,13 @@ struct Form {
     terminal: bool,
 }
 
+impl Form {
+    /// Its operands. A small program does not say them of forms that it has no handlers for, which nobody looks at.
+    fn layout(&self) -> &str {
+        if self.built || !has("OPS_SMALL") { &self.layout } else { "" }
+    }
+}
+
 /// All forms that there can be, whatever the features of this build: opcodes stand in artifacts, and mean the same everywhere.
 /// The features say which of them get handlers.
 ///
@@ -158,8 +165,9 @@ impl List {
         let rank = |&i: &usize| {
             let body = &self.forms[i].body;
             let vector = self.forms[i].layout.contains('v');
-            let gc =
-                ["STRUCT", "Struct", "Array", "Ref", "CAST"].iter().any(|part| body.contains(part));
+            // By its name, because its body depends on the features.
+            let gc = self.forms[i].name == "struct_new"
+                || ["Struct", "Array", "Ref", "CAST"].iter().any(|part| body.contains(part));
             (body.contains("hared"), vector, gc, body.contains("ATOMIC"))
         };
         self.small = small;
@@ -230,11 +238,22 @@ impl List {
             s,
             "/// Number of opcodes of the small set.\npub(crate) const SMALL: usize = {small};"
         );
-        _ = writeln!(s, "/// Opcodes of the interpreter's own ops.\npub(crate) mod code {{");
-        for (name, opcode) in self.consts.iter().filter(|&&(_, i)| self.forms[i].built) {
-            _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", small + opcode);
-        }
-        _ = writeln!(s, "}}");
+        let mut consts = |doc: &str, module: &str, number: &dyn Fn(usize) -> usize| {
+            _ = writeln!(s, "/// {doc}");
+            _ = writeln!(
+                s,
+                "#[allow(dead_code, reason = \"most are named in one of the two only\")]"
+            );
+            _ = writeln!(s, "pub(crate) mod {module} {{");
+            for (name, opcode) in self.consts.iter().filter(|&&(_, i)| self.forms[i].built) {
+                _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", number(*opcode));
+            }
+            _ = writeln!(s, "}}");
+        };
+        consts("Opcodes of the interpreter's own ops.", "code", &|opcode| small + opcode);
+        consts("The same in the small set, or `u16::MAX`.", "small", &|opcode| {
+            self.in_small[opcode].unwrap_or(u16::MAX.into())
+        });
         table(
             &mut s,
             "For each opcode of the small set, the one that it is another name for.",
@@ -242,12 +261,36 @@ impl List {
             "u16",
             self.small.iter().map(|i| (small + i).to_string()),
         );
+        let words = self.in_small.chunks(64).map(|forms| {
+            let bits = forms.iter().rev().map(Option::is_some);
+            bits.fold(0u64, |word, has| word << 1 | u64::from(has))
+        });
+        let words: Vec<u64> = words.collect();
+        let before = words.iter().scan(0, |sum, word| {
+            let before = *sum;
+            *sum += word.count_ones();
+            Some(before.to_string())
+        });
         table(
             &mut s,
-            "For each unfused form, its opcode in the small set, or `u16::MAX`.",
+            "Bit per unfused form: whether it is in the small set.",
+            "HAS_SMALL",
+            "u64",
+            words.iter().map(u64::to_string),
+        );
+        table(
+            &mut s,
+            "For each of these words, how many bits are in those before.",
+            "BEFORE",
+            "u16",
+            before,
+        );
+        table(
+            &mut s,
+            "For each unfused form that is in the small set, its opcode there.",
             "IN_SMALL",
             "u16",
-            self.in_small.iter().map(|i| i.map_or(u16::MAX, |i| i as u16).to_string()),
+            self.in_small.iter().flatten().map(usize::to_string),
         );
         self.row_table(&mut s);
         // One text, for a list of them would take a relocation each.
@@ -258,7 +301,7 @@ impl List {
         });
         _ = writeln!(s, "/// Names of the forms.\nstatic NAMES: &str = {names:?};");
         table(&mut s, "Where each of them ends.", "NAME_ENDS", "u32", ends);
-        let mut layouts: Vec<&str> = forms[..n].iter().map(|f| &*f.layout).collect();
+        let mut layouts: Vec<&str> = forms[..n].iter().map(|form| form.layout()).collect();
         layouts.sort_unstable();
         layouts.dedup();
         table(
@@ -277,7 +320,7 @@ impl List {
             shapes.iter().map(|shape| shape.as_ref().unwrap_or(&Shape::default()).source()),
         );
         let traits = |form: &&Form| {
-            let number = layouts.binary_search(&&*form.layout).expect("it is one of them");
+            let number = layouts.binary_search(&form.layout()).expect("it is one of them");
             assert!(number < 1 << 10, "there are 10 bits");
             let len = shapes[number].as_ref().map_or(15, |shape| shape.len);
             let (terminal, loadable) = (form.terminal, form.built && form.loadable);
@@ -533,6 +576,18 @@ fn destinations(row: &Row) -> usize {
 
 /// The forms of a row of the op table.
 fn row_forms(list: &mut List, row: &Row) {
+    let computes =
+        matches!(row.class, Class::un | Class::un_trap | Class::bin | Class::bin_trap | Class::cmp);
+    let is_float = |num| matches!(num, Some(Num::f32 | Num::f64));
+    if computes && (is_float(row.from) || is_float(row.to)) {
+        list.with("FLOAT", |list| forms_of(list, row));
+    } else {
+        forms_of(list, row);
+    }
+}
+
+/// The same, whatever features they need.
+fn forms_of(list: &mut List, row: &Row) {
     list.rows.push(list.forms.len());
     let (name, op) = (row.name, row.variant);
     match row.class {

@@ -28,7 +28,7 @@ impl Found {
     pub(crate) fn of(store: &StoreInner, item: &Extern) -> Found {
         item.check(store);
         match item {
-            Extern::Func(func) => Found::Func(store.funcs[func.addr.at()].ty),
+            Extern::Func(func) => Found::Func(store.funcs[func.addr].ty),
             Extern::Global(global) => Found::Global(*store.global(global.addr).ty()),
             Extern::Table(table) => {
                 let table = store.table(table.addr);
@@ -77,7 +77,7 @@ pub(crate) fn check(found: Found, import: &ImportType<'_>) -> Result<()> {
     let types = &*import.program.types;
     let is_subtype = |a, b| types.registry().is_subtype(a, b);
     let fits = match (import.import.ty, found) {
-        (module::ImportType::Func(ty), Found::Func(found)) => is_subtype(found, types[ty.at()]),
+        (module::ImportType::Func(ty), Found::Func(found)) => is_subtype(found, types[ty]),
         (module::ImportType::Global(wanted), Found::Global(found)) => {
             global_fits(&found, &wanted.map(|i| types[i as usize]), is_subtype)
         }
@@ -85,7 +85,7 @@ pub(crate) fn check(found: Found, import: &ImportType<'_>) -> Result<()> {
             table_fits(&found, &wanted.map(|i| types[i as usize]))
         }
         (module::ImportType::Memory(wanted), Found::Memory(found)) => memory_fits(&found, &wanted),
-        (module::ImportType::Tag(ty), Found::Tag(found)) => found == types[ty.at()],
+        (module::ImportType::Tag(ty), Found::Tag(found)) => found == types[ty],
         _ => false,
     };
     if fits { Ok(()) } else { Err(incompatible(import, found.to_type(types.registry()))) }

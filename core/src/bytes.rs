@@ -1,8 +1,12 @@
 //! Bytes that stay where they are, with several users: binaries and artifacts, of which modules keep ranges instead of copies.
 
-use crate::Shared;
+use crate::{Shared, index::out_of_range};
 use alloc::{boxed::Box, vec};
-use core::{fmt, ops::Deref};
+use core::{
+    fmt,
+    ops::{Deref, Index},
+    slice::SliceIndex,
+};
 
 /// Bytes in the heap, in the program itself (flash, on a small device), or wherever else their owner keeps them, such as in a mapped
 /// file. Clones are the same bytes.
@@ -60,6 +64,18 @@ impl Deref for Bytes {
         match &self.0 {
             Owner::Static(bytes) => bytes,
             Owner::Shared(owner) => (**owner).as_ref(),
+        }
+    }
+}
+
+impl<I: SliceIndex<[u8]>> Index<I> for Bytes {
+    type Output = I::Output;
+
+    #[cfg_attr(feature = "std", track_caller)]
+    fn index(&self, index: I) -> &I::Output {
+        match self.get(index) {
+            Some(bytes) => bytes,
+            None => out_of_range(),
         }
     }
 }

@@ -20,10 +20,10 @@ struct Inner {
 }
 
 enum Cause {
-    Invalid { message: String, offset: usize },
-    Unsupported { message: String, offset: usize },
-    Link(String),
-    Limit(String),
+    Invalid { message: Cow<'static, str>, offset: usize },
+    Unsupported { message: Cow<'static, str>, offset: usize },
+    Link(Cow<'static, str>),
+    Limit(Cow<'static, str>),
     Trap(Trap),
     Host(Box<dyn StdError + Send + Sync>),
     Message(Cow<'static, str>),
@@ -84,25 +84,25 @@ impl Error {
 
     /// The bytes are not a valid module.
     #[cold]
-    pub fn invalid(message: impl Into<String>, offset: usize) -> Error {
+    pub fn invalid(message: impl Into<Cow<'static, str>>, offset: usize) -> Error {
         Error::of(Cause::Invalid { message: message.into(), offset })
     }
 
     /// The module needs something that is not supported or not enabled.
     #[cold]
-    pub fn unsupported(message: impl Into<String>, offset: usize) -> Error {
+    pub fn unsupported(message: impl Into<Cow<'static, str>>, offset: usize) -> Error {
         Error::of(Cause::Unsupported { message: message.into(), offset })
     }
 
     /// An import is missing or of another type.
     #[cold]
-    pub fn link(message: impl Into<String>) -> Error {
+    pub fn link(message: impl Into<Cow<'static, str>>) -> Error {
         Error::of(Cause::Link(message.into()))
     }
 
     /// A limit was met.
     #[cold]
-    pub fn limit(message: impl Into<String>) -> Error {
+    pub fn limit(message: impl Into<Cow<'static, str>>) -> Error {
         Error::of(Cause::Limit(message.into()))
     }
 

@@ -328,28 +328,27 @@ impl FuncType {
     /// Types of the parameters, in order.
     #[inline]
     pub fn params(&self) -> &[ValType] {
-        &self.types[..self.params as usize]
+        self.types.get(..self.params as usize).unwrap_or_default()
     }
 
     /// Types of the results, in order.
     #[inline]
     pub fn results(&self) -> &[ValType] {
-        &self.types[self.params as usize..]
+        self.types.get(self.params as usize..).unwrap_or_default()
     }
 }
 
 impl fmt::Display for FuncType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
-            f.write_str("[")?;
-            for (i, ty) in types.iter().enumerate() {
-                write!(f, "{}{ty}", if i == 0 { "" } else { " " })?;
+        f.write_str("(func")?;
+        for (what, types) in [(" (param", self.params()), (" (result", self.results())] {
+            if !types.is_empty() {
+                f.write_str(what)?;
+                types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
+                f.write_str(")")?;
             }
-            f.write_str("]")
-        };
-        list(f, self.params())?;
-        f.write_str(" -> ")?;
-        list(f, self.results())
+        }
+        f.write_str(")")
     }
 }
 
@@ -530,19 +529,23 @@ impl SubType {
         SubType { is_final: self.is_final, supertype, composite }
     }
 
-    /// The numbers of the defined types that it names, its supertype last.
-    pub fn named(&self) -> impl Iterator<Item = u32> + '_ {
+    /// Calls `each` with the numbers of the defined types that it names, its supertype last.
+    pub fn for_each_named(&self, each: &mut dyn FnMut(u32)) {
         let (values, fields): (&[ValType], &[FieldType]) = match &self.composite {
             CompositeType::Func(ty) => (&ty.types, &[]),
             CompositeType::Struct(ty) => (&[], &ty.fields),
             CompositeType::Array(ty) => (&[], core::slice::from_ref(&ty.element)),
         };
-        let fields = fields.iter().map(|field| field.storage.unpack());
-        let named = values.iter().copied().chain(fields).filter_map(|ty| match ty {
-            ValType::Ref(RefType { heap: HeapType::Concrete(ty), .. }) => Some(ty.index),
-            _ => None,
-        });
-        named.chain(self.supertype)
+        let mut value = |ty| {
+            if let ValType::Ref(RefType { heap: HeapType::Concrete(ty), .. }) = ty {
+                each(ty.index);
+            }
+        };
+        values.iter().for_each(|&ty| value(ty));
+        fields.iter().for_each(|field| value(field.storage.unpack()));
+        if let Some(supertype) = self.supertype {
+            each(supertype);
+        }
     }
 
     /// The function type, if it is one.

@@ -1,7 +1,7 @@
 //! Decoding and validation, through the public face of `Module`.
 
 use kinglet_core::{
-    error::Error,
+    error::{Error, ErrorKind},
     index::*,
     module::{
         ElemItems, ExportItem, ImportType, Module, SegmentMode,
@@ -81,11 +81,28 @@ fn sections(sections: &[(u8, &[u8])]) -> Vec<u8> {
 /// The largest `u32`, as the binary format has it.
 const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
 
+/// Whatever modules there may be, floats are there if the build has them.
+#[test]
+fn floats_take_the_feature() {
+    let found = decode(&wasm("(func (result f64) (f64.const 1))"));
+    match found {
+        Ok(_) => assert!(cfg!(feature = "float")),
+        Err(error) => {
+            assert!(cfg!(not(feature = "float")), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains("floats are not part of this build"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn everything_is_where_it_belongs() {
     let module = decode(&wasm(EVERYTHING)).expect("valid");
 
-    assert_eq!(module.signature(kinglet_core::index::TypeIdx(0)).to_string(), "[i32 i64] -> [f64]");
+    assert_eq!(
+        module.signature(kinglet_core::index::TypeIdx(0)).to_string(),
+        "(func (param i32 i64) (result f64))"
+    );
     let names: Vec<_> = module.imports.iter().map(|i| (&*i.module, &*i.name)).collect();
     assert_eq!(names, [("env", "f"), ("env", "g"), ("other", "m"), ("other", "t")]);
     assert!(matches!(module.imports[0].ty, ImportType::Func(TypeIdx(0))));

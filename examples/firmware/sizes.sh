@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 target=thumbv7em-none-eabihf
-runtimes=(empty kinglet kinglet-translate wasmparser wasmi tinywasm wasm3)
+runtimes=(empty kinglet kinglet-integers kinglet-translate kinglet-translate-integers wasmparser wasmi tinywasm wasm3)
 if [[ $# != 0 ]]; then runtimes=("$@"); fi
 unset RUSTFLAGS
 [[ -n ${RUSTUP_TOOLCHAIN:-} ]] || rustup target add "$target" >&2
@@ -38,8 +38,10 @@ echo "|---|--:|--:|--:|--:|"
 for runtime in "${runtimes[@]}"; do
     case $runtime in
         empty) row "empty" empty ;;
-        kinglet) row "**Kinglet**, artifact" kinglet ;;
-        kinglet-translate) row "**Kinglet**, validator and translator" kinglet translate ;;
+        kinglet) row "**Kinglet**, artifact" kinglet float ;;
+        kinglet-integers) row "**Kinglet**, artifact without floats" kinglet ;;
+        kinglet-translate) row "**Kinglet**, validator and translator" kinglet float,translate ;;
+        kinglet-translate-integers) row "**Kinglet**, validator and translator without floats" kinglet translate ;;
         wasmparser) row "wasmparser: validates, does not run" wasmparser wasmparser ;;
         wasmi) row "wasmi" wasmi wasmi ;;
         tinywasm) row "tinywasm" tinywasm tinywasm ;;

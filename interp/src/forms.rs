@@ -56,11 +56,55 @@ pub(crate) fn fused(first: u16, second: u16) -> Option<u16> {
 
 /// The opcode of the small set for the form `opcode`, if it has one.
 #[inline]
-pub(crate) fn in_small(opcode: u16) -> Option<u16> {
-    IN_SMALL.get(usize::from(opcode) - SMALL).copied().filter(|&small| small != u16::MAX)
+pub(crate) const fn in_small(opcode: u16) -> Option<u16> {
+    let at = opcode as usize - SMALL;
+    let (word, bit) = (at / 64, at % 64);
+    if word >= HAS_SMALL.len() || HAS_SMALL[word] >> bit & 1 == 0 {
+        return None;
+    }
+    let before = (HAS_SMALL[word] & ((1 << bit) - 1)).count_ones();
+    Some(IN_SMALL[BEFORE[word] as usize + before as usize])
+}
+
+/// Rows of the op table that stand together, with one form each.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    first: Op,
+    /// The opcode of the first, and that in the small set.
+    form: u16,
+    small: u16,
+}
+
+impl Rows {
+    /// The rows from `first` on.
+    pub(crate) const fn since(first: Op) -> Rows {
+        let form = row(first).forms;
+        let Some(small) = in_small(form) else { panic!("such rows have forms in the small set") };
+        Rows { first, form, small }
+    }
+
+    /// The op that `opcode` is a form of, if it is one of these.
+    #[inline]
+    pub(crate) fn op(self, opcode: u16) -> Option<Op> {
+        const STRUCT_NEW: Rows = Rows::since(Op::StructNew);
+        if opcode == STRUCT_NEW.small {
+            return Some(STRUCT_NEW.first);
+        }
+        let first = if usize::from(opcode) < SMALL { self.small } else { self.form };
+        let mut number = self.first as u16 + opcode.checked_sub(first)?;
+        // In the small set it is not where it is in the table.
+        if first == self.small && number >= Op::StructNew as u16 {
+            number += 1;
+        }
+        Op::from_number(number)
+    }
 }
 
 /// The opcode outside of the small set of the form `opcode`.
+#[cfg_attr(
+    not(any(test, feature = "gc")),
+    allow(dead_code, reason = "only families of forms on objects are looked at so")
+)]
 #[inline]
 pub(crate) fn standard(opcode: u16) -> u16 {
     STANDARD.get(usize::from(opcode)).copied().unwrap_or(opcode)
@@ -198,6 +242,18 @@ mod tests {
             assert!(usize::from(opcode) >= SMALL);
             assert_eq!(name(small), name(opcode));
             assert_eq!(in_small(opcode), Some(small));
+            let whole = Rows::since(Op::MemorySize);
+            assert_eq!(whole.op(small), whole.op(opcode), "{}", NAMES[opcode as usize]);
+        }
+    }
+
+    #[test]
+    fn arithmetic_on_floats_takes_the_feature() {
+        for (name, takes) in [("f64_add", true), ("i32_trunc_f64_s", true), ("i64_load", false)] {
+            let is_it = |it: &&str| it.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+            let at = NAMES.iter().position(is_it).expect("a form of the small set");
+            let loadable = LOADABLE[at / 64] >> (at % 64) & 1 != 0;
+            assert_eq!(loadable, !takes || cfg!(feature = "float"), "{name}");
         }
     }
 

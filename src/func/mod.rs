@@ -141,7 +141,7 @@ impl Func {
     pub fn ty(&self, store: impl AsContext) -> FuncType {
         let store = store.as_context();
         self.store.check(store.inner);
-        FuncType::of(store.engine().types(), store.inner.funcs[self.addr.at()].ty)
+        FuncType::of(store.engine().types(), store.inner.funcs[self.addr].ty)
     }
 
     fn core_type<'a>(&self, inner: &'a StoreInner) -> &'a kinglet_core::types::FuncType {

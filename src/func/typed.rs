@@ -5,7 +5,7 @@ use crate::{
     AnyRef, ArrayRef, AsContextMut, EqRef, Error, ExnRef, ExternRef, Result, Rooted,
     StoreContextMut, StructRef, V128,
     backend::{Prepared, call_prepared, prepare_call},
-    store::{StoreId, engine},
+    store::StoreId,
     values::{check_vals, read_slots},
 };
 use alloc::vec::Vec;
@@ -44,7 +44,7 @@ pub struct TypedFunc<P, R> {
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     pub(super) fn new(func: Func, inner: &StoreInner, ty: &FuncType) -> Result<TypedFunc<P, R>> {
-        let narrows = narrows(inner, &FuncType::new(P::valtypes(), R::valtypes()), ty)?;
+        let narrows = narrows(&FuncType::new(P::valtypes(), R::valtypes()), ty)?;
         let prepared = prepare_call(inner, func.addr);
         Ok(TypedFunc { func, narrows, prepared, _types: PhantomData })
     }
@@ -133,7 +133,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
 ///
 /// # Errors
 /// It cannot be called with these types.
-fn narrows(inner: &StoreInner, wanted: &FuncType, ty: &FuncType) -> Result<bool> {
+fn narrows(wanted: &FuncType, ty: &FuncType) -> Result<bool> {
     // Types of Rust stand for abstract types, above and below which nothing is defined by its supertype.
     let fits = |a: ValType, b: ValType| a.matches(b, |_, _| false);
     let may_fit = |a, b| match (a, b) {
@@ -149,15 +149,7 @@ fn narrows(inner: &StoreInner, wanted: &FuncType, ty: &FuncType) -> Result<bool>
     {
         return Ok(!given.all(|(&given, &param)| fits(given, param)));
     }
-    let engine = engine(inner);
-    let of = |ty: &FuncType| {
-        let list = |types: &[ValType]| {
-            let types = types.iter().map(|&ty| crate::ValType::from_core(engine.types(), ty));
-            types.collect::<Vec<_>>()
-        };
-        crate::FuncType::new(engine, list(ty.params()), list(ty.results()))
-    };
-    Err(Error::msg(alloc::format!("type mismatch: expected {}, found {}", of(wanted), of(ty))))
+    Err(Error::msg(alloc::format!("type mismatch: expected {wanted}, found {ty}")))
 }
 
 impl<P, R> Clone for TypedFunc<P, R> {

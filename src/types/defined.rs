@@ -515,16 +515,7 @@ fn check_engine(engine: &Engine, ty: &ValType) {
 
 impl fmt::Display for FuncType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(func")?;
-        let ty = self.core();
-        for (what, types) in [("param", ty.params()), ("result", ty.results())] {
-            if !types.is_empty() {
-                write!(f, " ({what}")?;
-                types.iter().try_for_each(|ty| write!(f, " {ty}"))?;
-                f.write_str(")")?;
-            }
-        }
-        f.write_str(")")
+        self.core().fmt(f)
     }
 }
 

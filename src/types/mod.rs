@@ -397,7 +397,7 @@ impl<'m> ImportType<'m> {
     pub fn ty(&self) -> ExternType {
         let types = &self.program.types;
         let id = |i: u32| types[i as usize];
-        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty.at()]);
+        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty]);
         match self.import.ty {
             module::ImportType::Func(ty) => ExternType::Func(func(ty)),
             module::ImportType::Table(ty) => {
@@ -439,19 +439,19 @@ impl<'m> ExportType<'m> {
     pub fn ty(&self) -> ExternType {
         let Program { module, types, .. } = self.program;
         let id = |i: u32| types[i as usize];
-        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty.at()]);
+        let func = |ty: TypeIdx| FuncType::of(types.registry(), types[ty]);
         match self.export.item {
-            ExportItem::Func(i) => ExternType::Func(func(module.funcs[i.at()])),
+            ExportItem::Func(i) => ExternType::Func(func(module.funcs[i])),
             ExportItem::Table(i) => {
-                let ty = module.tables[i.at()].map(id);
+                let ty = module.tables[i].map(id);
                 ExternType::Table(TableType::from_core(types.registry(), ty))
             }
-            ExportItem::Memory(i) => ExternType::Memory(MemoryType(module.memories[i.at()])),
+            ExportItem::Memory(i) => ExternType::Memory(MemoryType(module.memories[i])),
             ExportItem::Global(i) => {
-                let ty = module.globals[i.at()].map(id);
+                let ty = module.globals[i].map(id);
                 ExternType::Global(GlobalType::from_core(types.registry(), ty))
             }
-            ExportItem::Tag(i) => ExternType::Tag(TagType(func(module.tags[i.at()]))),
+            ExportItem::Tag(i) => ExternType::Tag(TagType(func(module.tags[i]))),
         }
     }
 }

@@ -75,7 +75,10 @@ impl<'a> Elf<'a> {
     pub(super) fn section(&self, section: (&str, usize)) -> Result<Range<usize>, Error> {
         match self.find(section)? {
             Some(range) => Ok(range),
-            None => Err(invalid(&["there is no section ", section.0].concat(), self.table.start)),
+            None => {
+                let what = alloc::format!("there is no section {}", section.0);
+                Err(invalid(&what, self.table.start))
+            }
         }
     }
 }

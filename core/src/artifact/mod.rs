@@ -209,12 +209,17 @@ pub fn sections(bytes: &[u8]) -> impl Iterator<Item = (&str, Range<usize>)> {
 
 /// The little-endian number of `width` bytes at `at`, which are there.
 fn le(bytes: &[u8], at: usize, width: usize) -> u64 {
-    bytes[at..at + width].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    bytes
+        .get(at..at + width)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 /// What is wrong with an artifact. All messages but one come from here, so that a small program gets only one copy.
 #[cold]
 #[inline(never)]
 fn invalid(what: &str, offset: usize) -> Error {
-    Error::invalid(["invalid artifact: ", what].concat(), offset)
+    Error::invalid(alloc::format!("invalid artifact: {what}"), offset)
 }

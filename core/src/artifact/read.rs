@@ -66,7 +66,7 @@ fn check_features(needed: u64, features: &Features) -> Result<(), Error> {
         return Err(invalid("it needs a proposal that this version does not know", HEADER + 16));
     };
     let why = if built >> first & 1 == 0 { "part of this build" } else { "enabled" };
-    let message = ["the ", name, " proposal is not ", why].concat();
+    let message = alloc::format!("the {name} proposal is not {why}");
     Err(Error::unsupported(message, HEADER + 16))
 }
 
@@ -94,7 +94,8 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(bytes: &'a [u8], section: Range<usize>) -> Cursor<'a> {
-        Cursor { bytes: &bytes[..section.end], at: section.start, item: section.start }
+        let bytes = bytes.get(..section.end).unwrap_or_default();
+        Cursor { bytes, at: section.start, item: section.start }
     }
 
     #[cold]
@@ -108,14 +109,21 @@ impl<'a> Cursor<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
-        let taken = self.bytes[self.at..].get(..count);
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..count));
         self.at += taken.map_or(0, <[u8]>::len);
         taken.ok_or_else(|| self.error("unexpected end"))
     }
 
+    /// The next byte, of whatever is being read.
+    fn next(&mut self) -> Result<u8, Error> {
+        let Some(&byte) = self.bytes.get(self.at) else { return Err(self.error("unexpected end")) };
+        self.at += 1;
+        Ok(byte)
+    }
+
     fn byte(&mut self) -> Result<u8, Error> {
         self.item = self.at;
-        Ok(self.take(1)?[0])
+        self.next()
     }
 
     /// An unsigned LEB128 number.
@@ -123,7 +131,7 @@ impl<'a> Cursor<'a> {
         let (mut value, mut shift) = (0, 0);
         self.item = self.at;
         loop {
-            let byte = self.take(1)?[0];
+            let byte = self.next()?;
             // The tenth byte has one bit.
             self.check(shift < 63 || byte < 2, "a number of more than 64 bits")?;
             value |= u64::from(byte & 0x7f) << shift;
@@ -240,7 +248,7 @@ fn module(c: &mut Cursor<'_>, rules: &Rules<'_>, data: Range<usize>) -> Result<M
     exports(c, rules, m, s)?;
     if c.flag()? {
         let func = FuncIdx(c.index(s.funcs.len(), "an unknown function")?);
-        let ty = m.signature(s.funcs[func.at()]);
+        let ty = m.signature(s.funcs[func]);
         c.check(ty.params().is_empty() && ty.results().is_empty(), "a start function with values")?;
         m.start = Some(func);
     }
@@ -381,7 +389,7 @@ fn global_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<GlobalType, Erro
 fn tag(c: &mut Cursor<'_>, rules: &Rules<'_>, types: &[SubType]) -> Result<TypeIdx, Error> {
     let ty = type_index(c, types)?;
     c.check(rules.needs(Row::exceptions), "a tag, for which the header does not ask")?;
-    let results = types[ty.at()].as_func().is_some_and(|ty| !ty.results().is_empty());
+    let results = types[ty].as_func().is_some_and(|ty| !ty.results().is_empty());
     c.check(!results, "a tag with results")?;
     Ok(ty)
 }
@@ -484,7 +492,7 @@ fn const_op(c: &mut Cursor<'_>, ty: ValType, spaces: &Spaces) -> Result<ConstOp,
         }
         code::GLOBAL_GET => {
             let index = c.index(spaces.globals.len(), "an unknown global")?;
-            let global = spaces.globals[index as usize];
+            let global = spaces.globals[GlobalIdx(index)];
             c.check(global.mutability == Mutability::Const, "a global that may change")?;
             c.check(global.content == ty, WRONG)?;
             ConstOp::GlobalGet(GlobalIdx(index))
@@ -563,7 +571,7 @@ fn elems(
         let mode = match flags & !code::EXPRS {
             code::ACTIVE => {
                 let into = TableIdx(c.index(spaces.tables.len(), "an unknown table")?);
-                let ty = spaces.tables[into.at()];
+                let ty = spaces.tables[into];
                 table = Some(ty.element);
                 SegmentMode::Active { into, offset: expr(c, index_type(ty.is_64), spaces)? }
             }
@@ -610,7 +618,7 @@ fn datas(
         let mode = match c.byte()? {
             code::ACTIVE => {
                 let into = MemoryIdx(c.index(spaces.memories.len(), "an unknown memory")?);
-                let ty = index_type(spaces.memories[into.at()].is_64);
+                let ty = index_type(spaces.memories[into].is_64);
                 SegmentMode::Active { into, offset: expr(c, ty, spaces)? }
             }
             code::PASSIVE => SegmentMode::Passive,

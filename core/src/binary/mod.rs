@@ -52,8 +52,9 @@ impl OwnFlags for WasmFeatures {}
 
 /// The validator's flags for `features`.
 fn flags(features: &Features) -> WasmFeatures {
-    // Floats, and `externref` where reference types are enabled, are not up for choice.
-    let mut flags = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
+    // `externref`, where reference types are enabled, is not up for choice, nor are floats if this build has them.
+    let mut flags = WasmFeatures::GC_TYPES;
+    flags.set(WasmFeatures::FLOATS, cfg!(feature = "float"));
     macro_rules! set {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             $( flags.set(WasmFeatures::$flag, features.$field); )*
@@ -92,6 +93,9 @@ fn error(error: wasmparser::Error) -> Error {
         }
         _ => None,
     });
+    if cfg!(not(feature = "float")) && missing == Some(WasmFeatures::FLOATS) {
+        return Error::unsupported("floats are not part of this build", offset);
+    }
     macro_rules! disabled {
         ($( $(#[$doc:meta])* $field:ident, $method:ident, $flag:ident, $name:literal, $default:literal; )*) => {
             // Some proposals have parts with flags of their own.

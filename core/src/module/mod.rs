@@ -6,12 +6,12 @@ pub mod features;
 use crate::{
     Shared, artifact,
     bytes::Bytes,
-    index::*,
+    index::{out_of_range, *},
     types::{CompositeType, FuncType, GlobalType, MemoryType, RefType, SubType, TableType},
 };
 use alloc::boxed::Box;
 use const_expr::ConstExpr;
-use core::ops::Range;
+use core::{cmp::Ordering, ops::Range};
 #[cfg(feature = "compile")]
 use {crate::error::Error, alloc::vec, core::mem, features::Features};
 
@@ -219,7 +219,7 @@ impl Module {
     /// The type of function `func`.
     #[inline]
     pub fn func_type(&self, func: FuncIdx) -> &FuncType {
-        self.signature(self.funcs[func.at()])
+        self.signature(self.funcs[func])
     }
 
     /// A type of the module that is a function type.
@@ -228,15 +228,15 @@ impl Module {
     /// If it is none. Validation has made sure that the types of functions, calls, blocks and tags are.
     #[inline]
     pub fn signature(&self, ty: TypeIdx) -> &FuncType {
-        match &self.types[ty.at()].composite {
+        match &self.types[ty].composite {
             CompositeType::Func(ty) => ty,
-            _ => panic!("type {} is no function type", ty.0),
+            _ => out_of_range(),
         }
     }
 
     /// The type of tag `tag`.
     pub fn tag_type(&self, tag: TagIdx) -> &FuncType {
-        self.signature(self.tags[tag.at()])
+        self.signature(self.tags[tag])
     }
 
     /// How many functions are not imported.
@@ -260,9 +260,12 @@ impl Module {
     pub fn export(&self, name: &str) -> Option<&Export> {
         let at = self
             .exports_by_name
-            .binary_search_by(|&i| (*self.exports[i as usize].name).cmp(name))
+            .binary_search_by(|&i| {
+                let export = self.exports.get(i as usize);
+                export.map_or(Ordering::Less, |export| (*export.name).cmp(name))
+            })
             .ok()?;
-        Some(&self.exports[self.exports_by_name[at] as usize])
+        self.exports.get(*self.exports_by_name.get(at)? as usize)
     }
 
     /// The name of function `func` according to the name section.

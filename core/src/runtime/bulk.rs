@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    index::*,
+    index::{copy_range, *},
     module::{ElemItems, SegmentMode},
     op::Class,
     trap::Trap,
@@ -125,7 +125,7 @@ impl StoreInner {
         self.check_counts(data, 0, 1, 0)?;
         let addr = self.create_table(data, ty)?;
         if init != 0 {
-            self.tables[addr.at()].elems_mut().fill(init);
+            self.tables[addr].elems_mut().fill(init);
         }
         Ok(addr)
     }
@@ -140,7 +140,7 @@ impl StoreInner {
         addr: MemoryAddr,
         delta: u64,
     ) -> Result<Option<u64>, Error> {
-        let memory = &mut self.memories[addr.at()];
+        let memory = &mut self.memories[addr];
         loop {
             let old = memory.len();
             let pages = old as u64 >> memory.ty().page_size_log2;
@@ -188,7 +188,7 @@ impl StoreInner {
         init: u32,
         delta: u64,
     ) -> Result<Option<u64>, Error> {
-        let table = &mut self.tables[addr.at()];
+        let table = &mut self.tables[addr];
         let old = table.elems().len();
         if delta == 0 {
             return Ok(Some(old as u64));
@@ -247,7 +247,7 @@ impl StoreInner {
         len: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).memory(memory);
-        let memory = &mut self.memories[addr.at()];
+        let memory = &mut self.memories[addr];
         let range = span(dst, len, memory.len()).ok_or(Trap::MemoryOutOfBounds)?;
         memory.fill(range, value);
         Ok(())
@@ -269,16 +269,16 @@ impl StoreInner {
         let instance = self.instance(instance);
         let (to, from) = (instance.memory(dst_memory), instance.memory(src_memory));
         let range = |addr: MemoryAddr, start| {
-            span(start, len, self.memories[addr.at()].len()).ok_or(Trap::MemoryOutOfBounds)
+            span(start, len, self.memories[addr].len()).ok_or(Trap::MemoryOutOfBounds)
         };
         let (src, dst) = (range(from, src)?, range(to, dst)?);
-        if self.memories[to.at()].ty().shared || self.memories[from.at()].ty().shared {
+        if self.memories[to].ty().shared || self.memories[from].ty().shared {
             self.copy_in_pieces(to, from, dst.start, src);
             return Ok(());
         }
         match self.memories.get_disjoint_mut([to.at(), from.at()]) {
-            Ok([to, from]) => to.data_mut()[dst].copy_from_slice(&from.data()[src]),
-            Err(_) => self.memories[to.at()].data_mut().copy_within(src, dst.start),
+            Ok([to, from]) => copy_range(to.data_mut(), dst, from.data(), src),
+            Err(_) => self.memories[to].data_mut().copy_within(src, dst.start),
         }
         Ok(())
     }
@@ -288,9 +288,9 @@ impl StoreInner {
         let mut buffer = [0; 1024];
         let (len, size) = (src.len(), buffer.len());
         let mut copy = |at: usize| {
-            let piece = &mut buffer[..size.min(len - at)];
-            self.memories[from.at()].read(src.start + at, piece);
-            self.memories[to.at()].write(dst + at, piece);
+            let Some(piece) = buffer.get_mut(..size.min(len - at)) else { return };
+            self.memories[from].read(src.start + at, piece);
+            self.memories[to].write(dst + at, piece);
         };
         // The ranges may overlap: what is overwritten has been copied.
         if dst <= src.start {
@@ -315,7 +315,7 @@ impl StoreInner {
         [a, b]: [u64; 2],
     ) -> Result<u64, Trap> {
         let addr = self.instance(instance).memory(memory);
-        self.memories[addr.at()].atomic(op, size, address, a, b)
+        self.memories[addr].atomic(op, size, address, a, b)
     }
 
     /// `memory.init`
@@ -332,23 +332,23 @@ impl StoreInner {
         len: u64,
     ) -> Result<(), Trap> {
         let module = self.instance(instance).module.clone();
-        let bytes = &module.wasm[module.datas[segment.at()].bytes.clone()];
-        let bytes = &bytes[..self.data_len(instance, segment)];
-        let range = span(src, len, bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
-        self.write_bytes(instance, memory, &bytes[range], dst)
+        let bytes = &module.wasm[module.datas[segment].bytes.clone()];
+        let range = span(src, len, self.data_len(instance, segment));
+        let bytes = range.and_then(|range| bytes.get(range)).ok_or(Trap::MemoryOutOfBounds)?;
+        self.write_bytes(instance, memory, bytes, dst)
     }
 
     /// How many bytes a segment has for those who use it now: none if it has been dropped, or is not passive.
     pub fn data_len(&self, instance: InstanceAddr, segment: DataIdx) -> usize {
-        let entry = &self.instances[instance.at()];
-        let data = &entry.instance.module.datas[segment.at()];
+        let entry = &self.instances[instance];
+        let data = &entry.instance.module.datas[segment];
         let usable = is_passive(&data.mode) && !is_dropped(&entry.dropped_datas, segment.at());
         if usable { data.bytes.len() } else { 0 }
     }
 
     /// `data.drop`
     pub fn data_drop(&mut self, instance: InstanceAddr, segment: DataIdx) {
-        let entry = &mut self.instances[instance.at()];
+        let entry = &mut self.instances[instance];
         let count = entry.instance.module.datas.len();
         mark_dropped(&mut entry.dropped_datas, count, segment.at());
     }
@@ -362,7 +362,7 @@ impl StoreInner {
         dst: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).memory(memory);
-        let memory = &mut self.memories[addr.at()];
+        let memory = &mut self.memories[addr];
         let range = span(dst, bytes.len() as u64, memory.len()).ok_or(Trap::MemoryOutOfBounds)?;
         memory.write(range.start, bytes);
         Ok(())
@@ -411,9 +411,9 @@ impl StoreInner {
         value: u32,
         len: u64,
     ) -> Result<(), Trap> {
-        let table = &mut self.tables[addr.at()];
+        let table = &mut self.tables[addr];
         let range = table.range(dst, len)?;
-        table.elems_mut()[range].fill(value);
+        table.elems_mut().get_mut(range).unwrap_or_default().fill(value);
         Ok(())
     }
 
@@ -447,11 +447,11 @@ impl StoreInner {
         src: u64,
         len: u64,
     ) -> Result<(), Trap> {
-        let src = self.tables[from.at()].range(src, len)?;
-        let dst = self.tables[to.at()].range(dst, len)?;
+        let src = self.tables[from].range(src, len)?;
+        let dst = self.tables[to].range(dst, len)?;
         match self.tables.get_disjoint_mut([to.at(), from.at()]) {
-            Ok([to, from]) => to.elems_mut()[dst].copy_from_slice(&from.elems()[src]),
-            Err(_) => self.tables[to.at()].elems_mut().copy_within(src, dst.start),
+            Ok([to, from]) => copy_range(to.elems_mut(), dst, from.elems(), src),
+            Err(_) => self.tables[to].elems_mut().copy_within(src, dst.start),
         }
         Ok(())
     }
@@ -471,29 +471,29 @@ impl StoreInner {
     ) -> Result<(), Trap> {
         span(src, len, self.elem_len(instance, segment)).ok_or(Trap::TableOutOfBounds)?;
         let module = self.instance(instance).module.clone();
-        match &module.elems[segment.at()].items {
+        match &module.elems[segment].items {
             ElemItems::Funcs(items) => self.write_funcs(instance, table, items, dst, src, len),
             ElemItems::Exprs(_) => {
                 let table = self.instance(instance).table(table);
                 // Not there if no segment of the instance is passive: then it has none.
-                let items = self.instances[instance.at()].elems.get(segment.at());
+                let items = self.instances[instance].elems.get(segment.at());
                 let items = items.map_or(&[][..], |items| items);
-                copy_handles(&mut self.tables[table.at()], items, dst, src, len)
+                copy_handles(&mut self.tables[table], items, dst, src, len)
             }
         }
     }
 
     /// How many elements a segment has for those who use it now: none if it has been dropped, or is not passive.
     pub fn elem_len(&self, instance: InstanceAddr, segment: ElemIdx) -> usize {
-        let entry = &self.instances[instance.at()];
-        let elem = &entry.instance.module.elems[segment.at()];
+        let entry = &self.instances[instance];
+        let elem = &entry.instance.module.elems[segment];
         let usable = is_passive(&elem.mode) && !is_dropped(&entry.dropped_elems, segment.at());
         if usable { elem.items.len() } else { 0 }
     }
 
     /// `elem.drop`
     pub fn elem_drop(&mut self, instance: InstanceAddr, segment: ElemIdx) {
-        let entry = &mut self.instances[instance.at()];
+        let entry = &mut self.instances[instance];
         let count = entry.instance.module.elems.len();
         mark_dropped(&mut entry.dropped_elems, count, segment.at());
         if let Some(elems) = entry.elems.get_mut(segment.at()) {
@@ -513,10 +513,12 @@ impl StoreInner {
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).table(table);
         let src = span(src, len, funcs.len()).ok_or(Trap::TableOutOfBounds)?;
-        let dst = self.tables[addr.at()].range(dst, len)?;
-        for (to, from) in dst.zip(src) {
-            let handle = self.ref_func(instance, funcs[from]).0 + 1;
-            self.tables[addr.at()].elems_mut()[to] = handle;
+        let dst = self.tables[addr].range(dst, len)?;
+        for (to, &func) in dst.zip(funcs.get(src).unwrap_or_default()) {
+            let handle = self.ref_func(instance, func).0 + 1;
+            if let Some(elem) = self.tables[addr].elems_mut().get_mut(to) {
+                *elem = handle;
+            }
         }
         Ok(())
     }
@@ -530,14 +532,14 @@ impl StoreInner {
         dst: u64,
     ) -> Result<(), Trap> {
         let addr = self.instance(instance).table(table);
-        copy_handles(&mut self.tables[addr.at()], handles, dst, 0, handles.len() as u64)
+        copy_handles(&mut self.tables[addr], handles, dst, 0, handles.len() as u64)
     }
 }
 
 fn copy_handles(table: &mut Table, from: &[u32], dst: u64, src: u64, len: u64) -> Result<(), Trap> {
     let src = span(src, len, from.len()).ok_or(Trap::TableOutOfBounds)?;
     let dst = table.range(dst, len)?;
-    table.elems_mut()[dst].copy_from_slice(&from[src]);
+    copy_range(table.elems_mut(), dst, from, src);
     Ok(())
 }
 
@@ -565,5 +567,7 @@ fn mark_dropped(dropped: &mut Vec<bool>, count: usize, segment: usize) {
     if dropped.is_empty() {
         *dropped = vec![false; count];
     }
-    dropped[segment] = true;
+    if let Some(dropped) = dropped.get_mut(segment) {
+        *dropped = true;
+    }
 }

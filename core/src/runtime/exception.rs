@@ -11,6 +11,11 @@ use crate::{
     types::{FuncType, slot_count},
 };
 
+/// Whether an error is an exception on its way. Without the feature, none are thrown.
+pub fn is_thrown(error: &Error) -> bool {
+    cfg!(feature = "gc") && error.is::<ThrownException>()
+}
+
 /// A tag (spec, 4.2.11): what tells exceptions apart, and says what they carry.
 pub struct Tag {
     def: Shared<TypeDef>,
@@ -61,7 +66,7 @@ impl StoreInner {
 
     /// A tag.
     pub fn tag(&self, addr: TagAddr) -> &Tag {
-        &self.tags[addr.at()]
+        &self.tags[addr]
     }
 
     /// Begins to throw an exception to the host, or on behalf of it: whoever gets the error finds the exception by
@@ -78,8 +83,7 @@ impl StoreInner {
 
     /// The exception that is thrown by returning this error, if one is. It is taken.
     pub fn thrown(&mut self, error: &Error) -> Option<u32> {
-        let thrown = cfg!(feature = "gc") && error.is::<ThrownException>();
-        if thrown { self.take_pending_exception() } else { None }
+        if is_thrown(error) { self.take_pending_exception() } else { None }
     }
 
     /// Whether an exception is on its way through the host.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Shared,
     error::Error,
-    index::{FuncAddr, FuncIdx, InstanceAddr},
+    index::{FuncAddr, FuncIdx, InstanceAddr, out_of_range},
     sync::{AnyThreaded, Threaded},
     types::{FuncType, slot_count},
 };
@@ -122,7 +122,7 @@ impl LocalFuncs {
         func: FuncIdx,
         make: impl FnOnce() -> VmFunc,
     ) -> FuncAddr {
-        let handle = &mut self.0[func.at()];
+        let handle = &mut self.0[func];
         if *handle == 0 {
             funcs.push(make());
             *handle = funcs.len() as u32;
@@ -132,7 +132,7 @@ impl LocalFuncs {
 
     /// The address of a function, if it has been asked for before.
     pub(super) fn get(&self, func: FuncIdx) -> Option<FuncAddr> {
-        self.0[func.at()].checked_sub(1).map(FuncAddr)
+        self.0[func].checked_sub(1).map(FuncAddr)
     }
 }
 
@@ -162,35 +162,38 @@ impl StoreInner {
 
     /// The function of the host that a [`VmFunc`] names by `index`. It stays where it is as long as the store lives.
     #[inline]
-    pub fn host_func(&self, index: u32) -> &HostFunc {
-        &self.host_funcs[index as usize]
+    pub fn host_func(&self, index: u32) -> &Shared<HostFunc> {
+        match self.host_funcs.get(index as usize) {
+            Some(func) => func,
+            None => out_of_range(),
+        }
     }
 
     /// The function of the host at `addr`, if it is one.
     pub fn as_host_func(&self, addr: FuncAddr) -> Option<&Shared<HostFunc>> {
-        let func = self.funcs[addr.at()];
-        (func.instance == VmFunc::HOST).then(|| &self.host_funcs[func.index as usize])
+        let func = self.funcs[addr];
+        (func.instance == VmFunc::HOST).then(|| self.host_func(func.index))
     }
 
     /// The type of a function.
     pub fn func_type(&self, addr: FuncAddr) -> &FuncType {
-        let func = self.funcs[addr.at()];
+        let func = self.funcs[addr];
         if func.instance == VmFunc::HOST {
-            self.host_funcs[func.index as usize].ty()
+            self.host_func(func.index).ty()
         } else {
             let instance = self.instance(InstanceAddr(func.instance));
-            instance.types.func(instance.module.funcs[func.index as usize].at())
+            instance.types.func(instance.module.funcs[FuncIdx(func.index)].at())
         }
     }
 
     /// The type of a function in the engine.
     pub fn func_def(&self, addr: FuncAddr) -> &Shared<TypeDef> {
-        let func = self.funcs[addr.at()];
+        let func = self.funcs[addr];
         if func.instance == VmFunc::HOST {
-            &self.host_funcs[func.index as usize].types.defs()[0]
+            &self.host_func(func.index).types.defs()[0]
         } else {
             let instance = self.instance(InstanceAddr(func.instance));
-            &instance.types.defs()[instance.module.funcs[func.index as usize].at()]
+            &instance.types.defs()[instance.module.funcs[FuncIdx(func.index)]]
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{native::Native, vmctx::native::outside};
 use crate::{
     Shared,
     error::Error,
-    index::*,
+    index::{out_of_range, *},
     module::{
         ElemItems, ExportItem, Module, SegmentMode,
         const_expr::{ConstEnv, ConstExpr},
@@ -20,7 +20,7 @@ use crate::{
     types::{StorageType, ValType, slot_count},
 };
 use alloc::{boxed::Box, vec::Vec};
-use core::any::Any;
+use core::{any::Any, ops::Range};
 
 /// A module and its executable form: what instances are made from.
 #[derive(Clone)]
@@ -99,30 +99,36 @@ pub(super) struct InstanceEntry {
 impl Instance {
     /// The address of one of its tables.
     pub fn table(&self, index: TableIdx) -> TableAddr {
-        TableAddr(self.addrs[self.module.imported_funcs as usize + index.at()])
+        TableAddr(self.addr(self.module.imported_funcs as usize + index.at()))
     }
 
     /// The address of one of its memories.
     pub fn memory(&self, index: MemoryIdx) -> MemoryAddr {
         let before = self.module.imported_funcs as usize + self.module.tables.len();
-        MemoryAddr(self.addrs[before + index.at()])
+        MemoryAddr(self.addr(before + index.at()))
     }
 
     /// The address of one of its globals.
     pub fn global(&self, index: GlobalIdx) -> GlobalAddr {
         let before = self.addrs.len() - self.module.globals.len() - self.module.tags.len();
-        GlobalAddr(self.addrs[before + index.at()])
+        GlobalAddr(self.addr(before + index.at()))
     }
 
     /// The address of one of its tags.
     pub fn tag(&self, index: TagIdx) -> TagAddr {
-        TagAddr(self.addrs[self.addrs.len() - self.module.tags.len() + index.at()])
+        TagAddr(self.addr(self.addrs.len() - self.module.tags.len() + index.at()))
+    }
+
+    fn addr(&self, at: usize) -> u32 {
+        match self.addrs.get(at) {
+            Some(&addr) => addr,
+            None => out_of_range(),
+        }
     }
 
     /// A function that the module defines. Its code keeps the address of this instance.
     fn local_func(&self, index: FuncIdx) -> VmFunc {
-        let (ty, id) =
-            (self.module.func_type(index), self.types[self.module.funcs[index.at()].at()]);
+        let (ty, id) = (self.module.func_type(index), self.types[self.module.funcs[index]]);
         // Validation allows 1000 parameters and results at most.
         let [params, results] = [ty.params(), ty.results()].map(|types| slot_count(types) as u16);
         #[cfg(feature = "native")]
@@ -166,23 +172,22 @@ impl StoreInner {
         let addr = InstanceAddr(self.instances.len() as u32);
         let mut space = AddressSpace::new(module, imports)?;
         make_room(&mut self.tables, own_tables)?;
-        for ty in &module.tables[module.imported_tables as usize..] {
-            let ty = ty.map(|i| program.types[i as usize]);
-            space.tables.push(self.create_table(data, ty)?.0);
+        for ty in module.tables.iter().skip(module.imported_tables as usize) {
+            let ty = ty.map(|i| program.types[TypeIdx(i)]);
+            space.add(ExternVal::Table(self.create_table(data, ty)?));
         }
         make_room(&mut self.memories, own_memories)?;
-        for ty in &module.memories[module.imported_memories as usize..] {
-            space.memories.push(self.create_memory(data, *ty)?.0);
+        for ty in module.memories.iter().skip(module.imported_memories as usize) {
+            space.add(ExternVal::Memory(self.create_memory(data, *ty)?));
         }
         for (i, ty) in module.tags.iter().enumerate().skip(module.imported_tags as usize) {
-            let def = program.types.defs()[ty.at()].clone();
-            space.tags.push(self.add_tag(def, addr, TagIdx(i as u32)).0);
+            let def = program.types.defs()[*ty].clone();
+            space.add(ExternVal::Tag(self.add_tag(def, addr, TagIdx(i as u32))));
         }
-        let own_globals = &module.globals[module.imported_globals as usize..];
-        make_room(&mut self.globals, own_globals.len())?;
-        for ty in own_globals {
-            let ty = ty.map(|i| program.types[i as usize]);
-            space.globals.push(self.add_global(ty, [0; 2])?.0);
+        make_room(&mut self.globals, module.global_inits.len())?;
+        for ty in module.globals.iter().skip(module.imported_globals as usize) {
+            let ty = ty.map(|i| program.types[TypeIdx(i)]);
+            space.add(ExternVal::Global(self.add_global(ty, [0; 2])?));
         }
         let mut funcs = LocalFuncs::new(module.funcs.len())?;
         let named = module.elems.iter().map(|elem| elem.items.len());
@@ -224,50 +229,58 @@ impl StoreInner {
         for (i, init) in module.global_inits.iter().enumerate() {
             let bits = self.eval(data, addr, init)?;
             let global = self.instance(addr).global(GlobalIdx(module.imported_globals + i as u32));
-            self.globals[global.at()].set(bits);
+            self.globals[global].set(bits);
         }
         for (i, init) in module.table_inits.iter().enumerate() {
             if let Some(init) = init {
                 let handle = self.eval(data, addr, init)?[0] as u32;
                 let table = self.instance(addr).table(TableIdx(module.imported_tables + i as u32));
-                self.tables[table.at()].elems_mut().fill(handle);
+                self.tables[table].elems_mut().fill(handle);
             }
         }
         for (i, elem) in module.elems.iter().enumerate() {
             if let (SegmentMode::Passive, ElemItems::Exprs(items)) = (&elem.mode, &elem.items) {
                 let items = self.eval_items(data, addr, items)?;
-                let elems = &mut self.instances[addr.at()].elems;
+                let elems = &mut self.instances[addr].elems;
                 if elems.is_empty() {
                     make_room(elems, module.elems.len())?;
                 }
                 elems.resize_with(module.elems.len(), Box::default);
-                elems[i] = items;
+                elems[ElemIdx(i as u32)] = items;
             }
         }
         self.run_segments(data, addr, module)
     }
 
     fn link(&self, addr: InstanceAddr, program: &Program, space: AddressSpace) -> Instance {
-        let AddressSpace { mut all, tables, memories, globals, tags, mut pointers } = space;
-        pointers.extend(globals.iter().map(|&i| self.globals[i as usize].cell().cast::<()>()));
-        pointers.extend(tables.iter().map(|&i| self.tables[i as usize].vm().cast::<()>()));
-        pointers.extend(memories.iter().map(|&i| self.memories[i as usize].vm().cast::<()>()));
-        if memories.is_empty() {
+        let AddressSpace { addrs, next: [funcs, tables, memories, globals, _], mut pointers } =
+            space;
+        let addrs: Box<[u32]> = addrs.into();
+        let of = |range: Range<usize>| addrs.get(range).unwrap_or_default().iter();
+        for &addr in of(memories..globals) {
+            pointers.push(self.globals[GlobalAddr(addr)].cell().cast::<()>());
+        }
+        for &addr in of(funcs..tables) {
+            pointers.push(self.tables[TableAddr(addr)].vm().cast());
+        }
+        for &addr in of(tables..memories) {
+            pointers.push(self.memories[MemoryAddr(addr)].vm().cast());
+        }
+        if memories == tables {
             pointers.push(empty_memory().cast());
         }
         let pointers = VmPointers(pointers.into());
-        all.extend(tables.iter().chain(&memories).chain(&globals).chain(&tags));
-        let addrs: Box<[u32]> = all.into();
         let first = pointers.0.as_ptr();
+        let (tables, memories) = (globals - memories, globals - memories + tables - funcs);
         let vm = VmInstance {
             globals: first.cast(),
-            tables: first.wrapping_add(globals.len()).cast(),
-            memories: first.wrapping_add(globals.len() + tables.len()).cast(),
+            tables: first.wrapping_add(tables).cast(),
+            memories: first.wrapping_add(memories).cast(),
             types: program.types.as_ptr(),
             imported_funcs: addrs.as_ptr(),
             addr: addr.0,
             #[cfg(feature = "native")]
-            memory: pointers.0[globals.len() + tables.len()].cast(),
+            memory: pointers.0[memories].cast(),
             #[cfg(feature = "native")]
             store: self.vm(),
         };
@@ -339,19 +352,19 @@ impl StoreInner {
 
     /// An element of a segment, as a handle. The segment is passive and has not been dropped, and the index is in bounds.
     pub fn elem(&mut self, addr: InstanceAddr, segment: ElemIdx, at: usize) -> u32 {
-        let entry = &self.instances[addr.at()];
-        match &entry.instance.module.elems[segment.at()].items {
+        let entry = &self.instances[addr];
+        match &entry.instance.module.elems[segment].items {
             ElemItems::Funcs(funcs) => {
                 let func = funcs[at];
                 self.ref_func(addr, func).0 + 1
             }
-            ElemItems::Exprs(_) => entry.elems[segment.at()][at],
+            ElemItems::Exprs(_) => entry.elems[segment][at],
         }
     }
 
     /// The address of one of an instance's functions, which it gets at first need.
     pub fn ref_func(&mut self, addr: InstanceAddr, func: FuncIdx) -> FuncAddr {
-        let InstanceEntry { instance, funcs, .. } = &mut self.instances[addr.at()];
+        let InstanceEntry { instance, funcs, .. } = &mut self.instances[addr];
         let addr = func_addr(&mut self.funcs, instance, funcs, func);
         #[cfg(feature = "native")]
         self.publish_funcs();
@@ -366,13 +379,14 @@ impl StoreInner {
 
     /// The object that one of an instance's exports stands for.
     pub fn export_item(&self, addr: InstanceAddr, item: ExportItem) -> ExternVal {
-        let InstanceEntry { instance, funcs, .. } = &self.instances[addr.at()];
+        let InstanceEntry { instance, funcs, .. } = &self.instances[addr];
         match item {
             ExportItem::Func(i) if i.0 < instance.module.imported_funcs => {
-                ExternVal::Func(FuncAddr(instance.addrs[i.at()]))
+                ExternVal::Func(FuncAddr(instance.addrs[i]))
             }
             ExportItem::Func(i) => {
-                ExternVal::Func(funcs.get(i).expect("exported functions get their addresses first"))
+                // Exported functions get their addresses first.
+                ExternVal::Func(funcs.get(i).unwrap_or_else(|| out_of_range()))
             }
             ExportItem::Table(i) => ExternVal::Table(instance.table(i)),
             ExportItem::Memory(i) => ExternVal::Memory(instance.memory(i)),
@@ -389,7 +403,7 @@ fn func_addr(
     func: FuncIdx,
 ) -> FuncAddr {
     if func.0 < instance.module.imported_funcs {
-        return FuncAddr(instance.addrs[func.at()]);
+        return FuncAddr(instance.addrs[func]);
     }
     funcs.addr(entries, func, || instance.local_func(func))
 }
@@ -403,7 +417,7 @@ struct Env<'s> {
 
 impl Env<'_> {
     fn engine_type(&self, ty: TypeIdx) -> u32 {
-        self.store.instance(self.addr).types[ty.at()]
+        self.store.instance(self.addr).types[ty]
     }
 
     /// Keeps a new object until the scope ends.
@@ -456,41 +470,47 @@ impl ConstEnv for Env<'_> {
     }
 }
 
-/// Addresses of an instance's objects, by index.
+/// Addresses of an instance's objects, while these come to be.
 struct AddressSpace {
-    /// Those of imported functions, with room for all others.
-    all: Vec<u32>,
-    tables: Vec<u32>,
-    memories: Vec<u32>,
-    globals: Vec<u32>,
-    tags: Vec<u32>,
+    /// As an [`Instance`] has them.
+    addrs: Vec<u32>,
+    /// Where the next of each kind goes.
+    next: [usize; 5],
     /// Room for pointers to globals, tables and memories.
     pointers: Vec<*mut ()>,
 }
 
 impl AddressSpace {
     fn new(module: &Module, imports: &[ExternVal]) -> Result<AddressSpace, Error> {
-        let [tables, memories, globals, tags] =
-            [module.tables.len(), module.memories.len(), module.globals.len(), module.tags.len()];
-        let funcs = module.imported_funcs as usize;
+        let (tables, memories, globals) =
+            (module.tables.len(), module.memories.len(), module.globals.len());
+        let end = module.imported_funcs as usize;
+        let next =
+            [0, end, end + tables, end + tables + memories, end + tables + memories + globals];
         let mut space = AddressSpace {
-            all: room(funcs + tables + memories + globals + tags)?,
-            tables: room(tables)?,
-            memories: room(memories)?,
-            globals: room(globals)?,
-            tags: room(tags)?,
+            addrs: room(next[4] + module.tags.len())?,
+            next,
             pointers: room(globals + tables + memories.max(1))?,
         };
-        for import in imports {
-            match import {
-                ExternVal::Func(addr) => space.all.push(addr.0),
-                ExternVal::Table(addr) => space.tables.push(addr.0),
-                ExternVal::Memory(addr) => space.memories.push(addr.0),
-                ExternVal::Global(addr) => space.globals.push(addr.0),
-                ExternVal::Tag(addr) => space.tags.push(addr.0),
-            }
-        }
+        space.addrs.resize(next[4] + module.tags.len(), 0);
+        imports.iter().for_each(|&import| space.add(import));
         Ok(space)
+    }
+
+    fn add(&mut self, object: ExternVal) {
+        let (kind, addr) = match object {
+            ExternVal::Func(addr) => (0, addr.0),
+            ExternVal::Table(addr) => (1, addr.0),
+            ExternVal::Memory(addr) => (2, addr.0),
+            ExternVal::Global(addr) => (3, addr.0),
+            ExternVal::Tag(addr) => (4, addr.0),
+        };
+        if let Some(next) = self.next.get_mut(kind)
+            && let Some(place) = self.addrs.get_mut(*next)
+        {
+            *place = addr;
+            *next += 1;
+        }
     }
 }
 

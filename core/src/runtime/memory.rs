@@ -15,7 +15,12 @@ pub use self::{racy::Racy, shared::SharedMemory, waiters::WaitResult};
 use super::vmctx::{MEMORY_HEADER, VmMemory, buffer::Buffer, fixed::Fixed, memory_header};
 #[cfg(feature = "threads")]
 use crate::Shared;
-use crate::{op::Class, trap::Trap, types::MemoryType};
+use crate::{
+    index::{copy_range, out_of_range},
+    op::Class,
+    trap::Trap,
+    types::MemoryType,
+};
 use core::{ops::Range, slice};
 #[cfg(feature = "threads")]
 use {alloc::alloc::handle_alloc_error, core::alloc::Layout};
@@ -52,12 +57,9 @@ impl Memory {
         Memory::from_buffer(ty, buffer, len)
     }
 
-    /// A memory of `len` bytes in a buffer that has room for them and for the header. `None` if the host has no room for the rest.
-    ///
-    /// # Panics
-    /// If the buffer is too small.
+    /// A memory of `len` bytes in a buffer. `None` if it has no room for them and the header, or the host none for the rest.
     pub(super) fn from_buffer(ty: MemoryType, buffer: Buffer, len: usize) -> Option<Memory> {
-        assert!(buffer.size() >= MEMORY_HEADER + len, "the buffer has room for the memory");
+        buffer.size().checked_sub(MEMORY_HEADER).filter(|&room| room >= len)?;
         let vm = Fixed::new(VmMemory { base: buffer.as_ptr() })?;
         let mut memory = Memory { ty, bytes: Bytes::Own { buffer, len }, vm };
         memory.set_len(len);
@@ -146,7 +148,9 @@ impl Memory {
     /// If it does not have them all.
     pub(super) fn read(&self, at: usize, to: &mut [u8]) {
         match &self.bytes {
-            Bytes::Own { .. } => to.copy_from_slice(&self.data()[at..at + to.len()]),
+            Bytes::Own { .. } => {
+                copy_range(to, 0..to.len(), self.data(), at..at.saturating_add(to.len()));
+            }
             #[cfg(feature = "threads")]
             Bytes::Shared(shared) => shared.read(at, to),
         }
@@ -158,7 +162,10 @@ impl Memory {
     /// If there is no room for them all.
     pub(super) fn write(&mut self, at: usize, from: &[u8]) {
         match &self.bytes {
-            Bytes::Own { .. } => self.data_mut()[at..at + from.len()].copy_from_slice(from),
+            Bytes::Own { .. } => {
+                let to = at..at.saturating_add(from.len());
+                copy_range(self.data_mut(), to, from, 0..from.len());
+            }
             #[cfg(feature = "threads")]
             Bytes::Shared(shared) => shared.write(at, from),
         }
@@ -170,7 +177,10 @@ impl Memory {
     /// If it does not have them all.
     pub(super) fn fill(&mut self, range: Range<usize>, value: u8) {
         match &self.bytes {
-            Bytes::Own { .. } => self.data_mut()[range].fill(value),
+            Bytes::Own { .. } => match self.data_mut().get_mut(range) {
+                Some(bytes) => bytes.fill(value),
+                None => out_of_range(),
+            },
             #[cfg(feature = "threads")]
             Bytes::Shared(shared) => shared.fill(range, value),
         }
@@ -191,12 +201,11 @@ impl Memory {
         match &self.bytes {
             Bytes::Own { len, .. } => {
                 let at = aligned(address, size, *len)?;
-                let number = &mut self.data_mut()[at..at + size];
                 let mut old = [0; 8];
-                old[..size].copy_from_slice(number);
+                self.read(at, old.get_mut(..size).unwrap_or_default());
                 let old = u64::from_le_bytes(old);
                 if let Some(new) = update(old) {
-                    number.copy_from_slice(&new.to_le_bytes()[..size]);
+                    self.write(at, new.to_le_bytes().get(..size).unwrap_or_default());
                 }
                 Ok(old)
             }

@@ -247,34 +247,34 @@ impl StoreInner {
 
     /// A table.
     pub fn table(&self, addr: TableAddr) -> &Table {
-        &self.tables[addr.at()]
+        &self.tables[addr]
     }
 
     /// A table, mutably.
     pub fn table_mut(&mut self, addr: TableAddr) -> &mut Table {
-        &mut self.tables[addr.at()]
+        &mut self.tables[addr]
     }
 
     /// A memory.
     #[inline]
     pub fn memory(&self, addr: MemoryAddr) -> &Memory {
-        &self.memories[addr.at()]
+        &self.memories[addr]
     }
 
     /// A memory, mutably.
     #[inline]
     pub fn memory_mut(&mut self, addr: MemoryAddr) -> &mut Memory {
-        &mut self.memories[addr.at()]
+        &mut self.memories[addr]
     }
 
     /// A global.
     pub fn global(&self, addr: GlobalAddr) -> &Global {
-        &self.globals[addr.at()]
+        &self.globals[addr]
     }
 
     /// A global, mutably.
     pub fn global_mut(&mut self, addr: GlobalAddr) -> &mut Global {
-        &mut self.globals[addr.at()]
+        &mut self.globals[addr]
     }
 
     /// All memories, tables and globals, each kind in the order in which they were made.
@@ -298,8 +298,10 @@ impl StoreInner {
     /// Lets values have these types, which the caller keeps in use as long as the store lives.
     pub fn add_types(&mut self, types: &TypeIds) {
         self.types.add(types);
-        for def in types.notable() {
-            self.heap.define(def.id, &def.ty().composite);
+        if cfg!(feature = "gc") {
+            for def in types.notable() {
+                self.heap.define(def.id, &def.ty().composite);
+            }
         }
     }
 
@@ -312,7 +314,7 @@ impl StoreInner {
     /// An instance. It stays where it is as long as the store lives.
     #[inline]
     pub fn instance(&self, addr: InstanceAddr) -> &Instance {
-        &self.instances[addr.at()].instance
+        &self.instances[addr].instance
     }
 
     /// Sets what decides about growth and numbers of objects.

@@ -9,11 +9,12 @@
 
 use crate::{
     Shared,
+    index::{TypeIdx, out_of_range},
     sync::Mutex,
     types::{ArrayType, FuncType, StructType, SubType},
 };
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
-use core::ops::Deref;
+use alloc::{boxed::Box, vec::Vec};
+use core::{cmp::Ordering, ops::Deref};
 
 /// The types that are in use in an engine. Clones share it.
 #[derive(Clone, Default)]
@@ -35,7 +36,7 @@ pub struct TypeDef {
 impl TypeDef {
     /// The type.
     pub fn ty(&self) -> &SubType {
-        &self.types[self.place as usize]
+        &self.types[TypeIdx(self.place)]
     }
 
     /// Whether it is more than a type of functions without supertypes.
@@ -51,11 +52,9 @@ impl TypeDef {
 
 #[derive(Default)]
 struct Registered {
-    by_key: BTreeMap<Shared<[SubType]>, u32>,
-    groups: Vec<Option<Group>>,
-    free_groups: Vec<u32>,
-    types: Vec<Option<Shared<TypeDef>>>,
-    free_types: Vec<u32>,
+    by_key: Sorted,
+    groups: Places<Group>,
+    types: Places<Shared<TypeDef>>,
 }
 
 struct Group {
@@ -79,9 +78,10 @@ impl TypeRegistry {
             let start = defs.len();
             let number = |index: u32| match (index as usize).checked_sub(start) {
                 Some(place) => PLACE | place as u32,
-                None => defs[index as usize].id,
+                None => defs[TypeIdx(index)].id,
             };
-            let key = types[start..end as usize].iter().map(|ty| ty.map(&number)).collect();
+            let key = types.get(start..end as usize).unwrap_or_default();
+            let key = key.iter().map(|ty| ty.map(&number)).collect();
             let group = registered.add(key);
             list.push(group);
             defs.extend(registered.members(group).iter().cloned());
@@ -107,7 +107,7 @@ impl TypeRegistry {
     /// Keeps a type in use that is, and so all that it names.
     pub fn keep(&self, id: u32) -> Option<TypeIds> {
         let mut registered = self.0.lock();
-        let def = registered.types.get(id as usize)?.clone()?;
+        let def = registered.types.get(id)?.clone();
         registered.use_group(def.group);
         drop(registered);
         let group = def.group;
@@ -120,90 +120,195 @@ impl TypeRegistry {
             return true;
         }
         let registered = self.0.lock();
-        let def = |id: u32| registered.types.get(id as usize).and_then(Option::as_deref);
+        let def = |id: u32| registered.types.get(id);
         def(a).zip(def(b)).is_some_and(|(a, b)| a.is_subtype_of(b))
     }
 }
 
 impl Registered {
     fn members(&self, group: u32) -> &[Shared<TypeDef>] {
-        self.groups[group as usize].as_ref().map_or(&[], |group| &group.types)
+        self.groups.get(group).map_or(&[], |group| &group.types)
     }
 
     fn use_group(&mut self, group: u32) {
-        if let Some(group) = &mut self.groups[group as usize] {
+        if let Some(group) = self.groups.get_mut(group) {
             group.users += 1;
         }
     }
 
+    /// Where the group with this key is, or belongs.
+    fn find(&self, key: &[SubType]) -> Result<Place, Place> {
+        let order = |group: &Group| (*group.key).cmp(key);
+        self.by_key.find(|group| self.groups.get(group).map_or(Ordering::Less, order))
+    }
+
     /// The group with this key, which has one more user now.
     fn add(&mut self, key: Vec<SubType>) -> u32 {
-        if let Some(&group) = self.by_key.get(&*key) {
-            self.use_group(group);
-            return group;
-        }
-        let mut recursive = false;
-        for id in key.iter().flat_map(SubType::named) {
-            if id & PLACE != 0 {
-                recursive = true;
-            } else if let Some(def) = &self.types[id as usize] {
-                self.use_group(def.group);
+        let place = match self.find(&key) {
+            Ok(place) => {
+                let group = self.by_key.get(place);
+                self.use_group(group);
+                return group;
             }
+            Err(place) => place,
+        };
+        let mut recursive = false;
+        for ty in &key {
+            ty.for_each_named(&mut |id| {
+                if id & PLACE != 0 {
+                    recursive = true;
+                } else if let Some(def) = self.types.get(id)
+                    && let Some(group) = self.groups.get_mut(def.group)
+                {
+                    group.users += 1;
+                }
+            });
         }
-        let group = take(&mut self.free_groups, &mut self.groups);
-        let ids: Vec<u32> =
-            key.iter().map(|_| take(&mut self.free_types, &mut self.types)).collect();
-        let id = |n: u32| if n & PLACE == 0 { n } else { ids[(n & !PLACE) as usize] };
+        let group = self.groups.take();
+        let ids: Vec<u32> = key.iter().map(|_| self.types.take()).collect();
+        let id = |n: u32| if n & PLACE == 0 { n } else { ids[TypeIdx(n & !PLACE)] };
         let key: Shared<[SubType]> = key.into();
         let types =
             if recursive { key.iter().map(|ty| ty.map(&id)).collect() } else { key.clone() };
-        for (place, ty) in types.iter().enumerate() {
+        let mut defs = Vec::with_capacity(ids.len());
+        for ((place, ty), &id) in types.iter().enumerate().zip(&ids) {
+            let mut supers = Vec::new();
             // A supertype stands before its subtypes.
-            let parent = ty.supertype.and_then(|parent| self.types[parent as usize].as_deref());
-            let supers = parent.map(|parent| parent.supers.iter().copied().chain([parent.id]));
-            self.types[ids[place] as usize] = Some(Shared::new(TypeDef {
-                id: ids[place],
-                supers: supers.into_iter().flatten().collect(),
+            if let Some(parent) = ty.supertype.and_then(|parent| self.types.get(parent)) {
+                supers.reserve_exact(parent.supers.len() + 1);
+                supers.extend_from_slice(&parent.supers);
+                supers.push(parent.id);
+            }
+            let def = Shared::new(TypeDef {
+                id,
+                supers: supers.into(),
                 types: types.clone(),
                 place: place as u32,
                 group,
-            }));
+            });
+            self.types.set(id, def.clone());
+            defs.push(def);
         }
-        let types = ids.iter().filter_map(|&id| self.types[id as usize].clone()).collect();
-        self.by_key.insert(key.clone(), group);
-        self.groups[group as usize] = Some(Group { key, types, users: 1 });
+        self.by_key.insert(place, group);
+        self.groups.set(group, Group { key, types: defs.into(), users: 1 });
         group
     }
 
     /// Takes a user from each of these groups. Those that have none left are forgotten.
     fn release(&mut self, mut groups: Vec<u32>) {
         while let Some(group) = groups.pop() {
-            let slot = &mut self.groups[group as usize];
-            let Some(entry) = slot else { continue };
+            let Some(entry) = self.groups.get_mut(group) else { continue };
             entry.users -= 1;
             if entry.users > 0 {
                 continue;
             }
-            let Some(Group { key, types, .. }) = slot.take() else { continue };
-            self.free_groups.push(group);
-            self.by_key.remove(&key);
-            for id in key.iter().flat_map(SubType::named).filter(|id| id & PLACE == 0) {
-                groups.extend(self.types[id as usize].as_ref().map(|def| def.group));
+            let key = entry.key.clone();
+            if let Ok(place) = self.find(&key) {
+                self.by_key.remove(place);
             }
-            for def in types {
-                self.types[def.id as usize] = None;
-                self.free_types.push(def.id);
+            let types = self.groups.free(group).map(|group| group.types);
+            for ty in &*key {
+                // Places in the group are no ids, and nothing is found there.
+                ty.for_each_named(&mut |id| groups.extend(self.types.get(id).map(|def| def.group)));
+            }
+            for def in types.iter().flatten() {
+                self.types.free(def.id);
             }
         }
     }
 }
 
-/// A free place of a list.
-fn take<T>(free: &mut Vec<u32>, list: &mut Vec<Option<T>>) -> u32 {
-    free.pop().unwrap_or_else(|| {
-        list.push(None);
-        list.len() as u32 - 1
-    })
+/// Groups in the order of their keys: a list in pieces, so that in the middle of many there is room for another soon.
+#[derive(Default)]
+struct Sorted(Vec<Vec<u32>>);
+
+/// A piece of [`Sorted`], and a place in it.
+type Place = (usize, usize);
+
+/// The most groups of a piece. A piece has at least one.
+const PIECE: usize = 512;
+
+impl Sorted {
+    /// Where the group is that is equal to something by `order`, or where that would have to be.
+    fn find(&self, order: impl Fn(u32) -> Ordering) -> Result<Place, Place> {
+        let behind = self.0.partition_point(|piece| order(piece[0]).is_le());
+        let piece = behind.saturating_sub(1);
+        let groups = self.0.get(piece).map_or(&[][..], |groups| groups);
+        let found = groups.binary_search_by(|&group| order(group));
+        found.map(|at| (piece, at)).map_err(|at| (piece, at))
+    }
+
+    fn get(&self, (piece, at): Place) -> u32 {
+        self.0[piece][at]
+    }
+
+    fn insert(&mut self, (piece, at): Place, group: u32) {
+        if self.0.is_empty() {
+            self.0.push(Vec::new());
+        }
+        let Some(groups) = self.0.get_mut(piece) else { return };
+        groups.insert(at, group);
+        if groups.len() > PIECE {
+            let rest = groups.split_off(PIECE / 2);
+            self.0.insert(piece + 1, rest);
+        }
+    }
+
+    fn remove(&mut self, (piece, at): Place) {
+        let Some(groups) = self.0.get_mut(piece) else { return };
+        groups.remove(at);
+        if groups.is_empty() {
+            self.0.remove(piece);
+        }
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+}
+
+/// A list with free places, which are used again.
+struct Places<T> {
+    entries: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Places<T> {
+        Places { entries: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    fn get(&self, at: u32) -> Option<&T> {
+        self.entries.get(at as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        self.entries.get_mut(at as usize)?.as_mut()
+    }
+
+    /// A place that is free until now.
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            self.entries.len() as u32 - 1
+        })
+    }
+
+    /// Fills a place that has been taken.
+    fn set(&mut self, at: u32, entry: T) {
+        if let Some(place) = self.entries.get_mut(at as usize) {
+            *place = Some(entry);
+        }
+    }
+
+    /// Frees a place. Answers what was there.
+    fn free(&mut self, at: u32) -> Option<T> {
+        self.free.push(at);
+        self.entries.get_mut(at as usize)?.take()
+    }
 }
 
 /// Types that are in use, in the order in which they were registered. As a slice, their ids.
@@ -244,7 +349,10 @@ impl TypeIds {
     /// # Panics
     /// If it is none.
     pub fn func(&self, index: usize) -> &FuncType {
-        self.defs[index].ty().as_func().expect("a function type")
+        match self.defs.get(index).and_then(|def| def.ty().as_func()) {
+            Some(ty) => ty,
+            None => out_of_range(),
+        }
     }
 
     /// The structure type at `index`.
@@ -306,8 +414,8 @@ impl core::fmt::Debug for TypeIds {
 pub struct KnownTypes {
     /// By the higher bits of the id, and then the lower.
     pages: Vec<Option<Box<Page>>>,
-    /// The types that are in use for the store's sake.
-    kept: BTreeMap<u32, Shared<TypeIds>>,
+    /// The types that are in use for the store's sake, by their ids.
+    kept: Vec<Shared<TypeIds>>,
 }
 
 type Page = [Option<Shared<TypeDef>>; PAGE];
@@ -317,7 +425,9 @@ const PAGE: usize = if cfg!(feature = "std") { 256 } else { 8 };
 impl KnownTypes {
     /// Keeps a single type in use from now on.
     pub(super) fn keep(&mut self, types: &Shared<TypeIds>) {
-        self.kept.entry(types[0]).or_insert_with(|| types.clone());
+        if let Err(at) = self.kept.binary_search_by_key(&types[0], |kept| kept[0]) {
+            self.kept.insert(at, types.clone());
+        }
     }
 
     /// Adds the types of a list. Whoever has it keeps them in use.
@@ -385,7 +495,7 @@ mod tests {
         assert_eq!(registry.register_one(b)[0], second[0]);
         assert_eq!(registry.0.lock().by_key.len(), 1);
         drop(second);
-        assert!(registry.0.lock().by_key.is_empty());
+        assert!(registry.0.lock().by_key.0.is_empty());
     }
 
     #[test]
@@ -415,7 +525,7 @@ mod tests {
         drop(module);
         assert_eq!(registry.register(&types[..1], &[1])[0], root);
         drop(last);
-        assert!(registry.0.lock().groups.iter().all(Option::is_none));
+        assert!(registry.0.lock().groups.entries.iter().all(Option::is_none));
     }
 
     #[test]
@@ -453,6 +563,6 @@ mod tests {
         drop(ids);
         assert_eq!(registry.0.lock().by_key.len(), count as usize);
         drop(last);
-        assert!(registry.0.lock().by_key.is_empty());
+        assert!(registry.0.lock().by_key.0.is_empty());
     }
 }

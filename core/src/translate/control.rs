@@ -95,7 +95,7 @@ impl<S: Sink> Run<'_, S> {
         self.t.frames.push(Frame {
             kind: FrameKind::Block,
             height: 0,
-            ty: FrameType::Type(self.module.funcs[func.at()]),
+            ty: FrameType::Type(self.module.funcs[func]),
             label: None,
             stub: None,
             pad: None,
@@ -405,7 +405,7 @@ impl<S: Sink> Run<'_, S> {
         } else {
             Callee::Func(func)
         };
-        (callee, self.module.funcs[func.at()])
+        (callee, self.module.funcs[func])
     }
 
     fn indirect_callee(&mut self, ty: u32, table: u32) -> (Callee, TypeIdx) {

@@ -210,9 +210,9 @@ impl<L: Copy, F: Copy> Translator<L, F> {
                 continue;
             }
             let mut reader = BinaryReader::new(&code[offset..], offset as u64);
-            reader
-                .visit_operator(&mut run)
-                .map_err(|e| Error::invalid(e.message(), e.offset() as usize))??;
+            reader.visit_operator(&mut run).map_err(|e| {
+                Error::invalid(alloc::string::String::from(e.message()), e.offset() as usize)
+            })??;
             offset = reader.original_position() as usize;
         }
         run.sink.end()

@@ -81,7 +81,7 @@ impl Placed {
         f: impl FnOnce(&Function, Option<&Handlers>) -> R,
     ) -> Option<R> {
         let bytes = self.bytes();
-        let code = &bytes[self.code.clone()];
+        let code = bytes.get(self.code.clone())?;
         let start = |func: u32| {
             let entry = ENTRIES + 4 * func as usize;
             let bytes = code.get(entry..entry + 4)?;
@@ -93,7 +93,7 @@ impl Placed {
             if start(middle)? <= at { first = middle + 1 } else { end = middle }
         }
         let func = FuncIdx(first.checked_sub(1).filter(|func| self.funcs.contains(func))?);
-        let tables = Tables::new(&bytes[self.tables.clone()], 0).ok()?;
+        let tables = Tables::new(bytes.get(self.tables.clone())?, 0).ok()?;
         let found = tables.function((func.0 - self.funcs.start) as usize);
         let header = found.header;
         let function = Function { start: start(func.0)?, func, header, saved_pin: found.saved_pin };

@@ -160,11 +160,11 @@ impl Code {
     /// Translates a function that has not been translated yet, or finds that another thread has done so.
     pub(crate) fn translate(&self, module: &Module, func: FuncIdx) -> Result<(), Error> {
         let mut state = self.translation()?.state.lock();
-        if !state.missing[func.at()] {
+        if !state.missing[func] {
             return Ok(());
         }
         let start = self.append(&mut state, module, func)?;
-        state.missing[func.at()] = false;
+        state.missing[func] = false;
         if let Some(region) = state.regions.last() {
             // SAFETY: there is an entry for every function, aligned to four bytes.
             unsafe { region.entry(func.at()) }.store(start.to_le(), Ordering::Release);

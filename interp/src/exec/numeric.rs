@@ -85,6 +85,7 @@ impl<O: MultiOp> Body for Multi<O> {
 /// The type of a numeric op, with its semantics.
 macro_rules! op {
     ($name:ident $Name:ident un($from:ident $to:ident)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl UnOp for $Name {
             type From = $from;
@@ -96,6 +97,7 @@ macro_rules! op {
         }
     };
     ($name:ident $Name:ident un_trap($from:ident $to:ident)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl UnOp for $Name {
             type From = $from;
@@ -107,6 +109,7 @@ macro_rules! op {
         }
     };
     ($name:ident $Name:ident bin($from:ident $to:ident)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl BinOp for $Name {
             type From = $from;
@@ -118,6 +121,7 @@ macro_rules! op {
         }
     };
     ($name:ident $Name:ident bin_trap($from:ident $to:ident)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl BinOp for $Name {
             type From = $from;
@@ -129,6 +133,7 @@ macro_rules! op {
         }
     };
     ($name:ident $Name:ident cmp($from:ident $to:ident)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl CmpOp for $Name {
             type From = $from;
@@ -147,6 +152,7 @@ macro_rules! op {
         }
     };
     ($name:ident $Name:ident multi($from:literal $to:literal)) => {
+        #[cfg_attr(not(feature = "float"), allow(dead_code, reason = "those on floats"))]
         pub(crate) struct $Name;
         impl MultiOp for $Name {
             #[inline(always)]

@@ -1,6 +1,6 @@
 //! Where operands come from and results go: types that bodies are generic over.
 
-use super::regs::Regs;
+use super::regs::{IN_REGISTERS, Regs};
 
 /// A type of values that slots and registers hold.
 pub(crate) trait Value: Copy + 'static {
@@ -35,7 +35,9 @@ macro_rules! value {
             }
             #[inline(always)]
             fn set_acc(self, r: &mut Regs) {
-                r.$acc = self as $acc_ty;
+                if IN_REGISTERS {
+                    r.$acc = self as $acc_ty;
+                }
             }
             #[inline(always)]
             fn pin(r: &Regs) -> $ty {

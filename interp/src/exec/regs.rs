@@ -26,6 +26,9 @@ pub(crate) const SLOT_SIZE: u32 = 8;
 /// Where the entry offsets of functions stand in the code of a module.
 pub(crate) const ENTRIES: usize = 8;
 
+/// Whether there are forms with operands in the accumulator or the pinned local: the small set has none.
+pub(crate) const IN_REGISTERS: bool = cfg!(not(feature = "ops-small"));
+
 /// Everything that running code needs to know and that is not in a register.
 #[repr(C)]
 #[derive(Debug)]
@@ -222,7 +225,9 @@ impl Regs {
         // SAFETY: FRAME.
         unsafe {
             header.write(u64::from(offset) | u64::from(delta) << 32);
-            header.add(1).write(self.pin);
+            if IN_REGISTERS {
+                header.add(1).write(self.pin);
+            }
         }
         self.fp = self.fp.wrapping_byte_add(delta as usize);
     }
@@ -242,11 +247,15 @@ impl Regs {
         let pin: u16 = unsafe { Operand::read(header) };
         self.ip = header.wrapping_add(FUNC_HEADER);
         // Accumulators hold nothing of use across calls; saying so frees registers. But code of an artifact may look: no address.
-        self.acc = entry.into();
+        if IN_REGISTERS {
+            self.acc = entry.into();
+        }
         if self.fp > self.cx().limit {
             return Err(Stop(exit::STACK));
         }
-        self.pin = self.get(pin);
+        if IN_REGISTERS {
+            self.pin = self.get(pin);
+        }
         Ok(())
     }
 
@@ -256,7 +265,9 @@ impl Regs {
         let header = self.slot(header);
         // SAFETY: FRAME.
         let (word, pin) = unsafe { (header.read(), header.add(1).read()) };
-        self.pin = pin;
+        if IN_REGISTERS {
+            self.pin = pin;
+        }
         self.ip = self.cx().code.wrapping_add(word as u32 as usize);
         self.fp = self.fp.wrapping_byte_sub((word >> 32) as usize);
     }

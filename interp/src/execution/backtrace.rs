@@ -17,7 +17,7 @@ impl Execution {
             (Some(known), State::Failed(_)) => known,
             _ => return error,
         };
-        let throws = error.is::<ThrownException>() || matches!(self.state, State::Throw { .. });
+        let throws = is_thrown(&error) || matches!(self.state, State::Throw { .. });
         let trace = if throws { take(&mut self.left) } else { Trace::behind(known) };
         match backtrace(store, &self.trace(store, trace)) {
             Some(backtrace) => error.with_backtrace(backtrace),

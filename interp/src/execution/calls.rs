@@ -18,7 +18,13 @@ impl Machine<'_> {
         // The handler leaves the index in the accumulator.
         let callee = self.element(self.cx.saved.acc)?;
         let (base, header) = (self.operand(6), self.operand(8));
-        let in_slot = matches!(self.opcode(), code::CALL_INDIRECT | code::CALL_INDIRECT64);
+        let in_slot = matches!(
+            self.opcode(),
+            code::CALL_INDIRECT
+                | small::CALL_INDIRECT
+                | code::CALL_INDIRECT64
+                | small::CALL_INDIRECT64
+        );
         self.skip(if in_slot { 12 } else { 10 });
         self.call(callee, base, header)
     }
@@ -34,8 +40,8 @@ impl Machine<'_> {
     pub(super) fn tail_call_indirect(&mut self) -> Result<Flow, Error> {
         let slot: u16 = self.operand(12);
         let index = self.execution.stack[self.fp() + usize::from(slot)];
-        let index =
-            if self.opcode() == code::TAIL_CALL_INDIRECT { u64::from(index as u32) } else { index };
+        let narrow = matches!(self.opcode(), code::TAIL_CALL_INDIRECT | small::TAIL_CALL_INDIRECT);
+        let index = if narrow { u64::from(index as u32) } else { index };
         let callee = self.element(index)?;
         let (base, header, own) = (self.operand(6), self.operand(8), self.operand(10));
         self.tail_call(callee, base, header, own)
@@ -46,7 +52,8 @@ impl Machine<'_> {
         // The handler leaves the reference in the accumulator, and null to a trap.
         let callee = FuncAddr(self.cx.saved.acc as u32 - 1);
         let (base, header) = (self.operand(0), self.operand(2));
-        self.skip(if self.opcode() == code::CALL_REF { 6 } else { 4 });
+        let in_slot = matches!(self.opcode(), code::CALL_REF | small::CALL_REF);
+        self.skip(if in_slot { 6 } else { 4 });
         self.call(callee, base, header)
     }
 
@@ -77,7 +84,7 @@ impl Machine<'_> {
         // SAFETY: the index has been checked.
         let handle = unsafe { *table.elems.add(index as usize) };
         let func = FuncAddr(handle.checked_sub(1).ok_or(Trap::IndirectCallToNull)?);
-        let actual = self.store.funcs[func.at()].ty;
+        let actual = self.store.funcs[func].ty;
         if actual != ty && !self.store.types.is_subtype(actual, ty) {
             return Err(Trap::BadSignature);
         }
@@ -86,7 +93,7 @@ impl Machine<'_> {
 
     /// Calls a function whose arguments stand from slot `base` on; the registers stand where it returns to.
     fn call(&mut self, callee: FuncAddr, base: u16, header: u16) -> Result<Flow, Error> {
-        let vm = self.store.funcs[callee.at()];
+        let vm = self.store.funcs[callee];
         if vm.instance == VmFunc::HOST {
             return self.call_host_from_code(callee, vm.index, self.fp() + usize::from(base));
         }
@@ -112,7 +119,7 @@ impl Machine<'_> {
         header: u16,
         own: u16,
     ) -> Result<Flow, Error> {
-        let vm = self.store.funcs[callee.at()];
+        let vm = self.store.funcs[callee];
         let from = self.position();
         let slot = from.fp + usize::from(base);
         if vm.instance == VmFunc::HOST {

@@ -24,7 +24,7 @@ use crate::{
         TOKEN, exit,
         regs::{Cx, ENTRIES, FRAME_HEADER, FUNC_HEADER, Operand, SLOT_SIZE},
     },
-    forms::{self, code},
+    forms::{code, small},
 };
 use alloc::vec::Vec;
 use core::{
@@ -33,10 +33,11 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 use kinglet_core::{
-    error::{Error, ThrownException},
+    error::Error,
     index::{FuncAddr, FuncIdx, InstanceAddr},
     runtime::{
         HostCall, MAX_NESTED, StoreInner,
+        exception::is_thrown,
         func::{CallerAddr, HostFunc},
         gc::roots::Held,
         instance::Instance,
@@ -150,7 +151,7 @@ pub fn call(
     func: FuncAddr,
     slots: &mut [u64],
 ) -> Result<(), Error> {
-    let vm = store.funcs[func.at()];
+    let vm = store.funcs[func];
     if vm.instance == VmFunc::HOST
         && let host = store.as_host_func(func).cloned()
         && let Some(HostCall::Sync(call)) = host.as_deref().map(|host| &host.call)
@@ -192,7 +193,7 @@ impl Execution {
     /// # Panics
     /// If there are fewer arguments than parameters.
     pub fn new(store: &mut StoreInner, func: FuncAddr, args: &[u64]) -> Result<Execution, Error> {
-        let vm = store.funcs[func.at()];
+        let vm = store.funcs[func];
         let mut execution = Execution::empty(store);
         if vm.instance == VmFunc::HOST {
             let host = store.host_func(vm.index);
@@ -320,7 +321,7 @@ impl Execution {
     /// Ends the execution with an error, which gets a backtrace.
     fn fail(&mut self, store: &mut StoreInner, error: Error) -> Error {
         // The guest below may catch an exception: then nobody looks at what takes longer to find out than all the rest.
-        let may_be_caught = store.stack_in_use > 0 && error.is::<ThrownException>();
+        let may_be_caught = store.stack_in_use > 0 && is_thrown(&error);
         let error = if may_be_caught {
             #[cfg(feature = "native")]
             self.leave_frames(store);
@@ -401,9 +402,9 @@ impl<'s> Machine<'s> {
         let frame_size = point_at(&mut self.cx, instance);
         self.execution.results = results;
         self.reach(frame_size.max(params + FRAME_HEADER).max(results), 0)?;
-        let stack = &mut self.execution.stack[..];
+        let stack = &mut self.execution.stack;
         copy(&args[..params], stack);
-        stack[params..params + FRAME_HEADER].copy_from_slice(&[u64::from(STOP), 0]);
+        (stack[params], stack[params + 1]) = (STOP.into(), 0);
         self.begin(vm.index, 0);
         Ok(())
     }
@@ -573,10 +574,10 @@ impl<'s> Machine<'s> {
         unsafe { T::read(self.cx.saved.ip.add(TOKEN + at)) }
     }
 
-    /// The op that stopped, whichever set of ops it is of.
+    /// The opcode of the op that stopped, whichever set of ops it is of.
     fn opcode(&self) -> u16 {
         // SAFETY: CODE.
-        forms::standard(unsafe { Operand::read(self.cx.saved.ip) })
+        unsafe { Operand::read(self.cx.saved.ip) }
     }
 
     /// Goes on behind the op that stopped, which has `operands` bytes of operands.
@@ -626,7 +627,7 @@ impl<'s> Machine<'s> {
 
     /// The slice of fuel does not suffice for the op at hand.
     fn refuel(&mut self) -> Option<Exit> {
-        let at = if self.opcode() == code::FUEL { 0 } else { 4 };
+        let at = if matches!(self.opcode(), code::FUEL | small::FUEL) { 0 } else { 4 };
         self.supply(self.operand::<u32>(at).into())
     }
 

@@ -32,7 +32,7 @@ impl native::Interpreter for Bytecode {
         if !may_stop {
             return call(store, data, func, slots).map(|()| InterpreterExit::Done);
         }
-        let vm = store.funcs[func.at()];
+        let vm = store.funcs[func];
         let mut execution = Execution::empty(store);
         let mut machine = Machine::new(&mut execution, store, data);
         machine.may_stop = true;
@@ -58,7 +58,7 @@ impl Machine<'_> {
         let addr = InstanceAddr(self.cx.instance);
         self.store.instance(addr).native.as_ref()?.entry(func)?;
         let callee = self.store.ref_func(addr, func);
-        let VmFunc { params, results, .. } = self.store.funcs[callee.at()];
+        let VmFunc { params, results, .. } = self.store.funcs[callee];
         let (fp, header) = (self.fp(), self.fp() + usize::from(params));
         // Results may be written over the header.
         let (word, pin) = (self.execution.stack[header], self.execution.stack[header + 1]);

@@ -1,23 +1,20 @@
 //! Ops that the execution does, by what both tiers share ([`kinglet_core::runtime::ops`]).
 
 use super::*;
+use crate::forms::Rows;
 use kinglet_core::{index::MemoryIdx, op::Op};
 #[cfg(feature = "gc")]
 use {super::roots::At, crate::kinds::REFERENCE, kinglet_core::runtime::ops::makes_object};
 
-/// Rows of the class `slots` stand together at the end of the op table, with one form each: the first, and its opcode.
-const FIRST_SLOTS: (Op, u16) = first(Op::MemorySize);
+/// Rows of the class `slots` stand together at the end of the op table.
+const SLOTS: Rows = Rows::since(Op::MemorySize);
 /// Rows of the atomic classes stand together as well.
-const FIRST_ATOMIC: (Op, u16) = first(Op::I32AtomicLoad);
-
-const fn first(op: Op) -> (Op, u16) {
-    (op, crate::forms::row(op).forms)
-}
+const ATOMIC: Rows = Rows::since(Op::I32AtomicLoad);
 
 impl Machine<'_> {
     /// `x, y, base`
     pub(super) fn slots(&mut self) -> Result<Flow, Error> {
-        let op = self.op(FIRST_SLOTS);
+        let op = SLOTS.op(self.opcode()).unwrap_or(Op::MemorySize);
         let immediates = [self.operand(0), self.operand(4)];
         let base = self.fp() + usize::from(self.operand::<u16>(8));
         #[cfg(feature = "gc")]
@@ -35,7 +32,7 @@ impl Machine<'_> {
 
     /// `memory, offset, base`
     pub(super) fn atomic(&mut self) -> Result<Flow, Error> {
-        let op = self.op(FIRST_ATOMIC);
+        let op = ATOMIC.op(self.opcode()).unwrap_or(Op::I32AtomicLoad);
         let memory = MemoryIdx(self.operand::<u16>(0).into());
         let offset = self.operand(2);
         let base = self.fp() + usize::from(self.operand::<u16>(10));
@@ -46,12 +43,6 @@ impl Machine<'_> {
         }
         self.skip(12);
         Ok(Flow::Code)
-    }
-
-    /// The op at hand, which has one form, as the ones since `first` in the table.
-    fn op(&self, (first, opcode): (Op, u16)) -> Op {
-        let number = self.opcode() - opcode;
-        Op::from_number(first as u16 + number).unwrap_or(first)
     }
 }
 
@@ -87,8 +78,9 @@ impl Machine<'_> {
     /// `dst, reference, type, flags`: a cast that one look at an object does not decide.
     pub(super) fn cast(&mut self) -> Result<Flow, Error> {
         // Forms for each kind of reference and two destinations, family after family.
-        let number = self.opcode() - code::REF_TEST;
-        let is_test = self.opcode() < code::REF_CAST;
+        let opcode = crate::forms::standard(self.opcode());
+        let number = opcode - code::REF_TEST;
+        let is_test = opcode < code::REF_CAST;
         let in_slot = number % (2 * REFERENCE as u16) < 2;
         let (handle, at) = if in_slot {
             let slot: u16 = self.operand(2);
@@ -122,8 +114,10 @@ mod tests {
             let inside = (first..=last).contains(&op);
             assert_eq!(belongs(op.class()), inside, "{op:?}");
             if inside {
-                let forms = |op| crate::forms::row(op).forms;
-                assert_eq!(forms(op) - forms(first), op as u16 - first as u16);
+                let form = crate::forms::row(op).forms;
+                for opcode in [Some(form), crate::forms::in_small(form)] {
+                    assert_eq!(opcode.and_then(|it| Rows::since(first).op(it)), Some(op));
+                }
             }
         }
     }
@@ -131,12 +125,12 @@ mod tests {
     #[test]
     fn rows_of_the_class_slots_stand_together_at_the_end() {
         let last = Op::ALL[Op::ALL.len() - 1];
-        together(FIRST_SLOTS.0, last, |class| class == Class::slots);
+        together(Op::MemorySize, last, |class| class == Class::slots);
     }
 
     #[test]
     fn rows_of_the_atomic_classes_stand_together() {
         let last = Op::MemoryAtomicNotify;
-        together(FIRST_ATOMIC.0, last, |class| class.atomic_operands().is_some());
+        together(Op::I32AtomicLoad, last, |class| class.atomic_operands().is_some());
     }
 }

@@ -87,7 +87,7 @@ impl Execution {
         loose: Option<Loose>,
     ) -> Result<(), Error> {
         self.held = None;
-        if !store.heap.is_used() {
+        if cfg!(not(feature = "gc")) || !store.heap.is_used() {
             return Ok(());
         }
         let standing = Standing { loose, ..self.standing(at) };

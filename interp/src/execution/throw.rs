@@ -92,7 +92,7 @@ impl Machine<'_> {
     ) -> Result<Option<Exit>, Error> {
         if cfg!(not(feature = "gc")) {
             // Nobody has thrown it, so nobody need be able to catch it.
-            return Err(ThrownException.into());
+            return Err(Trap::UnreachableCodeReached.into());
         }
         let (from, doing) = match then {
             Then::Continue(from) => (from, Doing::Call),

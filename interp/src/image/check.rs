@@ -10,13 +10,13 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, Traits, code, layout, row, standard},
+    forms::{COUNT, Rows, Traits, code, layout, small},
     handlers::Handlers,
 };
 use alloc::vec::Vec;
 use kinglet_core::{
     error::Error,
-    index::{FuncIdx, TagIdx, TypeIdx},
+    index::{ElemIdx, FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
     module::Module,
     op::Op,
     types::{
@@ -70,14 +70,13 @@ pub(super) fn check(
     if u32::try_from(bytes.len()).is_err() {
         return Err(bad(origin, "the code of a module exceeds 4 GiB"));
     }
-    for (i, opcode) in [code::STOP, code::CROSS_RETURN].into_iter().enumerate() {
-        let found = u16::from_le_bytes([bytes[2 * i], bytes[2 * i + 1]]);
-        if usize::from(found) >= COUNT || standard(found) != opcode {
-            return Err(bad(
-                origin + 2 * i,
-                "it does not begin with the ops that functions return to",
-            ));
-        }
+    let [a, b, c, d] = bytes.first_chunk().copied().unwrap_or_default();
+    let (stop, cross) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+    if !matches!(stop, code::STOP | small::STOP)
+        || !matches!(cross, code::CROSS_RETURN | small::CROSS_RETURN)
+        || usize::from(stop.max(cross)) >= COUNT
+    {
+        return Err(bad(origin, "it does not begin with the ops that functions return to"));
     }
     let mut walk = Walk {
         module,
@@ -257,8 +256,9 @@ impl<'a> Walk<'a> {
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
-            fueled |= prologue && standard(opcode) == code::FUEL;
-            prologue = prologue && matches!(standard(opcode), code::ZERO | code::SAVE_PIN);
+            fueled |= prologue && matches!(opcode, code::FUEL | small::FUEL);
+            prologue = prologue
+                && matches!(opcode, code::ZERO | small::ZERO | code::SAVE_PIN | small::SAVE_PIN);
         }
         if !terminal {
             return Err(self.bad("control runs off the end of a function"));
@@ -377,7 +377,7 @@ impl<'a> Walk<'a> {
                 b'y' => {
                     let ty = self.u32()?;
                     self.index(ty, self.module.types.len())?;
-                    let CompositeType::Func(func) = &self.module.types[ty as usize].composite
+                    let CompositeType::Func(func) = &self.module.types[TypeIdx(ty)].composite
                     else {
                         return Err(self.bad("it calls what has no function type"));
                     };
@@ -392,7 +392,7 @@ impl<'a> Walk<'a> {
                 b'g' | b'G' => {
                     let global = self.u32()?;
                     self.index(global, self.module.globals.len())?;
-                    let GlobalType { content, mutability } = self.module.globals[global as usize];
+                    let GlobalType { content, mutability } = self.module.globals[GlobalIdx(global)];
                     if matches!(content, ValType::Ref(_))
                         || (content == ValType::V128) != (letter == b'G')
                     {
@@ -428,28 +428,25 @@ impl<'a> Walk<'a> {
             }
             before = letter;
         }
-        if self.metered && seen.back && standard(opcode) != code::BR_FUEL {
+        let is_jump = matches!(opcode, code::BR_FUEL | small::BR_FUEL);
+        if self.metered && seen.back && !is_jump {
             return Err(self.bad("a loop takes no fuel"));
         }
         if self.metered
-            && matches!(standard(opcode), code::FUEL | code::BR_FUEL)
+            && (is_jump || matches!(opcode, code::FUEL | small::FUEL))
             && seen.numbers[0] == 0
         {
             return Err(self.bad("what takes fuel takes none"));
         }
-        self.whole(standard(opcode), seen.numbers)?;
+        self.whole(opcode, seen.numbers)?;
         let base = if seen.tail { 0 } else { seen.base };
         Ok(seen.call.map(|callee| Call { base, callee }))
     }
 
     /// The numbers of an op of the class `slots`, if it is one.
     fn whole(&self, opcode: u16, [x, y]: [u32; 2]) -> Result<(), Error> {
-        const FIRST: u16 = row(Op::MemorySize).forms;
-        let Some(op) =
-            opcode.checked_sub(FIRST).and_then(|n| Op::from_number(Op::MemorySize as u16 + n))
-        else {
-            return Ok(());
-        };
+        const WHOLE: Rows = Rows::since(Op::MemorySize);
+        let Some(op) = WHOLE.op(opcode) else { return Ok(()) };
         let module = self.module;
         let (memories, tables) = (module.memories.len(), module.tables.len());
         match op {
@@ -462,7 +459,7 @@ impl<'a> Walk<'a> {
             Op::TableInit => {
                 self.funcref_table(x)?;
                 self.index(y, module.elems.len())?;
-                if module.elems[y as usize].ty != RefType::FUNCREF {
+                if module.elems[ElemIdx(y)].ty != RefType::FUNCREF {
                     return Err(self.bad("elements are of another type than the table's"));
                 }
                 Ok(())
@@ -525,7 +522,7 @@ impl<'a> Walk<'a> {
 
     fn funcref_table(&self, table: u32) -> Result<(), Error> {
         self.index(table, self.module.tables.len())?;
-        if self.module.tables[table as usize].element != RefType::FUNCREF {
+        if self.module.tables[TableIdx(table)].element != RefType::FUNCREF {
             return Err(unsupported(
                 self.origin + self.at,
                 "ops on tables are for those of `funcref` only",
@@ -572,7 +569,8 @@ impl<'a> Walk<'a> {
 
     /// A word of the entries.
     fn word(&self, at: usize) -> u32 {
-        u32::from_le_bytes([self.code[at], self.code[at + 1], self.code[at + 2], self.code[at + 3]])
+        let word = self.code.get(at..).and_then(|rest| rest.first_chunk());
+        word.map_or(0, |word| u32::from_le_bytes(*word))
     }
 
     #[cold]

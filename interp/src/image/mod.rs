@@ -213,14 +213,14 @@ impl Reader<'_> {
 #[cold]
 #[inline(never)]
 fn bad(at: usize, what: &str) -> Error {
-    Error::invalid(["invalid artifact: ", what].concat(), at)
+    Error::invalid(format!("invalid artifact: {what}"), at)
 }
 
 /// What artifacts cannot have yet, or this program does not have.
 #[cold]
 #[inline(never)]
 fn unsupported(at: usize, what: &str) -> Error {
-    Error::unsupported(["artifact: ", what].concat(), at)
+    Error::unsupported(format!("artifact: {what}"), at)
 }
 
 /// An op that an artifact cannot have, or that this build does not know.
@@ -235,7 +235,13 @@ fn unknown(at: usize, opcode: u16) -> Error {
             &format!("either none can have the op `{name}`, or this program does not"),
         );
     }
-    unsupported(at, &format!("either none can have the op {opcode}, or this program does not"))
+    // Numbers are written in one way.
+    let opcode = u32::from(opcode);
+    let hint = if cfg!(feature = "float") { "" } else { ", which has no floats" };
+    unsupported(
+        at,
+        &format!("either none can have the op {opcode}, or this program{hint} does not"),
+    )
 }
 
 /// The side tables of functions, being written.

@@ -112,7 +112,7 @@ impl StoreInner {
             }
             let len = self.heap.tags.len().max(tag.at() + 1);
             self.heap.tags.resize_with(len, || None);
-            self.heap.tags[tag.at()] = Some(refs.into());
+            self.heap.tags[tag] = Some(refs.into());
         }
         let at = self.take_units(data, 2 + args.len() as u64)?;
         let words = &mut self.heap.region.words_mut()[at as usize..][..2 + args.len()];
@@ -121,7 +121,7 @@ impl StoreInner {
         let mut words = &mut words[2..];
         words.copy_from_slice(args);
         // Compiled code that catches it counts on zeros above 32 bits, which code of an artifact need not have written.
-        for ty in self.tags[tag.at()].ty().params() {
+        for ty in self.tags[tag].ty().params() {
             if matches!(ty, ValType::I32 | ValType::F32) {
                 words[0] &= u64::from(u32::MAX);
             }

@@ -56,7 +56,7 @@ impl StoreInner {
             return Ok(());
         }
         let module = self.instance(instance).module.clone();
-        let bytes = &module.wasm[module.datas[segment.at()].bytes.clone()];
+        let bytes = &module.wasm[module.datas[segment].bytes.clone()];
         let bytes = &bytes[start as usize..][..len as usize * size as usize];
         self.heap.write_array(array, at, bytes)
     }

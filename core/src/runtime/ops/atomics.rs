@@ -28,7 +28,7 @@ impl StoreInner {
         slots: &mut [u64],
     ) -> Result<bool, Trap> {
         let [address, a, b] = [0, 1, 2].map(|at| slots.get(at).copied().unwrap_or_default());
-        let is_64 = self.instance(instance).module.memories[memory.at()].is_64;
+        let is_64 = self.instance(instance).module.memories[memory].is_64;
         let address = if is_64 { address } else { u64::from(address as u32) };
         let beyond = || !7 | address.wrapping_add(offset);
         let address = address.checked_add(offset).unwrap_or_else(beyond);
@@ -42,8 +42,10 @@ impl StoreInner {
             Class::atomic_notify => self.notify(&op)?,
             _ => self.update(&op, class, op.operands)?,
         };
-        if class != Class::atomic_store {
-            slots[0] = result;
+        if class != Class::atomic_store
+            && let Some(slot) = slots.first_mut()
+        {
+            *slot = result;
         }
         Ok(true)
     }

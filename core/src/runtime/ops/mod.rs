@@ -20,7 +20,12 @@ mod objects;
 pub use multi::multi;
 
 use super::StoreInner;
-use crate::{error::Error, index::*, op::Op, trap::Trap};
+use crate::{
+    error::Error,
+    index::{out_of_range, *},
+    op::Op,
+    trap::Trap,
+};
 use core::{any::Any, sync::atomic};
 
 /// Whether an op of the class `slots` makes an object: then [`StoreInner::new_object`] does it, for it may collect garbage.
@@ -118,9 +123,11 @@ impl StoreInner {
                 return Ok(());
             }
             Op::RefFunc => u64::from(self.ref_func(addr, FuncIdx(x)).0) + 1,
-            _ => unreachable!("an op that is not of the class `slots`"),
+            _ => out_of_range(),
         };
-        slots[0] = result;
+        if let Some(slot) = slots.first_mut() {
+            *slot = result;
+        }
         Ok(())
     }
 
@@ -137,8 +144,8 @@ impl StoreInner {
     /// Whether the memories or tables that an op names are addressed by `i64`.
     fn widths(&self, addr: InstanceAddr, op: Op, x: u32, y: u32) -> (bool, bool) {
         let module = &*self.instance(addr).module;
-        let memory = |i: u32| module.memories[i as usize].is_64;
-        let table = |i: u32| module.tables[i as usize].is_64;
+        let memory = |i: u32| module.memories[MemoryIdx(i)].is_64;
+        let table = |i: u32| module.tables[TableIdx(i)].is_64;
         match op {
             Op::MemorySize | Op::MemoryGrow | Op::MemoryFill | Op::MemoryInit => (memory(x), false),
             Op::MemoryCopy => (memory(x), memory(y)),

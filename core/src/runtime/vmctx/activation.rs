@@ -57,6 +57,9 @@ impl StoreInner {
             }
         }
 
+        if cfg!(not(feature = "gc")) {
+            return act(self);
+        }
         let below = self.heap.roots.activations.0;
         let frames: *const (dyn Frames + '_) = frames;
         // SAFETY: only the lifetime in the type changes. `frames` is borrowed until this function ends, and so does the link's

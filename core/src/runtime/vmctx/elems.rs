@@ -54,7 +54,7 @@ impl Elems {
         self.vm.set(VmTable { elems: self.buffer.as_ptr().cast(), len });
         // Nulls are there already, and pages that nobody has written to cost nothing.
         if init != 0 {
-            self.as_mut_slice()[old..].fill(init);
+            self.as_mut_slice().get_mut(old..).unwrap_or_default().fill(init);
         }
         true
     }

@@ -207,7 +207,7 @@ impl StoreInner {
 
     /// Prepares calls of a function, if it is compiled and can be entered.
     pub fn prepare(&self, func: FuncAddr) -> Option<Prepared> {
-        let VmFunc { code, vm, index, instance, params, results, .. } = self.funcs[func.at()];
+        let VmFunc { code, vm, index, instance, params, results, .. } = self.funcs[func];
         // Without any stack, calls are errors.
         if code.is_null() || self.max_stack == 0 {
             return None;
@@ -228,7 +228,7 @@ impl StoreInner {
         slots: &mut [u64],
         may_stop: bool,
     ) -> Option<Result<NativeExit, Error>> {
-        let VmFunc { code, instance, .. } = self.funcs[func.at()];
+        let VmFunc { code, instance, .. } = self.funcs[func];
         if code.is_null() {
             return None;
         }

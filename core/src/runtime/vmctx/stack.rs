@@ -1,13 +1,13 @@
 //! Value stacks, which executing code reaches by their address.
 
-use crate::{Shared, sync::Mutex};
+use crate::{Shared, index::out_of_range, sync::Mutex};
 use alloc::alloc::{alloc_zeroed, dealloc, realloc};
 use core::{
     alloc::Layout,
     fmt,
-    ops::{Deref, DerefMut},
+    ops::{Deref, DerefMut, Index, IndexMut},
     ptr::{self, NonNull},
-    slice,
+    slice::{self, SliceIndex},
 };
 
 /// The slots of an execution, all initialized, at an address that only growth changes.
@@ -111,6 +111,30 @@ impl DerefMut for ValueStack {
     fn deref_mut(&mut self) -> &mut [u64] {
         // SAFETY: as in `deref`; nobody else reads or writes while `self` is exclusively borrowed.
         unsafe { slice::from_raw_parts_mut(self.as_ptr(), self.slots.len) }
+    }
+}
+
+impl<I: SliceIndex<[u64]>> Index<I> for ValueStack {
+    type Output = I::Output;
+
+    #[inline]
+    #[cfg_attr(feature = "std", track_caller)]
+    fn index(&self, index: I) -> &I::Output {
+        match self.get(index) {
+            Some(slots) => slots,
+            None => out_of_range(),
+        }
+    }
+}
+
+impl<I: SliceIndex<[u64]>> IndexMut<I> for ValueStack {
+    #[inline]
+    #[cfg_attr(feature = "std", track_caller)]
+    fn index_mut(&mut self, index: I) -> &mut I::Output {
+        match self.get_mut(index) {
+            Some(slots) => slots,
+            None => out_of_range(),
+        }
     }
 }
 
