@@ -243,17 +243,19 @@ mod tests {
             assert_eq!(name(small), name(opcode));
             assert_eq!(in_small(opcode), Some(small));
             let whole = Rows::since(Op::MemorySize);
-            assert_eq!(whole.op(small), whole.op(opcode), "{}", NAMES[opcode as usize]);
+            assert_eq!(whole.op(small), whole.op(opcode), "{}", name(opcode));
         }
     }
 
     #[test]
     fn arithmetic_on_floats_takes_the_feature() {
-        for (name, takes) in [("f64_add", true), ("i32_trunc_f64_s", true), ("i64_load", false)] {
-            let is_it = |it: &&str| it.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-            let at = NAMES.iter().position(is_it).expect("a form of the small set");
-            let loadable = LOADABLE[at / 64] >> (at % 64) & 1 != 0;
-            assert_eq!(loadable, !takes || cfg!(feature = "float"), "{name}");
+        for (op, takes) in [("f64_add", true), ("i32_trunc_f64_s", true), ("i64_load", false)] {
+            let is_it = |opcode: &u16| {
+                name(*opcode).strip_prefix(op).is_some_and(|rest| rest.starts_with('.'))
+            };
+            let opcode = (0..SMALL as u16).find(is_it).expect("a form of the small set");
+            let loadable = Traits::of_loadable(opcode).is_some();
+            assert_eq!(loadable, !takes || cfg!(feature = "float"), "{op}");
         }
     }
 
