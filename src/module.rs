@@ -222,7 +222,7 @@ pub(crate) fn precompile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>> {
 #[cfg(feature = "compile")]
 fn serialize(engine: &Engine, module: &module::Module) -> Result<Vec<u8>> {
     let config = engine.config();
-    artifact::write(module, &backend::image(module, config)?, &config.features)
+    Ok(artifact::write(module, &backend::image(module, config)?, &config.features))
 }
 
 #[cfg(feature = "compile")]

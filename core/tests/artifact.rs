@@ -88,7 +88,7 @@ fn image(module: &Module) -> Image<'static> {
 }
 
 fn write(module: &Module) -> Vec<u8> {
-    artifact::write(module, &image(module), &features()).unwrap()
+    artifact::write(module, &image(module), &features())
 }
 
 fn read(bytes: &[u8]) -> Result<Loaded, Error> {

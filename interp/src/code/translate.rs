@@ -112,7 +112,7 @@ impl Code {
                 let lazy = u64::from(own(code::LAZY)) << 16 | u64::from(func.0) << 32;
                 *entry = append(&mut words, &lazy.to_le_bytes())?;
             } else {
-                let options = translate::Options { metered: options.metered, refs: false };
+                let options = translate::Options { metered: options.metered, ..Default::default() };
                 state.workshop.translate(module, func, options)?;
                 let builder = &state.workshop.builder;
                 let start = append(&mut words, &builder.code)?;
@@ -280,7 +280,7 @@ impl Code {
     }
 
     fn options(&self, refs: bool) -> translate::Options {
-        translate::Options { metered: self.metered, refs }
+        translate::Options { metered: self.metered, refs, explicit: false }
     }
 }
 

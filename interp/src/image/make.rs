@@ -45,7 +45,7 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
     let mut builder = Builder::new(set);
     let mut frame_size = 0;
     for func in (imported..module.funcs.len()).map(|index| FuncIdx(index as u32)) {
-        let options = translate::Options { metered, refs: false };
+        let options = translate::Options { metered, refs: false, explicit: true };
         translator.translate(module, func, &mut builder, options)?;
         let start = u32::try_from(bytes.len());
         let start = start.map_err(|_| Error::limit("the code of a module exceeds 4 GiB"))?;
