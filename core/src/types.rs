@@ -116,7 +116,10 @@ impl HeapType {
     }
 
     /// The type with a number; `kind` answers of what kind a defined type is, if there is one of that number.
-    pub fn from_number(number: u32, kind: impl FnOnce(u32) -> Option<TypeKind>) -> Option<HeapType> {
+    pub fn from_number(
+        number: u32,
+        kind: impl FnOnce(u32) -> Option<TypeKind>,
+    ) -> Option<HeapType> {
         match number.checked_sub(Self::ABSTRACT.len() as u32) {
             None => Some(Self::ABSTRACT[number as usize]),
             Some(index) => Some(HeapType::Concrete(ConcreteType { kind: kind(index)?, index })),

@@ -29,7 +29,9 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU32, Ordering},
 };
 use kinglet_core::{
+    error::Error,
     index::{FuncIdx, TagIdx},
+    module::Module,
     runtime,
 };
 #[cfg(feature = "compile")]
@@ -109,6 +111,30 @@ impl Code {
             Source::Translated(translation) => translation.function(at, f),
             Source::Placed(placed) => placed.function(at, f),
         }
+    }
+
+    /// Calls `slot` with each slot of a function's frame that holds a managed reference while the function stands at an op that stopped, by
+    /// its offset from the beginning of the function; or, if not `exact`, behind an op that called.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub(crate) fn managed_slots(
+        &self,
+        module: &Module,
+        func: FuncIdx,
+        at: u32,
+        exact: bool,
+        slot: impl FnMut(usize),
+    ) -> Result<(), Error> {
+        match &self.source {
+            #[cfg(feature = "compile")]
+            Source::Translated(_) => self.stack_map(module, func)?.slots(at, exact, slot),
+            #[cfg(feature = "gc")]
+            Source::Placed(placed) => return placed.managed_slots(module, func, at, exact, slot),
+            #[cfg(not(feature = "gc"))]
+            Source::Placed(_) => _ = (module, func, at, exact, slot),
+        }
+        Ok(())
     }
 
     /// The slot of the header of the function whose code is at this offset, and that of the pinned `f64` that it has saved.

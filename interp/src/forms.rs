@@ -1,5 +1,7 @@
 //! The forms: opcodes and what belongs to them, made by the build script from the op table and `fusion.txt`.
 
+#[cfg(feature = "gc")]
+use crate::kinds::Kind;
 use kinglet_core::op::{Num, Op};
 
 include!(concat!(env!("OUT_DIR"), "/forms.rs"));
@@ -72,6 +74,47 @@ pub(crate) fn layout(opcode: u16) -> &'static str {
     LAYOUTS[usize::from(LAYOUT_OF[usize::from(opcode)])]
 }
 
+/// Where the operands of an unfused form are that may be in several places, and where its result goes.
+#[cfg(feature = "gc")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places(u8);
+
+#[cfg(feature = "gc")]
+impl Places {
+    /// Those of the form `opcode`, which is not one of the small set.
+    pub(crate) fn of(opcode: u16) -> Places {
+        Places(PLACES[usize::from(opcode) - SMALL])
+    }
+
+    /// Whether the result goes to the accumulator, and whether to the slot `d`, if there is a result with a choice.
+    pub(crate) fn result(self) -> Option<(bool, bool)> {
+        [None, Some((true, false)), Some((true, true)), Some((false, false))]
+            [usize::from(self.0 & 3)]
+    }
+
+    /// Where operand `number` is, of those that have a choice.
+    pub(crate) fn operand(self, number: u8) -> Kind {
+        [Kind::Slot, Kind::Acc, Kind::Pin, Kind::Imm][usize::from(self.0 >> (2 + 2 * number) & 3)]
+    }
+
+    /// Whether the result is a float, whose accumulators are others than that of integers and references.
+    pub(crate) fn is_float(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+}
+
+/// The two forms that a form consists of, if it is fused.
+#[cfg(feature = "gc")]
+pub(crate) fn parts(opcode: u16) -> Option<(u16, u16)> {
+    #[cfg(fusion)]
+    return PARTS.get(usize::from(opcode).checked_sub(SMALL + PLACES.len())?).copied();
+    #[cfg(not(fusion))]
+    {
+        _ = opcode;
+        None
+    }
+}
+
 /// Whether `opcode`, a form that writes the accumulator, has one that writes the pinned local, at `opcode + 2`.
 #[inline]
 pub(crate) fn pinnable(opcode: u16) -> bool {
@@ -110,6 +153,8 @@ mod tests {
             | 'M'
             | 'w'
             | 'm'
+            | 'z'
+            | 'l'
             | 'x'
             | '1'..='9' => 2,
             'i' | 'o' | 'u' | 'j' | 'c' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' | 'r' => 4,

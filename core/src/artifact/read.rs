@@ -663,12 +663,7 @@ impl Values<'_> {
         Ok(op)
     }
 
-    fn arithmetic(
-        &mut self,
-        c: &Cursor<'_>,
-        ty: ValType,
-        op: ConstOp,
-    ) -> Result<ConstOp, Error> {
+    fn arithmetic(&mut self, c: &Cursor<'_>, ty: ValType, op: ConstOp) -> Result<ConstOp, Error> {
         self.pop(c, ty)?;
         self.pop(c, ty)?;
         self.push(ty);
@@ -687,8 +682,7 @@ impl Values<'_> {
             _ => return Err(c.error(OTHER)),
         };
         if let code::STRUCT_NEW_DEFAULT | code::ARRAY_NEW_DEFAULT = op {
-            let has_default =
-                |field: &FieldType| !matches!(field.storage, StorageType::Val(ValType::Ref(ty)) if !ty.nullable);
+            let has_default = |field: &FieldType| !matches!(field.storage, StorageType::Val(ValType::Ref(ty)) if !ty.nullable);
             c.check(fields.iter().all(has_default), "a field without a default")?;
         }
         let made = match op {
