@@ -449,9 +449,6 @@ fn ref_type_of(c: &mut Cursor<'_>, rules: &Rules<'_>, first: u8) -> Result<RefTy
             let number = c.up_to(u32::MAX.into(), UNKNOWN)? as u32;
             let heap = HeapType::from_number(number, |index| rules.kind(index));
             let heap = heap.ok_or_else(|| c.error(UNKNOWN))?;
-            let rows = [Row::gc, Row::function_references, Row::exceptions];
-            let asked = rows.into_iter().any(|row| rules.needs(row));
-            c.check(asked, "a type of references, for which the header does not ask")?;
             Ok(RefType { nullable: first == code::REF_NULLABLE, heap })
         }
         _ => Err(c.error(UNKNOWN)),
