@@ -26,19 +26,6 @@ pub(crate) fn module(data: &[u8], ending: Ending) -> Option<Vec<u8>> {
     }
 }
 
-/// A module without values that are references, which artifacts cannot hold. It comes to an end by itself. `None` if `data` is too short.
-pub(crate) fn plain_module(data: &[u8]) -> Option<Vec<u8>> {
-    let u = &mut Unstructured::new(data);
-    let config = config(u, Ending::Bounded).ok()?;
-    let config = Config {
-        gc_enabled: false,
-        reference_types_enabled: false,
-        threads_enabled: false,
-        ..config
-    };
-    bounded(config, u).ok()
-}
-
 /// A module in which function bodies may be anything. `None` if `data` is too short.
 pub(crate) fn invalid_module(data: &[u8]) -> Option<Vec<u8>> {
     let u = &mut Unstructured::new(data);

@@ -302,7 +302,7 @@ fn types<'a>(
     spaces: &mut Spaces,
 ) -> Result<(), Error> {
     let limits = rules.limits;
-    let count = c.count(0, limits.max_types, 1, "too many types")?;
+    let count = c.count(0, limits.max_types, 2, "too many types")?;
     let (start, mut groups) = (c.at, Vec::new());
     for i in 0..count {
         let flags = c.byte()?;
