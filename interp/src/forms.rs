@@ -203,7 +203,7 @@ mod tests {
     #[cfg(not(feature = "ops-small"))]
     const FORMS_OF_FORMAT: usize = 5420;
     #[cfg(not(feature = "ops-small"))]
-    const HASH_OF_FORMAT: u64 = 14_074_627_325_838_639_234;
+    const HASH_OF_FORMAT: u64 = 14_658_344_916_983_865_787;
 
     #[test]
     fn destinations_follow_each_other() {

@@ -3,7 +3,7 @@
 use super::{Code, Image, Tables, check, make};
 use crate::{
     exec::regs::FUNC_HEADER,
-    forms::{COUNT, code, layout},
+    forms::{COUNT, NAMES, code, layout},
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use kinglet_core::{
@@ -34,35 +34,39 @@ fn ops(module: &Module, image: &Image) -> Vec<(usize, u16)> {
     let (mut at, mut ops) = (start + FUNC_HEADER, Vec::new());
     while at < end {
         ops.push((at, number(at)));
-        let count = |letter| match letter {
-            'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
-            'q' => 8,
-            't' => panic!("no tables here"),
-            '+' => 0,
-            _ => 2,
-        };
-        at += 2 + layout(number(at)).chars().map(count).sum::<usize>();
+        at += 2 + layout(number(at)).chars().map(size).sum::<usize>();
     }
     ops
 }
 
+/// How many bytes an operand with this letter has.
+fn size(letter: char) -> usize {
+    match letter {
+        'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
+        'q' => 8,
+        't' => panic!("no tables here"),
+        '+' => 0,
+        _ => 2,
+    }
+}
+
 /// Where the first operand with this letter stands.
 fn operand(module: &Module, image: &Image, letter: char) -> usize {
+    operand_of(module, image, "", letter)
+}
+
+/// The same among the ops whose names begin so.
+fn operand_of(module: &Module, image: &Image, name: &str, letter: char) -> usize {
     for (at, opcode) in ops(module, image) {
         let mut at = at + 2;
         for found in layout(opcode).chars() {
-            if found == letter {
+            if found == letter && NAMES[usize::from(opcode)].starts_with(name) {
                 return at;
             }
-            at += match found {
-                'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
-                'q' => 8,
-                '+' => 0,
-                _ => 2,
-            };
+            at += size(found);
         }
     }
-    panic!("no operand {letter}")
+    panic!("no operand {letter} of {name:?}")
 }
 
 #[test]
@@ -131,22 +135,6 @@ fn control_stays_between_ops_of_the_function() {
 }
 
 #[test]
-fn ops_on_references_are_refused() {
-    let modules = [
-        "(module (table 1 funcref) (func (param i32) (drop (table.get (local.get 0)))))",
-        "(module (func $f) (elem declare func $f) (func (drop (ref.func $f))))",
-        "(module (type $t (func)) (func (param (ref null $t)) (call_ref $t (local.get 0))))",
-        "(module (type $s (struct)) (func (drop (struct.new $s))))",
-    ];
-    for text in modules {
-        for set in SETS {
-            let error = make(&module(text), set, false).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-        }
-    }
-}
-
-#[test]
 fn what_functions_return_to_are_ops_of_this_build() {
     let module = module("(module)");
     for opcode in [code::STOP, code::CROSS_RETURN, COUNT as u16] {
@@ -185,6 +173,7 @@ fn only_what_can_be_assigned_is() {
     }
 }
 
+#[cfg(feature = "gc")]
 #[test]
 fn elements_are_of_the_type_of_the_table() {
     let module = module(
@@ -198,7 +187,7 @@ fn elements_are_of_the_type_of_the_table() {
         assert_eq!(image.code[at], 0);
         image.code[at] = 1;
         let error = verdict(&module, &image, false).unwrap_err();
-        assert!(error.contains("of another type than the table's"), "{error}");
+        assert!(error.contains("of another type than the one that is wanted"), "{error}");
     }
 }
 
@@ -294,4 +283,325 @@ fn functions_of_others_may_be_copied_from_a_table_that_they_see() {
     assert!(stack(module(""))[0].is_some());
     assert_eq!(stack(module("(import \"\" \"\" (table 1 funcref))")), [None]);
     assert_eq!(stack(module("(table (export \"t\") 1 funcref)")), [None]);
+}
+
+/// What the tests of references are about.
+#[cfg(feature = "gc")]
+const TYPES: &str = r#"
+    (rec
+        (type $a (sub (struct (field (mut i32)) (field i64) (field (mut (ref null $a))))))
+        (type $b (sub final $a (struct (field (mut i32)) (field i64) (field (mut (ref null $a))) (field f32)))))
+    (type $strict (struct (field (ref $a))))
+    (type $m (struct (field (mut i32)) (field (mut i64))))
+    (type $list (array (mut (ref null $a))))
+    (type $bytes (array (mut i8)))
+    (type $f (func (param (ref $a)) (result (ref $a))))
+    (tag $e (param (ref $a)))
+    (global $g (mut (ref null $a)) (ref.null $a))
+    (global $n (mut i32) (i32.const 0))
+    (table $t 1 (ref null $a))
+    (table $funcs 1 funcref)
+    (elem declare func $callee)
+    (elem $objects (ref null $a) (ref.null $a))
+    (elem $functions funcref (ref.func $callee))
+    (data "abc")
+"#;
+
+#[cfg(feature = "gc")]
+fn with_types(function: &str) -> Module {
+    let callee = "(func $callee (param (ref $a)) (result (ref $a)) (local.get 0))";
+    module(&format!("(module {TYPES} {function} {callee})"))
+}
+
+/// For each rule about references, a function that keeps to it until an operand is changed: of the first op whose name begins so,
+/// the first that has this letter becomes this number.
+#[cfg(feature = "gc")]
+#[test]
+fn references_are_what_they_are_taken_for() {
+    const NONE: &str = "what is taken for a reference is none";
+    const OTHER: &str = "a reference is of another type than the one that is wanted";
+    let cases: &[(&str, &str, char, u16, &str)] = &[
+        // Fields: of what, where, and whether they can be assigned.
+        (
+            "(param (ref $a) i32) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            NONE,
+        ),
+        (
+            "(param (ref $a) (ref $bytes)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $a) structref) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $a)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            'o',
+            12,
+            "there is no field there",
+        ),
+        (
+            "(param (ref $a)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            'o',
+            16,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $b)) (result f32) (struct.get $b 3 (local.get 0))",
+            "struct_get",
+            'o',
+            24,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $a) i32) (struct.set $a 0 (local.get 0) (local.get 1))",
+            "struct_set",
+            'o',
+            24,
+            NONE,
+        ),
+        (
+            "(param (ref $m) (ref $a)) (struct.set $m 1 (local.get 0) (i64.const 0))",
+            "struct_set",
+            's',
+            1,
+            "it assigns a field",
+        ),
+        // Elements.
+        (
+            "(param (ref $bytes) i32) (result i32) (array.get_u $bytes (local.get 0) (local.get 1))",
+            "array_get",
+            's',
+            1,
+            NONE,
+        ),
+        (
+            "(param (ref $bytes) (ref $list)) (result i32) (array.get_u $bytes (local.get 0) (i32.const 0))",
+            "array_get",
+            's',
+            1,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $bytes) (ref $a)) (result i32) (array.get_u $bytes (local.get 0) (i32.const 0))",
+            "array_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $bytes) (ref $a)) (result i32) (array.len (local.get 0))",
+            "array_len",
+            's',
+            1,
+            OTHER,
+        ),
+        // What is assigned, given and returned.
+        ("(param (ref $a) i32) (global.set $g (local.get 0))", "global_set", 's', 1, NONE),
+        (
+            "(param (ref $a) (ref $strict)) (global.set $g (local.get 0))",
+            "global_set",
+            's',
+            1,
+            OTHER,
+        ),
+        ("(param (ref $a) i32) (global.set $n (local.get 1))", "global_set", 'g', 0, NONE),
+        ("(param (ref $a) i32) (result (ref $a)) (local.get 0)", "ret_i64", 's', 1, NONE),
+        (
+            "(param (ref $a) (ref null $a)) (result (ref $a)) (local.get 0)",
+            "ret_i64",
+            's',
+            1,
+            OTHER,
+        ),
+        ("(param (ref $b) (ref $a)) (result (ref $b)) (local.get 0)", "ret_i64", 's', 1, OTHER),
+        (
+            "(param (ref $a) i32) (result (ref $a) i32) (local.get 0) (local.get 1)",
+            "copy",
+            's',
+            1,
+            NONE,
+        ),
+        ("(param (ref $a) i32) (drop (call $callee (local.get 0)))", "copy", 's', 1, NONE),
+        (
+            "(param (ref $a) i32) (result (ref $a)) (return_call $callee (local.get 0))",
+            "copy",
+            's',
+            1,
+            NONE,
+        ),
+        ("(param (ref $a) i32) (throw $e (local.get 0))", "copy", 's', 1, NONE),
+        ("(param exnref i32) (throw_ref (local.get 0))", "throw_ref", 's', 1, NONE),
+        ("(param exnref (ref $a)) (throw_ref (local.get 0))", "throw_ref", 's', 1, OTHER),
+        // Calls of what a reference is to.
+        (
+            "(param (ref $a) (ref $f) i32) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            's',
+            2,
+            NONE,
+        ),
+        (
+            "(param (ref $a) (ref $f) funcref) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            's',
+            2,
+            "it calls what is of no type of functions",
+        ),
+        (
+            "(param (ref $a) (ref $f)) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            'h',
+            6,
+            "a call does not fit",
+        ),
+        // Casts.
+        ("(param anyref i32) (drop (ref.cast (ref $a) (local.get 0)))", "ref_cast", 's', 1, NONE),
+        (
+            "(param anyref funcref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            's',
+            1,
+            OTHER,
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'u',
+            99,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'w',
+            2,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'w',
+            8,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.test arrayref (local.get 0)))",
+            "ref_test",
+            'u',
+            12,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.test (ref $a) (local.get 0)))",
+            "ref_test",
+            'u',
+            6,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref i32) (drop (ref.as_non_null (local.get 0)))",
+            "ref_as_non_null",
+            's',
+            1,
+            NONE,
+        ),
+        // Tables and segments.
+        ("(param (ref $a)) (table.set $t (i32.const 0) (local.get 0))", "table_set", 'u', 1, OTHER),
+        (
+            "(param funcref) (result (ref null $a)) (table.get $t (i32.const 0))",
+            "table_get",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(param (ref $a)) (drop (table.grow $t (local.get 0) (i32.const 1)))",
+            "table_grow",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(table.copy $t $t (i32.const 0) (i32.const 0) (i32.const 0))",
+            "table_copy",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(drop (call_indirect $funcs (result i32) (i32.const 0)))",
+            "call_indirect",
+            'x',
+            0,
+            "it calls elements that are no functions",
+        ),
+        (
+            "(drop (array.new_elem $list $objects (i32.const 0) (i32.const 0)))",
+            "array_new_elem",
+            'u',
+            5,
+            "elements that are no references",
+        ),
+        (
+            "(drop (array.new_data $bytes 0 (i32.const 0) (i32.const 0)))",
+            "array_new_data",
+            'u',
+            4,
+            "references made of data",
+        ),
+        // New objects.
+        ("(param (ref $a) i32) (drop (struct.new $strict (local.get 0)))", "copy", 's', 1, NONE),
+        (
+            "(drop (struct.new_default $a))",
+            "struct_new_default",
+            'u',
+            2,
+            "a field without a default",
+        ),
+        (
+            "(drop (struct.new_default $a))",
+            "struct_new_default",
+            'u',
+            4,
+            "it is no type of structures",
+        ),
+        (
+            "(drop (array.new_default $bytes (i32.const 1)))",
+            "array_new_default",
+            'u',
+            0,
+            "it is no type of arrays",
+        ),
+        (
+            "(drop (array.new_default $bytes (i32.const 1)))",
+            "array_new_default",
+            'u',
+            99,
+            "it is no type of arrays",
+        ),
+    ];
+    for &(function, name, letter, value, expected) in cases {
+        let module = with_types(&format!("(func {function})"));
+        for set in SETS {
+            verdict(&module, &make(&module, set, false).unwrap(), false).unwrap();
+        }
+        let mut image = make(&module, OpSet::Small, false).unwrap();
+        let at = operand_of(&module, &image, name, letter);
+        assert_ne!(image.code[at..at + 2], value.to_le_bytes(), "{function}");
+        image.code[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        let error = verdict(&module, &image, false).expect_err(function);
+        assert!(error.contains(expected) && !expected.is_empty(), "{function}: {error}");
+    }
 }
