@@ -605,3 +605,229 @@ fn references_are_what_they_are_taken_for() {
         assert!(error.contains(expected) && !expected.is_empty(), "{function}: {error}");
     }
 }
+
+/// The words of the tables in which more about the first function stands: counts of segments, tries and clauses, bytes of states; where the
+/// clauses begin, and the states.
+#[cfg(feature = "gc")]
+fn more(image: &Image) -> (usize, usize, usize) {
+    let word =
+        |at: usize| u32::from_le_bytes(image.tables[at..at + 4].try_into().unwrap()) as usize;
+    let at = word(8 + 4);
+    assert_ne!(at, 0);
+    let clauses = at + 16 + 8 * word(at) + 12 * word(at + 4);
+    (at, clauses, clauses + 12 * word(at + 8))
+}
+
+#[cfg(feature = "gc")]
+#[test]
+fn what_slots_hold_where_jumps_lead_to_is_said_and_true() {
+    // A loop at which one slot holds a reference that is not null, and one that may be.
+    let text = "(func (param (ref $a) (ref null $a) i32) (result (ref $a))
+        (loop
+            (global.set $g (local.get 1))
+            (local.set 1 (local.get 0))
+            (br_if 0 (local.get 2)))
+        (local.get 0))";
+    let module = with_types(text);
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        let (at, _, states) = more(&image);
+        let len = u32::from_le_bytes(image.tables[at + 12..at + 16].try_into().unwrap());
+        // Where it stands, and two slots with what they hold.
+        assert_eq!(len, 6, "{set:?}");
+        assert_eq!(image.tables[states + 1..states + 3], [2, 0]);
+        assert_eq!(image.tables[states + 4], 1);
+        let [a, nullable_a] = [image.tables[states + 3], image.tables[states + 5]];
+        assert_eq!(a + 1, nullable_a);
+        let untrue = "a slot does not hold what it is said to";
+        let patches: [(usize, u8, &str); 12] = [
+            (at + 12, 0, "it is not said what slots hold"),
+            (at + 12, 5, "is not said as it should be"),
+            (states, 0, "is not said as it should be"),
+            (states, image.tables[states] + 1, "a state of what is no op"),
+            (states, 0x7f, "it is not said what slots hold"),
+            (states + 1, 3, "is not said as it should be"),
+            // The slot of a number, and one beyond the frame.
+            (states + 2, 1, untrue),
+            (states + 2, 0x7f, "is not said as it should be"),
+            // What is null, what is no type, a reference that is not null, an object of another type.
+            (states + 5, 1, untrue),
+            (states + 5, 0, "is not said as it should be"),
+            (states + 5, a, untrue),
+            (states + 3, a + 2, untrue),
+        ];
+        for (at, byte, expected) in patches {
+            let mut image = image.clone();
+            assert_ne!(image.tables[at], byte);
+            image.tables[at] = byte;
+            let error = verdict(&module, &image, false).expect_err(expected);
+            assert!(error.contains(expected), "{set:?}, {byte}: {error}");
+        }
+        // Less may be said than is true, as long as nobody counts on it.
+        let mut less = image.clone();
+        less.tables[states + 3] = nullable_a;
+        let error = verdict(&module, &less, false).unwrap_err();
+        assert!(error.contains("of another type than the one that is wanted"), "{error}");
+    }
+}
+
+#[cfg(feature = "gc")]
+#[test]
+fn handlers_find_what_they_count_on() {
+    let text = "(func (param (ref $a) i32) (result (ref $a)) (local (ref null $a) exnref)
+        (block $caught (result (ref $a) exnref)
+            (try_table (catch_ref $e $caught)
+                (local.set 2 (local.get 0))
+                (drop (call $callee (local.get 0))))
+            (unreachable))
+        (local.set 3)
+        (if (local.get 1) (then (throw_ref (local.get 3))))
+        (global.set $g (local.get 2)))";
+    let module = with_types(text);
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        let (_, clauses, states) = more(&image);
+        // What it carries goes to another slot, or the exception does.
+        for at in [clauses + 8, clauses + 10] {
+            let mut image = image.clone();
+            image.tables[at] -= 1;
+            verdict(&module, &image, false).unwrap_err();
+        }
+        // Nobody gives the handler the exception.
+        let mut none = image.clone();
+        none.tables[clauses + 10..clauses + 12].copy_from_slice(&u16::MAX.to_le_bytes());
+        verdict(&module, &none, false).unwrap_err();
+        // The local is a reference to something else there.
+        let slot = image.tables[states + 2];
+        assert_eq!(slot, 4, "the local behind the header");
+        let mut other = image.clone();
+        other.tables[states + 3] += 2;
+        let error = verdict(&module, &other, false).unwrap_err();
+        assert!(error.contains("a slot does not hold what it is said to"), "{error}");
+    }
+}
+
+/// A register holds a reference only from the op that makes it to the next that may stop.
+#[cfg(all(feature = "gc", not(feature = "ops-small")))]
+#[test]
+fn registers_hold_references_for_a_while() {
+    let text = "(func (param (ref $a)) (result (ref null $a)) (global.get $g))";
+    let module = with_types(text);
+    let image = make(&module, OpSet::Standard, false).unwrap();
+    let [(get, _), (ret, opcode)] = ops(&module, &image)[..] else { panic!("two ops") };
+    assert_eq!((NAMES[usize::from(opcode)], ret - get), ("ret_i64.a", 8));
+    let refused = |image: &Image| {
+        let error = verdict(&module, image, false).unwrap_err();
+        assert!(error.contains("what is taken for a reference is none"), "{error}");
+    };
+    // The global is a number.
+    let mut number = image.clone();
+    number.code[get + 4] = 1;
+    refused(&number);
+    // It goes to the register of floats.
+    let mut float = image.clone();
+    float.code[get..get + 2].copy_from_slice(&code::GLOBAL_GET_F64.to_le_bytes());
+    refused(&float);
+    // Fuel is taken in between.
+    let metered = make(&module, OpSet::Standard, true).unwrap();
+    let [(fuel, _), (get, opcode), _] = ops(&module, &metered)[..] else { panic!("three ops") };
+    let mut stops = metered.clone();
+    stops.code.copy_within(get..get + 8, fuel);
+    stops.code[fuel + 8..fuel + 10].copy_from_slice(&code::FUEL.to_le_bytes());
+    stops.code[fuel + 10..fuel + 14].copy_from_slice(&1u32.to_le_bytes());
+    assert_eq!(NAMES[usize::from(opcode)], "global_get_int>a");
+    let error = verdict(&module, &stops, false).unwrap_err();
+    assert!(error.contains("what is taken for a reference is none"), "{error}");
+}
+
+/// What looks into an object that there cannot be traps, and nothing is asked of what comes behind.
+#[cfg(feature = "gc")]
+#[test]
+fn behind_an_access_to_null_nothing_is_reached() {
+    let bodies = [
+        "(struct.get $a 2 (ref.null $a))",
+        "(call_ref $f (ref.as_non_null (global.get $g)) (ref.null $f))",
+        "(array.get $list (ref.null $list) (i32.const 0))",
+        "(ref.as_non_null (ref.null $a))",
+    ];
+    for body in bodies {
+        let module = with_types(&format!("(func (result (ref null $a)) {body})"));
+        for set in SETS {
+            verdict(&module, &make(&module, set, false).unwrap(), false).unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "threads")]
+#[test]
+fn shared_memories_are_accessed_as_such() {
+    let module = |first: &str, second: &str| {
+        module(&format!(
+            "(module (memory 1 1 {first}) (memory 1 1 {second})
+                (func (param i32) (result i32)
+                    (drop (i32.atomic.rmw.add (local.get 0) (i32.const 1)))
+                    (drop (i32.load 1 (local.get 0)))
+                    (i32.load (local.get 0))))"
+        ))
+    };
+    let [both, first, second, none] =
+        [("shared", "shared"), ("shared", ""), ("", "shared"), ("", "")].map(|(a, b)| module(a, b));
+    for set in SETS {
+        let all = [&both, &first, &second, &none];
+        let images = all.map(|module| make(module, set, false).unwrap());
+        for (i, module) in all.into_iter().enumerate() {
+            for (j, image) in images.iter().enumerate() {
+                assert_eq!(verdict(module, image, false).is_ok(), i == j, "{set:?}: {i} {j}");
+            }
+        }
+    }
+}
+
+/// What is the same type has one number, and what two references may be is the nearest type above both.
+#[cfg(feature = "gc")]
+#[test]
+fn types_meet_in_the_nearest_above_both() {
+    use super::types::{Held, Types};
+    use kinglet_core::types::{HeapType, RefType};
+    let module = module(
+        "(module
+            (type $a (sub (struct))) (type $same (sub (struct)))
+            (type $b (sub $a (struct (field i32)))) (type $c (sub $same (struct (field i64))))
+            (type $other (struct (field f32))) (type $list (array i8)) (type $f (func)))",
+    );
+    let types = Types::new(&module);
+    let [a, same, b, c, other, list, f] =
+        [0, 1, 2, 3, 4, 5, 6].map(|index| types.of_defined(index, false));
+    let of = |heap| types.of(RefType { nullable: false, heap });
+    assert_eq!(a, same);
+    assert_ne!(b, c);
+    assert_eq!(of(HeapType::Extern), of(HeapType::Any));
+    let joins = [
+        (b, c, Some(a)),
+        (a, b, Some(a)),
+        (b, other, Some(of(HeapType::Struct))),
+        (b, list, Some(of(HeapType::Eq))),
+        (list, of(HeapType::I31), Some(of(HeapType::Eq))),
+        (b, of(HeapType::Extern), Some(of(HeapType::Any))),
+        (b, of(HeapType::None), Some(b)),
+        (b, Held::NULL, Some(types.of_defined(2, true))),
+        (b, types.of_defined(3, true), Some(types.of_defined(0, true))),
+        (Held::NULL, Held::NULL, Some(Held::NULL)),
+        (f, of(HeapType::Func), Some(of(HeapType::Func))),
+        (b, f, None),
+        (b, of(HeapType::Exn), None),
+    ];
+    for (one, two, joined) in joins {
+        for (one, two) in [(one, two), (two, one)] {
+            let found = types.join(one, two);
+            assert_eq!(found, joined);
+            if let Some(joined) = found {
+                assert!(types.matches(one, joined) && types.matches(two, joined));
+            }
+        }
+    }
+    assert!(!types.matches(a, b) && !types.matches(types.of_defined(0, true), a));
+    assert!(types.matches(Held::NULL, types.of_defined(0, true)) && !types.matches(Held::NULL, a));
+}
