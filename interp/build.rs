@@ -134,7 +134,9 @@ impl List {
 
     /// Adds forms that take a feature of the crate.
     fn with(&mut self, feature: &'static str, add: impl FnOnce(&mut List)) {
-        let outer = self.feature.replace(feature);
+        let outer = self.feature;
+        // One that is missing already is reason enough.
+        self.feature = outer.filter(|outer| !has(outer)).or(Some(feature));
         add(self);
         self.feature = outer;
     }
@@ -328,24 +330,9 @@ impl List {
         bits("Bit per opcode: whether control never goes on behind it.", "TERMINAL", &|i| {
             forms[i].terminal
         });
-        table(
-            &mut s,
-            "For each unfused form, where its operands are and its result goes, as `Places` has it.",
-            "PLACES",
-            "u8",
-            self.forms[..self.unfused].iter().map(|form| places(form).to_string()),
-        );
-        let count =
-            |second: usize| match (self.forms[second].pin, self.forms[second].name.ends_with(">a"))
-            {
-                (true, _) => 3,
-                (false, true) => 2,
-                (false, false) => 1,
-            };
-        let parts = pairs.iter().flat_map(|&(first, second, _)| {
-            (0..count(second)).map(move |i| format!("({}, {})", small + first, small + second + i))
-        });
-        table(&mut s, "What each fused form consists of.", "PARTS", "(u16, u16)", parts);
+        if has("GC") {
+            self.places_table(&mut s, small, pairs);
+        }
         self.fusion_table(&mut s, small, pairs);
         _ = writeln!(
             s,
@@ -361,6 +348,26 @@ impl List {
         }
         _ = writeln!(s, "}} }}; }}\npub(crate) use for_each_form;");
         s
+    }
+
+    /// What the check of code that handles references needs to know of forms.
+    fn places_table(&self, s: &mut String, small: usize, pairs: &[(usize, usize, usize)]) {
+        table(
+            s,
+            "For each unfused form, where its operands are and its result goes, as `Places` has it.",
+            "PLACES",
+            "u8",
+            self.forms[..self.unfused].iter().map(|form| places(form).to_string()),
+        );
+        if fusion_cap() == 0 {
+            return;
+        }
+        let part = |(i, &(first, second, fused)): (usize, &(usize, usize, usize))| {
+            let end = pairs.get(i + 1).map_or(self.forms.len(), |next| next.2);
+            (0..end - fused).map(move |i| format!("({}, {})", small + first, small + second + i))
+        };
+        let parts = pairs.iter().enumerate().flat_map(part);
+        table(s, "What each fused form consists of.", "PARTS", "(u16, u16)", parts);
     }
 
     fn row_table(&self, s: &mut String) {

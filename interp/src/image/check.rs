@@ -211,7 +211,8 @@ impl<'a> Walk<'a> {
         }
         debug_assert_eq!(self.at, self.start + FUNC_HEADER);
         let (mut prologue, mut fueled, mut terminal) = (true, false, false);
-        let loadable = if self.is_shared { &LOADABLE_SHARED } else { &LOADABLE };
+        let is_shared = cfg!(feature = "threads") && self.is_shared;
+        let loadable = if is_shared { &LOADABLE_SHARED } else { &LOADABLE };
         while self.at < self.end {
             set(&mut self.starts, self.at - self.start);
             let opcode = self.u16()?;
@@ -247,7 +248,11 @@ impl<'a> Walk<'a> {
     #[cold]
     fn on_refs(&mut self, opcode: u16) -> Result<(), Error> {
         let others = if self.is_shared { &UNSHARED } else { &SHARED };
-        if usize::from(opcode) >= COUNT || !is_set(&ON_REFS, opcode) || is_set(others, opcode) {
+        if cfg!(not(feature = "gc"))
+            || usize::from(opcode) >= COUNT
+            || !is_set(&ON_REFS, opcode)
+            || is_set(others, opcode)
+        {
             self.at -= TOKEN;
             return Err(self.unknown(opcode));
         }

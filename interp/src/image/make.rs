@@ -66,16 +66,14 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
     let mut calls: Vec<Vec<Call>> = vec![Vec::new(); module.bodies.len()];
     // What could not be loaded is not made.
     let code = Code { bytes: &bytes, origin: 0 };
-    let mut tables = write_tables(frame_size, &entries);
+    let tables = write_tables(frame_size, &entries);
     let found =
         check::check(module, code, &Tables::new(&tables, 0)?, metered, &mut |func, call| {
             calls[func.at() - imported].push(call);
         });
     let found = found.map_err(refused)?;
     #[cfg(feature = "gc")]
-    if !found.on_refs.is_empty() {
-        tables = with_states(module, code, &tables, &found, entries).map_err(refused)?;
-    }
+    let tables = with_states(module, code, tables, &found, entries).map_err(refused)?;
     let stack = Depths::new(module, &calls, &found).all(frame_size);
     Ok(Image { code: bytes, tables, stack })
 }
@@ -84,17 +82,20 @@ fn refused(error: Error) -> Error {
     error.context("the module cannot become an artifact")
 }
 
-/// The side tables with what slots hold in the functions that handle references.
+/// The side tables, to which is added what slots hold in the functions that handle references.
 #[cfg(feature = "gc")]
 fn with_states(
     module: &Module,
     code: Code<'_>,
-    tables: &[u8],
+    tables: Vec<u8>,
     found: &Structure,
     mut entries: Vec<Entry>,
 ) -> Result<Vec<u8>, Error> {
     use super::{flow, infer, types::Types};
-    let (tables, types) = (Tables::new(tables, 0)?, Types::new(module));
+    if found.on_refs.is_empty() {
+        return Ok(tables);
+    }
+    let (tables, types) = (Tables::new(&tables, 0)?, Types::new(module));
     for &func in &found.on_refs {
         let body = flow::Body::of(module, code, &tables, func)?;
         let states = infer::infer(module, code, &types, tables.frame_size(), &body)?;
