@@ -161,6 +161,7 @@ pub const ARTIFACT: Target = Target {
     name: "artifact",
     make: |data| match data.split_first()? {
         (0..16, rest) => Some(GUESTS[hash(rest) as usize % GUESTS.len()].clone()),
+        (16..128, rest) => generate::object_module(rest),
         (_, rest) => generate::module(rest, Ending::Bounded),
     },
     check: |wasm| {
