@@ -85,13 +85,20 @@ struct Form {
     pin: bool,
     /// Whether this build has a handler for it.
     built: bool,
-    /// Whether an artifact may have it.
-    loadable: bool,
+    /// Whether it stands in functions, and not between them.
+    inside: bool,
+    /// Whether it is on references, so that whoever checks it has to know what slots hold.
+    on_refs: bool,
     /// Whether control never goes on behind it.
     terminal: bool,
 }
 
 impl Form {
+    /// Whether artifacts may have it where no values are references, and this build has a handler.
+    fn is_plain(&self) -> bool {
+        self.built && self.inside && !self.on_refs
+    }
+
     /// Its operands. A small program does not say them of forms that it has no handlers for, which nobody looks at.
     fn layout(&self) -> &str {
         if self.built || !has("OPS_SMALL") { &self.layout } else { "" }
@@ -132,13 +139,16 @@ impl List {
             "two forms called {name}"
         );
         let (built, layout) = (self.feature.is_none_or(has), layout.into());
-        let (loadable, terminal) = (is_loadable(&name, &body), is_terminal(&body));
-        self.forms.push(Form { name, body, layout, pin: false, built, loadable, terminal });
+        let (inside, on_refs) = (is_inside(&body), is_on_refs(&name, &body));
+        let terminal = is_terminal(&body);
+        self.forms.push(Form { name, body, layout, pin: false, built, inside, on_refs, terminal });
     }
 
     /// Adds forms that take a feature of the crate.
     fn with(&mut self, feature: &'static str, add: impl FnOnce(&mut List)) {
-        let outer = self.feature.replace(feature);
+        let outer = self.feature;
+        // One that is missing already is reason enough.
+        self.feature = outer.filter(|outer| !has(outer)).or(Some(feature));
         add(self);
         self.feature = outer;
     }
@@ -215,7 +225,7 @@ impl List {
                 let fused = &mut self.forms[last];
                 (fused.pin, fused.terminal) = (b.pin, b.terminal);
                 fused.built = number < cap && a.built && b.built;
-                fused.loadable = a.loadable && b.loadable;
+                fused.on_refs = a.on_refs || b.on_refs;
             }
         }
         pairs
@@ -323,7 +333,8 @@ impl List {
             let number = layouts.binary_search(&form.layout()).expect("it is one of them");
             assert!(number < 1 << 10, "there are 10 bits");
             let len = shapes[number].as_ref().map_or(15, |shape| shape.len);
-            let (terminal, loadable) = (form.terminal, form.built && form.loadable);
+            let loadable = form.is_plain() && !accesses(&form.body, "Shared");
+            let terminal = form.terminal;
             let bits =
                 number | len << 10 | usize::from(terminal) << 14 | usize::from(loadable) << 15;
             format!("{bits:#x}")
@@ -348,6 +359,29 @@ impl List {
         bits("Bit per opcode: whether it is the first of a pair.", "FIRSTS", &|i| {
             pairs.iter().any(|&(first, ..)| small + first == i)
         });
+        bits(
+            "Bit per opcode: whether artifacts may have it where no values are references and the first memory is shared, and this build has a handler.",
+            "LOADABLE_SHARED",
+            &|i| forms[i].is_plain() && !accesses(&forms[i].body, ""),
+        );
+        bits(
+            "Bit per opcode: whether artifacts may have it if what slots hold is checked, and this build has a handler.",
+            "ON_REFS",
+            &|i| forms[i].built && forms[i].on_refs,
+        );
+        bits(
+            "Bit per opcode: whether it is an access to the first memory, which is shared.",
+            "SHARED",
+            &|i| accesses(&forms[i].body, "Shared"),
+        );
+        bits(
+            "Bit per opcode: whether it is an access to the first memory, which is not shared.",
+            "UNSHARED",
+            &|i| accesses(&forms[i].body, ""),
+        );
+        if has("GC") {
+            self.places_table(&mut s, small, pairs);
+        }
         self.fusion_table(&mut s, small, pairs);
         _ = writeln!(
             s,
@@ -363,6 +397,26 @@ impl List {
         }
         _ = writeln!(s, "}} }}; }}\npub(crate) use for_each_form;");
         s
+    }
+
+    /// What the check of code that handles references needs to know of forms.
+    fn places_table(&self, s: &mut String, small: usize, pairs: &[(usize, usize, usize)]) {
+        table(
+            s,
+            "For each unfused form, where its operands are and its result goes, as `Places` has it.",
+            "PLACES",
+            "u8",
+            self.forms[..self.unfused].iter().map(|form| places(form).to_string()),
+        );
+        if fusion_cap() == 0 {
+            return;
+        }
+        let part = |(i, &(first, second, fused)): (usize, &(usize, usize, usize))| {
+            let end = pairs.get(i + 1).map_or(self.forms.len(), |next| next.2);
+            (0..end - fused).map(move |i| format!("({}, {})", small + first, small + second + i))
+        };
+        let parts = pairs.iter().enumerate().flat_map(part);
+        table(s, "What each fused form consists of.", "PARTS", "(u16, u16)", parts);
     }
 
     fn row_table(&self, s: &mut String) {
@@ -519,17 +573,50 @@ fn equal(name: &str) -> Option<String> {
     Some(format!("{same}{rest}"))
 }
 
-/// Whether an artifact may have such an op. Those on references could not be checked without the types of all slots, nor those
-/// on shared memories without that of the memory.
-fn is_loadable(name: &str, body: &str) -> bool {
+/// Whether such an op stands in functions.
+fn is_inside(body: &str) -> bool {
+    !["DONE", "CROSS_RETURN", "LAZY"].iter().any(|exit| is_exit(body, exit))
+}
+
+fn is_exit(body: &str, code: &str) -> bool {
+    body == format!("Exit<{{ exit::{code} }}>")
+}
+
+/// Whether such an op takes or makes references, and not only copies what slots hold.
+fn is_on_refs(name: &str, body: &str) -> bool {
     let bodies = ["CallRef<", "Ref", "Struct", "Array"];
-    let exits =
-        ["DONE", "CROSS_RETURN", "LAZY", "THROW_REF", "CAST", "STRUCT_NEW", "TAIL_CALL_REF"];
-    let names = ["table_get", "table_set", "table_grow", "table_fill", "ref_", "struct_", "array_"];
-    !bodies.iter().any(|refused| body.starts_with(refused))
-        && !exits.iter().any(|exit| body == format!("Exit<{{ exit::{exit} }}>"))
-        && !names.iter().any(|refused| name.starts_with(refused))
-        && !name.contains(".shared")
+    let exits = ["THROW_REF", "CAST", "STRUCT_NEW", "TAIL_CALL_REF"];
+    let names =
+        ["table_get", "table_set", "table_grow", "table_fill", "ref_", "i31_", "struct_", "array_"];
+    bodies.iter().any(|on_refs| body.starts_with(on_refs))
+        || exits.iter().any(|exit| is_exit(body, exit))
+        || names.iter().any(|on_refs| name.starts_with(on_refs))
+}
+
+/// Whether a form, or a part of it, accesses the first memory by loads and stores of which the types end so.
+fn accesses(body: &str, suffix: &str) -> bool {
+    ["Load", "Store", "VLoad", "VWiden", "VStore", "LoadLane", "StoreLane"].iter().any(|op| {
+        let op = format!("{op}{suffix}<");
+        // Not those whose names end so.
+        body.match_indices(&op).any(|(at, _)| at == 0 || body[..at].ends_with(['<', ' ']))
+    })
+}
+
+/// See `Places` in `forms.rs`.
+fn places(form: &Form) -> u8 {
+    let (name, dest) = form.name.split_once('>').unwrap_or((&form.name, ""));
+    let (op, kinds) = name.rsplit_once('.').unwrap_or((name, ""));
+    let place = |letter: char| ['s', 'a', 'p', 'i'].iter().position(|&place| place == letter);
+    let places: Option<Vec<usize>> = kinds.chars().map(place).collect();
+    let places = places.filter(|places| places.len() <= 2).unwrap_or_default();
+    let dest = ["", "a", "s", "p"].iter().position(|&place| place == dest).expect("a destination");
+    let row = ROWS.iter().find(|row| row.name == op.split('.').next().unwrap_or(op));
+    let is_float = match row {
+        Some(row) => matches!(row.to, Some(Num::f32 | Num::f64)),
+        None => op.ends_with("f32") || op.ends_with("f64"),
+    };
+    let kinds = places.iter().enumerate().fold(0, |bits, (i, place)| bits | place << (2 * i));
+    (dest | kinds << 2 | usize::from(is_float) << 6) as u8
 }
 
 /// Whether control never goes on behind what this type does.
@@ -625,7 +712,7 @@ fn forms_of(list: &mut List, row: &Row) {
         | Class::atomic_xchg
         | Class::atomic_cmpxchg
         | Class::atomic_wait
-        | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "mqT"),
+        | Class::atomic_notify => list.push(name.into(), "Exit<{ exit::ATOMIC }>".into(), "lqT"),
         Class::multi => list.push(name.into(), format!("Multi<{op}>"), "M"),
         Class::slots => {
             // The hottest of them has a way of its own.
@@ -757,7 +844,7 @@ fn vector_forms(list: &mut List, row: &Row) {
     form(&format!("{name}.wide"), &body.replace("$M", "Unshared"), &layout);
     list.with("THREADS", |list| {
         let body = body.replace("$M", "Shared").replace("$O", op);
-        list.push(format!("{name}.shared.wide"), body, &layout);
+        list.push(format!("{name}.shared.wide"), body, &layout.replace('m', "z"));
     });
 }
 
@@ -791,7 +878,11 @@ fn size(num: Num) -> usize {
 /// shared memories have the suffix `Shared`.
 fn access_forms(list: &mut List, row: &Row, suffix: &str) {
     let (op, count) = (row.variant, destinations(row));
-    let name = if suffix.is_empty() { row.name.into() } else { format!("{}.shared", row.name) };
+    let (name, memory) = if suffix.is_empty() {
+        (row.name.into(), 'm')
+    } else {
+        (format!("{}.shared", row.name), 'z')
+    };
     if row.class == Class::load {
         for &k in &kinds::KINDS[..kinds::ADDRESS] {
             let (c, k, layout) = kind(k);
@@ -799,7 +890,7 @@ fn access_forms(list: &mut List, row: &Row, suffix: &str) {
             list.dests(&format!("{name}.{c}"), &body, &format!("{layout}o"), count);
         }
         let body = format!("LoadWide{suffix}<{op}, $D>");
-        return list.dests(&format!("{name}.wide"), &body, "smq", count);
+        return list.dests(&format!("{name}.wide"), &body, &format!("s{memory}q"), count);
     }
     for &a in &kinds::KINDS[..kinds::ADDRESS] {
         for &v in kinds::value_kinds(num(row.from)) {
@@ -808,7 +899,7 @@ fn access_forms(list: &mut List, row: &Row, suffix: &str) {
             list.push(format!("{name}.{ac}{vc}"), body, &format!("o{al}{vl}"));
         }
     }
-    list.push(format!("{name}.wide"), format!("StoreWide{suffix}<{op}>"), "smqs");
+    list.push(format!("{name}.wide"), format!("StoreWide{suffix}<{op}>"), &format!("s{memory}qs"));
 }
 
 /// Ops that only the interpreter knows, and the first forms of families whose members follow in the order of their kinds.

@@ -76,8 +76,8 @@ impl Module {
     /// A module that was loaded from an artifact is that artifact.
     ///
     /// # Errors
-    /// Artifacts cannot hold values that are references, nor shared memories yet: then it is of the kind
-    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// A function exceeds what the bytecode can express, or has more references alive at its branches than can be checked in time that is
+    /// linear in its size.
     ///
     /// ```
     /// use kinglet::{Engine, Instance, Module, Store};
@@ -222,7 +222,7 @@ pub(crate) fn precompile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>> {
 #[cfg(feature = "compile")]
 fn serialize(engine: &Engine, module: &module::Module) -> Result<Vec<u8>> {
     let config = engine.config();
-    artifact::write(module, &backend::image(module, config)?, &config.features)
+    Ok(artifact::write(module, &backend::image(module, config)?, &config.features))
 }
 
 #[cfg(feature = "compile")]

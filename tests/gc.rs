@@ -24,6 +24,13 @@ fn instance(config: &Config, wat: &str) -> (Store<()>, Instance) {
     (store, instance)
 }
 
+/// A module as it is, and from an artifact.
+fn modules(engine: &Engine, wat: &str) -> [Module; 2] {
+    let module = Module::new(engine, wat).unwrap();
+    let artifact = Module::deserialize(engine, module.serialize().unwrap()).unwrap();
+    [module, artifact]
+}
+
 fn func<T: 'static, P: WasmParams, R: WasmResults>(
     store: &mut Store<T>,
     instance: Instance,
@@ -50,12 +57,20 @@ impl Drop for Counted {
 
 #[test]
 fn a_scheme_makes_a_million_objects_in_a_small_heap() {
-    let engine = Engine::default();
-    let module = Module::new(&engine, include_str!("guests/scheme.wat")).unwrap();
+    let text = include_str!("guests/scheme.wat");
+    run_scheme(&Module::new(&Engine::default(), text).unwrap());
+    // From an artifact, with garbage collected in one place after the other.
+    let zeal = NonZeroU32::new(997);
+    let engine = Engine::new(Config::new().gc_zeal_alloc_counter(zeal)).unwrap();
+    let [_, artifact] = modules(&engine, text);
+    run_scheme(&artifact);
+}
+
+fn run_scheme(module: &Module) {
     let limits = StoreLimitsBuilder::new().memory_size(1 << 18).build();
-    let mut store = Store::new(&engine, limits);
+    let mut store = Store::new(module.engine(), limits);
     store.limiter(|limits| limits);
-    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let instance = Instance::new(&mut store, module, &[]).unwrap();
     let text = func::<_, u32, Rooted<ArrayRef>>(&mut store, instance, "text");
     let run = instance.get_func(&store, "run").unwrap();
     let program = include_bytes!("guests/scheme.scm");
@@ -165,7 +180,8 @@ const LIST: &str = r#"
                 (br $again)))
         (local.get $sum))"#;
 
-fn list_instance(config: &Config, more: &str) -> (Store<()>, Instance) {
+/// An instance of a module with lists as it is, and of one from an artifact.
+fn list_instances(config: &Config, more: &str) -> [(Store<()>, Instance); 2] {
     let engine = Engine::new(config).unwrap();
     let mut linker = Linker::new(&engine);
     linker
@@ -181,16 +197,17 @@ fn list_instance(config: &Config, more: &str) -> (Store<()>, Instance) {
     let wat = format!(
         r#"(module (import "" "nested" (func $nested (param i32) (result i32))) {LIST} {more})"#
     );
-    let module = Module::new(&engine, wat).unwrap();
-    let mut store = Store::new(&engine, ());
-    let instance = linker.instantiate(&mut store, &module).unwrap();
-    (store, instance)
+    modules(&engine, &wat).map(|module| {
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        (store, instance)
+    })
 }
 
 #[test]
 fn lists_below_nested_calls_of_the_host_stay() {
     for zeal in [None, NonZeroU32::new(1), NonZeroU32::new(7)] {
-        let (mut store, instance) = list_instance(
+        let instances = list_instances(
             Config::new().gc_zeal_alloc_counter(zeal),
             r#"(func (export "run") (param $n i32) (result i32)
                 (local $kept (ref null $node))
@@ -209,11 +226,13 @@ fn lists_below_nested_calls_of_the_host_stay() {
                 (drop)
                 (local.get $n))"#,
         );
-        let run = func::<_, i32, i32>(&mut store, instance, "run");
-        for depth in [0, 1, 5] {
-            assert_eq!(run.call(&mut store, depth).unwrap(), (depth + 1) * (55 + 210));
+        for (mut store, instance) in instances {
+            let run = func::<_, i32, i32>(&mut store, instance, "run");
+            for depth in [0, 1, 5] {
+                assert_eq!(run.call(&mut store, depth).unwrap(), (depth + 1) * (55 + 210));
+            }
+            store.gc(None).unwrap();
         }
-        store.gc(None).unwrap();
     }
 }
 
@@ -222,7 +241,7 @@ fn executions_that_stand_still_keep_what_they_refer_to() {
     let count = Arc::new(AtomicUsize::new(0));
     let mut config = Config::new();
     config.consume_fuel(true);
-    let (mut store, instance) = list_instance(
+    let instances = list_instances(
         &config,
         r#"(func (export "run") (param i32) (result i32) (unreachable))
         (func (export "spin") (param externref i32) (result externref i32)
@@ -237,10 +256,16 @@ fn executions_that_stand_still_keep_what_they_refer_to() {
                 (br_if $again (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
             (call $sum (local.get $list)))"#,
     );
+    for (store, instance) in instances {
+        keep_what_they_refer_to(store, instance, &count);
+    }
+}
+
+fn keep_what_they_refer_to(mut store: Store<()>, instance: Instance, count: &Arc<AtomicUsize>) {
     let spin = instance.get_func(&store, "spin").unwrap();
     let start = |store: &mut Store<()>| {
         let mut scope = RootScope::new(store);
-        let reference = ExternRef::new(&mut scope, Counted::new(&count)).unwrap();
+        let reference = ExternRef::new(&mut scope, Counted::new(count)).unwrap();
         spin.start(&mut scope, &[reference.into(), Val::I32(50)]).unwrap()
     };
     let mut executions: Vec<_> = (0..3).map(|_| start(&mut store)).collect();
@@ -284,7 +309,7 @@ fn what_passes_through_waiting_host_functions_stays() {
             })
         })
         .unwrap();
-    let module = Module::new(
+    let modules = modules(
         &engine,
         r#"(module
             (import "" "wait" (func $wait (param externref) (result externref)))
@@ -292,10 +317,15 @@ fn what_passes_through_waiting_host_functions_stays() {
                 (local.get 0) (call $wait (local.get 0)))
             (func (export "tail") (param externref) (result externref)
                 (return_call $wait (local.get 0))))"#,
-    )
-    .unwrap();
-    let mut store = Store::new(&engine, ());
-    let instance = linker.instantiate(&mut store, &module).unwrap();
+    );
+    for module in modules {
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        pass_through(store, instance);
+    }
+}
+
+fn pass_through(mut store: Store<()>, instance: Instance) {
     for (name, results) in [("run", 2), ("tail", 1)] {
         let func = instance.get_func(&store, name).unwrap();
         let mut execution = {

@@ -2,21 +2,28 @@
 
 use kinglet::{Config, Engine, ErrorKind, Instance, Module, Result, Store, ThrownException};
 
-/// Calls `run` of a module with each of these arguments, with and without fuel.
+/// Calls `run` of a module with each of these arguments, with and without fuel, and from an artifact.
 fn results<const N: usize>(wat: &str, args: [i32; N]) -> [Result<i32>; N] {
-    let run = |config: &mut Config| {
+    let run = |config: &mut Config, from_artifact: bool| {
         let engine = Engine::new(config.wasm_legacy_exceptions(true)).unwrap();
-        let module = Module::new(&engine, wat).unwrap();
+        let mut module = Module::new(&engine, wat).unwrap();
+        if from_artifact {
+            module = Module::deserialize(&engine, module.serialize().unwrap()).unwrap();
+        }
         let mut store = Store::new(&engine, ());
         _ = store.set_fuel(1_000_000);
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
         args.map(|arg| run.call(&mut store, arg))
     };
-    let metered = run(Config::new().consume_fuel(true));
-    let results = run(&mut Config::new());
-    for (metered, result) in metered.iter().zip(&results) {
-        assert_eq!(metered.as_ref().ok(), result.as_ref().ok());
+    let results = run(&mut Config::new(), false);
+    let others = [
+        run(Config::new().consume_fuel(true), false),
+        run(Config::new().consume_fuel(true), true),
+        run(&mut Config::new(), true),
+    ];
+    for (other, result) in others.iter().flat_map(|others| others.iter().zip(&results)) {
+        assert_eq!(other.as_ref().ok(), result.as_ref().ok());
     }
     results
 }

@@ -107,6 +107,35 @@ impl HeapType {
         HeapType::NoExn,
     ];
 
+    /// The type as a number: that of its place among the abstract types, or behind these the number of a defined type.
+    pub fn number(self) -> u32 {
+        match self {
+            HeapType::Concrete(ty) => Self::ABSTRACT.len() as u32 + ty.index,
+            heap => Self::ABSTRACT.iter().position(|&other| other == heap).unwrap_or(0) as u32,
+        }
+    }
+
+    /// The type with a number; `kind` answers of what kind a defined type is, if there is one of that number.
+    pub fn from_number(
+        number: u32,
+        kind: impl FnOnce(u32) -> Option<TypeKind>,
+    ) -> Option<HeapType> {
+        match number.checked_sub(Self::ABSTRACT.len() as u32) {
+            None => Some(Self::ABSTRACT[number as usize]),
+            Some(index) => Some(HeapType::Concrete(ConcreteType { kind: kind(index)?, index })),
+        }
+    }
+
+    /// The type whose values are the same handles: what passes between `extern` and `any` stays as it is.
+    #[must_use]
+    pub fn internalized(self) -> HeapType {
+        match self {
+            HeapType::Extern => HeapType::Any,
+            HeapType::NoExtern => HeapType::None,
+            heap => heap,
+        }
+    }
+
     /// Whether references of the type are to functions. All others are managed.
     pub const fn is_func(self) -> bool {
         matches!(self.top(), HeapType::Func)

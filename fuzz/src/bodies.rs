@@ -161,8 +161,8 @@ pub const ARTIFACT: Target = Target {
     name: "artifact",
     make: |data| match data.split_first()? {
         (0..16, rest) => Some(GUESTS[hash(rest) as usize % GUESTS.len()].clone()),
-        (16..64, rest) => generate::module(rest, Ending::Bounded),
-        (_, rest) => generate::plain_module(rest),
+        (16..128, rest) => generate::object_module(rest),
+        (_, rest) => generate::module(rest, Ending::Bounded),
     },
     check: |wasm| {
         let rng = &mut Rng::new(hash(wasm));
@@ -170,8 +170,7 @@ pub const ARTIFACT: Target = Target {
         let metered = How { ops, ..METERED };
         for how in [How { fuel: None, ..metered }, metered] {
             let engine = ours::engine(how);
-            // Artifacts cannot hold all types.
-            let Ok(artifact) = engine.precompile_module(wasm) else { return };
+            let artifact = engine.precompile_module(wasm).expect("artifacts can hold all modules");
             let module = Module::deserialize(&engine, &artifact).expect("it has just been made");
             // Without fuel, what is not known to come to an end is only loaded.
             if how.fuel.is_some() || module.get_export(FUEL).is_some() {
@@ -188,7 +187,7 @@ pub const ARTIFACT: Target = Target {
                     ours::observe_module(&module, how);
                 }
             }
-            alter(&engine, &artifact, rng, |altered| {
+            alter(&engine, &artifact, true, rng, |altered| {
                 if how.fuel.is_some() {
                     let loaded = [0; 2].map(|_| Module::deserialize(&engine, altered));
                     let [one, other] = loaded.map(|module| module.expect("it could be loaded"));
@@ -204,9 +203,9 @@ pub const ARTIFACT: Target = Target {
             // Compiled code calls it, and is called by it.
             let how = How { compiled: true, reentrant: true, ..metered };
             let engine = ours::engine(how);
-            let Ok(artifact) = engine.precompile_module(wasm) else { return };
+            let artifact = engine.precompile_module(wasm).expect("artifacts can hold all modules");
             let compiled = Module::new(&engine, wasm).expect("generated modules are valid");
-            alter(&engine, &artifact, rng, |altered| {
+            alter(&engine, &artifact, false, rng, |altered| {
                 let loaded = Module::deserialize(&engine, altered).expect("it could be loaded");
                 ours::observe_modules([&loaded, &compiled], how);
                 ours::observe_modules([&compiled, &loaded], how);
@@ -238,23 +237,25 @@ fn damage(artifact: &[u8], module: &Module, rng: &mut Rng) -> Vec<u8> {
     damaged
 }
 
-/// Alters the code of an artifact, and the tables that belong to it, word by word. What can be loaded is altered further, so that it gets
-/// far from what a translator makes, and given to `run` now and then.
-fn alter(engine: &Engine, artifact: &[u8], rng: &mut Rng, mut run: impl FnMut(&[u8])) {
+/// Alters the code of an artifact, the tables that belong to it, and if `types` its types and the like, number by number. What can be loaded
+/// is altered further, so that it gets far from what a translator makes, and given to `run` now and then.
+fn alter(engine: &Engine, artifact: &[u8], types: bool, rng: &mut Rng, mut run: impl FnMut(&[u8])) {
     let module = Module::deserialize(engine, artifact).expect("it has just been made");
     let range = |name| {
         let sections = inspect::sections(&module);
         let found = sections.iter().find(|section| section.name == name);
         found.expect("artifacts have such a section").range.clone()
     };
-    let (code, tables) = (range(".kgl.code"), range(".kgl.tables"));
+    let [code, tables, module] = [".kgl.code", ".kgl.tables", ".kgl.module"].map(range);
     let (mut altered, mut loaded) = (artifact.to_vec(), 0);
     for _ in 0..ALTERED {
         let mut next = altered.clone();
-        if rng.below(8) == 0 {
-            alter_numbers(&mut next[tables.clone()], rng);
-        } else {
-            alter_numbers(&mut next[code.clone()], rng);
+        match rng.below(16) {
+            0 => alter_numbers(&mut next[tables.clone()], rng),
+            // What slots hold is said in bytes.
+            1 | 2 => alter_byte(&mut next[tables.clone()], rng),
+            3 if types => alter_byte(&mut next[module.clone()], rng),
+            _ => alter_numbers(&mut next[code.clone()], rng),
         }
         if Module::deserialize(engine, &next).is_ok() {
             altered = next;
@@ -264,6 +265,20 @@ fn alter(engine: &Engine, artifact: &[u8], rng: &mut Rng, mut run: impl FnMut(&[
             }
         }
     }
+}
+
+/// Alters a slot, a type or the like: numbers that mostly have one byte.
+fn alter_byte(bytes: &mut [u8], rng: &mut Rng) {
+    if bytes.is_empty() {
+        return;
+    }
+    let (at, other) = (rng.below(bytes.len()), rng.below(bytes.len()));
+    let by = 1 + rng.below(3) as u8;
+    bytes[at] = match rng.below(4) {
+        0 => bytes[other],
+        1 => bytes[at].wrapping_sub(by),
+        _ => bytes[at].wrapping_add(by),
+    };
 }
 
 /// Alters an opcode, a slot, a distance or the like: all of them are numbers of two bytes, or of four.

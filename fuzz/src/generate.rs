@@ -26,15 +26,18 @@ pub(crate) fn module(data: &[u8], ending: Ending) -> Option<Vec<u8>> {
     }
 }
 
-/// A module without values that are references, which artifacts cannot hold. It comes to an end by itself. `None` if `data` is too short.
-pub(crate) fn plain_module(data: &[u8]) -> Option<Vec<u8>> {
+/// A module that mostly handles objects and other references. It comes to an end by itself. `None` if `data` is too short.
+pub(crate) fn object_module(data: &[u8]) -> Option<Vec<u8>> {
+    use InstructionKind::{Aggregate, Control, NumericInt, Parametric, Reference, Table, Variable};
     let u = &mut Unstructured::new(data);
-    let config = config(u, Ending::Bounded).ok()?;
+    let kinds = [Aggregate, Reference, Variable, Parametric, Control, NumericInt, Table];
     let config = Config {
-        gc_enabled: false,
-        reference_types_enabled: false,
-        threads_enabled: false,
-        ..config
+        allowed_instructions: InstructionKinds::new(&kinds),
+        exceptions_enabled: true,
+        gc_enabled: true,
+        reference_types_enabled: true,
+        tail_call_enabled: true,
+        ..config(u, Ending::Bounded).ok()?
     };
     bounded(config, u).ok()
 }

@@ -29,7 +29,9 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU32, Ordering},
 };
 use kinglet_core::{
+    error::Error,
     index::{FuncIdx, TagIdx},
+    module::Module,
     runtime,
 };
 #[cfg(feature = "compile")]
@@ -108,6 +110,36 @@ impl Code {
             #[cfg(feature = "compile")]
             Source::Translated(translation) => translation.function(at, f),
             Source::Placed(placed) => placed.function(at, f),
+        }
+    }
+
+    /// Calls `slot` with each slot of a function's frame that holds a managed reference while the function stands at an op that stopped, by
+    /// its offset from the beginning of the function; or, if not `exact`, behind an op that called.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub(crate) fn managed_slots(
+        &self,
+        module: &Module,
+        func: FuncIdx,
+        at: u32,
+        exact: bool,
+        slot: impl FnMut(usize),
+    ) -> Result<(), Error> {
+        match &self.source {
+            #[cfg(feature = "compile")]
+            Source::Translated(_) => {
+                self.stack_map(module, func)?.slots(at, exact, slot);
+                Ok(())
+            }
+            #[cfg(feature = "gc")]
+            Source::Placed(placed) => placed.managed_slots(module, func, at, exact, slot),
+            #[cfg(not(feature = "gc"))]
+            Source::Placed(_) => {
+                // In such builds, artifacts have no values that are references.
+                _ = (module, func, at, exact, slot);
+                Ok(())
+            }
         }
     }
 

@@ -78,7 +78,7 @@ fn operands(bytes: &[u8], at: usize, opcode: u16) -> (Vec<String>, usize) {
             'd' | 's' | 'k' | 'v' | 'b' | 'a' | 'T' | 'M' => write!(text, "s{}", reader.u16()),
             'w' | 'h' | 'n' | '1'..='9' => write!(text, "{}", reader.u16()),
             'r' => write!(text, "s{} {}", reader.u16(), reader.u16()),
-            'm' | 'x' => write!(text, "#{}", reader.u16()),
+            'm' | 'z' | 'l' | 'x' => write!(text, "#{}", reader.u16()),
             'i' => write!(text, "{}", reader.u32() as i32),
             'o' => write!(text, "+{}", reader.u32()),
             'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' => write!(text, "{}", reader.u32()),

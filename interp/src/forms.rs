@@ -1,5 +1,7 @@
 //! The forms: opcodes and what belongs to them, made by the build script from the op table and `fusion.txt`.
 
+#[cfg(feature = "gc")]
+use crate::kinds::Kind;
 use kinglet_core::op::{Num, Op};
 
 include!(concat!(env!("OUT_DIR"), "/forms.rs"));
@@ -116,10 +118,16 @@ pub(crate) fn standard(opcode: u16) -> u16 {
 pub(crate) struct Traits(u16);
 
 impl Traits {
-    /// Those of a form, if an artifact may have it and this build has a handler.
+    /// Those of a form, if this build has such an opcode.
     #[inline]
-    pub(crate) fn of_loadable(opcode: u16) -> Option<Traits> {
-        TRAITS.get(usize::from(opcode)).map(|&bits| Traits(bits)).filter(|it| it.0 >> 15 != 0)
+    pub(crate) fn of(opcode: u16) -> Option<Traits> {
+        TRAITS.get(usize::from(opcode)).map(|&bits| Traits(bits))
+    }
+
+    /// Whether artifacts may have it where no values are references and the first memory is not shared, and this build has a handler.
+    #[inline]
+    pub(crate) fn is_loadable(&self) -> bool {
+        self.0 >> 15 != 0
     }
 
     /// Whether control never goes on behind it.
@@ -172,6 +180,47 @@ pub(crate) fn layout(opcode: u16) -> &'static str {
     LAYOUTS[Traits(TRAITS[usize::from(opcode)]).layout()]
 }
 
+/// Where the operands of an unfused form are that may be in several places, and where its result goes.
+#[cfg(feature = "gc")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places(u8);
+
+#[cfg(feature = "gc")]
+impl Places {
+    /// Those of the form `opcode`, which is not one of the small set.
+    pub(crate) fn of(opcode: u16) -> Places {
+        Places(PLACES[usize::from(opcode) - SMALL])
+    }
+
+    /// Whether the result goes to the accumulator, and whether to the slot `d`, if there is a result with a choice.
+    pub(crate) fn result(self) -> Option<(bool, bool)> {
+        [None, Some((true, false)), Some((true, true)), Some((false, false))]
+            [usize::from(self.0 & 3)]
+    }
+
+    /// Where operand `number` is, of those that have a choice.
+    pub(crate) fn operand(self, number: u8) -> Kind {
+        [Kind::Slot, Kind::Acc, Kind::Pin, Kind::Imm][usize::from(self.0 >> (2 + 2 * number) & 3)]
+    }
+
+    /// Whether the result is a float, whose accumulators are others than that of integers and references.
+    pub(crate) fn is_float(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+}
+
+/// The two forms that a form consists of, if it is fused.
+#[cfg(feature = "gc")]
+pub(crate) fn parts(opcode: u16) -> Option<(u16, u16)> {
+    #[cfg(fusion)]
+    return PARTS.get(usize::from(opcode).checked_sub(SMALL + PLACES.len())?).copied();
+    #[cfg(not(fusion))]
+    {
+        _ = opcode;
+        None
+    }
+}
+
 /// Whether `opcode`, a form that writes the accumulator, has one that writes the pinned local, at `opcode + 2`.
 #[inline]
 pub(crate) fn pinnable(opcode: u16) -> bool {
@@ -214,6 +263,8 @@ mod tests {
             | 'M'
             | 'w'
             | 'm'
+            | 'z'
+            | 'l'
             | 'x'
             | '1'..='9' => 2,
             'i' | 'o' | 'u' | 'j' | 'c' | 'f' | 'p' | 'y' | 'e' | 'g' | 'G' | 'r' => 4,
@@ -254,7 +305,7 @@ mod tests {
                 name(*opcode).strip_prefix(op).is_some_and(|rest| rest.starts_with('.'))
             };
             let opcode = (0..SMALL as u16).find(is_it).expect("a form of the small set");
-            let loadable = Traits::of_loadable(opcode).is_some();
+            let loadable = Traits::of(opcode).is_some_and(|traits| traits.is_loadable());
             assert_eq!(loadable, !takes || cfg!(feature = "float"), "{op}");
         }
     }
@@ -276,7 +327,7 @@ mod tests {
     #[cfg(not(feature = "ops-small"))]
     const FORMS_OF_FORMAT: usize = 5420;
     #[cfg(not(feature = "ops-small"))]
-    const HASH_OF_FORMAT: u64 = 14_074_627_325_838_639_234;
+    const HASH_OF_FORMAT: u64 = 14_658_344_916_983_865_787;
 
     #[test]
     fn destinations_follow_each_other() {

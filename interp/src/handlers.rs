@@ -33,6 +33,12 @@ pub(crate) struct Clause {
 }
 
 impl Handlers {
+    /// Those of a function that catches nothing.
+    #[cfg(feature = "gc")]
+    pub(crate) fn none() -> Handlers {
+        Handlers { segments: Box::default(), tries: Box::default(), clauses: Box::default() }
+    }
+
     /// The clauses that may catch what is thrown by the op at `at`: those of the innermost `try_table` first.
     pub(crate) fn at(&self, at: u32) -> impl Iterator<Item = &Clause> {
         innermost_first(&self.segments, &self.tries, &self.clauses, at)

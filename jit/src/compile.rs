@@ -202,7 +202,7 @@ impl<'m, I: Isa> Compiler<'m, I> {
         Compiler {
             isa,
             module,
-            options: translate::Options { metered: options.metered, refs: false },
+            options: translate::Options { metered: options.metered, ..Default::default() },
             shapes: Shapes::new(module),
             translator: Translator::default(),
             builder: Builder::default(),

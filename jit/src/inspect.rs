@@ -50,7 +50,7 @@ pub fn has_vectors(module: &Module, func: FuncIdx) -> bool {
 
 fn build(module: &Module, func: FuncIdx, options: Options) -> Result<Builder, Error> {
     let mut builder = Builder::default();
-    let options = translate::Options { metered: options.metered, refs: false };
+    let options = translate::Options { metered: options.metered, ..Default::default() };
     Translator::default().translate(module, func, &mut builder, options)?;
     if Shape::of(module.func_type(func)).is_none() {
         builder.unsupported.get_or_insert("vectors");

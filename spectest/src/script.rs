@@ -379,13 +379,11 @@ impl<'scope, 'script> World<'scope, 'script> {
         if self.artifacts { self.ahead_of_time(module) } else { Ok(module) }
     }
 
-    /// The same module, from an artifact, if it can become one.
+    /// The same module, from an artifact.
     fn ahead_of_time(&mut self, module: Module) -> Verdict<Module> {
         self.compiled.1 += 1;
-        let artifact = match module.serialize() {
-            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(module),
-            artifact => artifact.map_err(|error| format!("compiling the module: {error:#}"))?,
-        };
+        let artifact = module.serialize();
+        let artifact = artifact.map_err(|error| format!("compiling the module: {error:#}"))?;
         self.compiled.0 += 1;
         let module = Module::deserialize(self.store.engine(), artifact);
         module.map_err(|error| format!("loading the artifact: {error:#}"))

@@ -45,7 +45,7 @@ impl Suite {
         self
     }
 
-    /// Compiles each module ahead of time, to these ops, and runs what is read from the artifact. Modules that cannot become one run as they are.
+    /// Compiles each module ahead of time, to these ops, and runs what is read from the artifact.
     pub fn artifacts(mut self, ops: OpSet) -> Suite {
         self.config.artifact_ops(ops);
         self.artifacts = true;

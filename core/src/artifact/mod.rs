@@ -45,6 +45,8 @@ mod section {
 
 /// Numbers that stand for something in the section `.kgl.module`.
 mod code {
+    use crate::types::TypeKind;
+
     pub(super) const I32: u8 = 0x7f;
     pub(super) const I64: u8 = 0x7e;
     pub(super) const F32: u8 = 0x7d;
@@ -52,11 +54,21 @@ mod code {
     pub(super) const V128: u8 = 0x7b;
     pub(super) const FUNCREF: u8 = 0x70;
     pub(super) const EXTERNREF: u8 = 0x6f;
+    /// Other references, those that may be null and those that are not. What they point to follows: an abstract type by its place in
+    /// [`HeapType::ABSTRACT`](crate::types::HeapType::ABSTRACT), or behind these a defined type.
+    pub(super) const REF_NULLABLE: u8 = 0x63;
+    pub(super) const REF: u8 = 0x64;
 
-    /// Defined types: flags, above which is the number of what they describe. That of functions is 0, and there is no other yet.
+    /// Defined types: flags, above which is the number of what they describe.
     pub(super) const FINAL: u8 = 1;
     pub(super) const HAS_SUPERTYPE: u8 = 2;
     pub(super) const ENDS_GROUP: u8 = 4;
+    pub(super) const KIND_SHIFT: u32 = 3;
+    pub(super) const KINDS: [TypeKind; 3] = [TypeKind::Func, TypeKind::Struct, TypeKind::Array];
+
+    /// Fields and elements: how they are kept if they are no values, and whether they can be assigned.
+    pub(super) const I8: u8 = 0x78;
+    pub(super) const I16: u8 = 0x77;
 
     /// Memories and tables: flags.
     pub(super) const HAS_MAXIMUM: u8 = 1;
@@ -89,6 +101,12 @@ mod code {
     pub(super) const I64_ADD: u8 = 8;
     pub(super) const I64_SUB: u8 = 9;
     pub(super) const I64_MUL: u8 = 10;
+    pub(super) const REF_I31: u8 = 11;
+    pub(super) const STRUCT_NEW: u8 = 12;
+    pub(super) const STRUCT_NEW_DEFAULT: u8 = 13;
+    pub(super) const ARRAY_NEW: u8 = 14;
+    pub(super) const ARRAY_NEW_DEFAULT: u8 = 15;
+    pub(super) const ARRAY_NEW_FIXED: u8 = 16;
 }
 
 /// What the interpreter adds to a module in an artifact.

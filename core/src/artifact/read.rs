@@ -18,6 +18,7 @@ use crate::{
         features::{Features, Limits, Row},
         *,
     },
+    runtime::registry::{TypeIds, TypeRegistry},
     types::*,
 };
 use alloc::vec::Vec;
@@ -25,6 +26,9 @@ use core::{ops::Range, str};
 
 /// Parameters and results of a function: no validator lets more pass, and running code counts on it.
 const MAX_VALUES: u32 = 1000;
+
+/// Fields of a structure: as many as validators let pass.
+const MAX_FIELDS: u32 = 10_000;
 
 /// How many supertypes a type has at most.
 const MAX_DEPTH: u8 = 63;
@@ -43,9 +47,10 @@ pub fn read(bytes: Bytes, features: &Features) -> Result<Loaded, Error> {
     let elf = Elf::open(&bytes)?;
     let (code, tables) = (elf.section(section::CODE)?, elf.section(section::TABLES)?);
     let data = elf.section(section::DATA)?;
-    let rules = Rules { features: header.features, limits: &features.limits };
+    let mut rules =
+        Rules { features: header.features, limits: &features.limits, flags: &[], types: 0 };
     let mut cursor = Cursor::new(&bytes, elf.section(section::MODULE)?);
-    let mut module = module(&mut cursor, &rules, data)?;
+    let mut module = module(&mut cursor, &mut rules, data)?;
     let needs = needs(&mut Cursor::new(&bytes, elf.section(section::NEEDS)?), &module)?;
     if let Some(range) = elf.find(section::NAMES)? {
         module.names = names::check(&bytes, range, &module)?;
@@ -75,11 +80,21 @@ struct Rules<'a> {
     /// What the header says that it needs.
     features: u64,
     limits: &'a Limits,
+    /// The flags of its types.
+    flags: &'a [u8],
+    /// How many of the types can be named where the reader is.
+    types: usize,
 }
 
 impl Rules<'_> {
     fn needs(&self, row: Row) -> bool {
         self.features >> row as u32 & 1 == 1
+    }
+
+    /// What a type describes, if it can be named.
+    fn kind(&self, index: u32) -> Option<TypeKind> {
+        let flags = self.flags[..self.types].get(index as usize)?;
+        code::KINDS.get(usize::from(flags >> code::KIND_SHIFT)).copied()
     }
 }
 
@@ -193,6 +208,8 @@ impl<'a> Cursor<'a> {
 /// The index spaces of a module, which imports begin.
 #[derive(Default)]
 struct Spaces {
+    types: Vec<SubType>,
+    subtypes: Subtypes,
     funcs: Vec<TypeIdx>,
     tables: Vec<TableType>,
     memories: Vec<MemoryType>,
@@ -200,25 +217,48 @@ struct Spaces {
     tags: Vec<TypeIdx>,
 }
 
-fn module(c: &mut Cursor<'_>, rules: &Rules<'_>, data: Range<usize>) -> Result<Module, Error> {
+/// Which types are subtypes of which, if there are any that can be values' types.
+#[derive(Default)]
+struct Subtypes(Option<TypeIds>);
+
+impl Subtypes {
+    fn is_subtype(&self, a: u32, b: u32) -> bool {
+        let defs = self.0.as_ref().map_or(&[][..], TypeIds::defs);
+        defs.get(a as usize).zip(defs.get(b as usize)).is_some_and(|(a, b)| a.is_subtype_of(b))
+    }
+
+    /// Whether a value of type `a` is one of type `b`.
+    fn match_refs(&self, a: RefType, b: RefType) -> bool {
+        a.matches(b, |a, b| self.is_subtype(a, b))
+    }
+}
+
+fn module<'a>(
+    c: &mut Cursor<'a>,
+    rules: &mut Rules<'a>,
+    data: Range<usize>,
+) -> Result<Module, Error> {
     let (mut module, mut spaces) = (Module::default(), Spaces::default());
-    let (limits, m, s) = (rules.limits, &mut module, &mut spaces);
-    types(c, rules, m)?;
+    let (m, s) = (&mut module, &mut spaces);
+    types(c, rules, m, s)?;
+    let (rules, limits) = (&*rules, rules.limits);
     imports(c, rules, m, s)?;
 
     let count = c.count(s.funcs.len(), limits.max_functions, 1, "too many functions")?;
     s.funcs.reserve_exact(count);
     for _ in 0..count {
-        s.funcs.push(type_index(c, &m.types)?);
+        s.funcs.push(type_index(c, &s.types)?);
     }
 
     let count = c.count(s.tables.len(), limits.max_tables, 4, "too many tables")?;
     s.tables.reserve_exact(count);
     let mut inits = Vec::with_capacity(count);
     for _ in 0..count {
-        let ty = table_type(c)?;
+        let ty = table_type(c, rules)?;
         s.tables.push(ty);
-        inits.push(if c.flag()? { Some(expr(c, ValType::Ref(ty.element), s)?) } else { None });
+        let has_init = c.flag()?;
+        c.check(has_init || ty.element.nullable, "a table of elements that cannot be null")?;
+        inits.push(if has_init { Some(expr(c, ValType::Ref(ty.element), s)?) } else { None });
     }
     m.table_inits = inits.into();
 
@@ -242,35 +282,58 @@ fn module(c: &mut Cursor<'_>, rules: &Rules<'_>, data: Range<usize>) -> Result<M
     let count = c.count(s.tags.len(), limits.max_tags, 1, "too many tags")?;
     s.tags.reserve_exact(count);
     for _ in 0..count {
-        s.tags.push(tag(c, rules, &m.types)?);
+        s.tags.push(tag(c, rules, &s.types)?);
     }
 
     exports(c, rules, m, s)?;
     if c.flag()? {
         let func = FuncIdx(c.index(s.funcs.len(), "an unknown function")?);
-        let ty = m.signature(s.funcs[func]);
-        c.check(ty.params().is_empty() && ty.results().is_empty(), "a start function with values")?;
+        let ty = s.types[s.funcs[func]].as_func();
+        let plain = ty.is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty());
+        c.check(plain, "a start function with values")?;
         m.start = Some(func);
     }
     elems(c, rules, m, s)?;
     datas(c, rules, m, s, data)?;
     c.end()?;
-    let Spaces { funcs, tables, memories, globals, tags } = spaces;
+    let Spaces { types, funcs, tables, memories, globals, tags, .. } = spaces;
+    module.types = types.into();
     (module.funcs, module.tables, module.memories) = (funcs.into(), tables.into(), memories.into());
     (module.globals, module.tags) = (globals.into(), tags.into());
     Ok(module)
 }
 
-fn types(c: &mut Cursor<'_>, rules: &Rules<'_>, module: &mut Module) -> Result<(), Error> {
+fn types<'a>(
+    c: &mut Cursor<'a>,
+    rules: &mut Rules<'a>,
+    module: &mut Module,
+    spaces: &mut Spaces,
+) -> Result<(), Error> {
     let limits = rules.limits;
-    let count = c.count(0, limits.max_types, 3, "too many types")?;
-    let (mut types, mut groups) = (Vec::<SubType>::with_capacity(count), Vec::new());
-    // How many supertypes each type has.
-    let mut depths = Vec::with_capacity(count);
+    let count = c.count(0, limits.max_types, 2, "too many types")?;
+    let (start, mut groups) = (c.at, Vec::new());
     for i in 0..count {
         let flags = c.byte()?;
-        let known = code::FINAL | code::HAS_SUPERTYPE | code::ENDS_GROUP;
-        c.check(flags & !known == 0, "an unknown form of types")?;
+        let kind = usize::from(flags >> code::KIND_SHIFT);
+        let objects = cfg!(feature = "gc") && rules.needs(Row::gc);
+        c.check(kind < if objects { code::KINDS.len() } else { 1 }, "an unknown form of types")?;
+        if flags & code::ENDS_GROUP != 0 {
+            groups.push(i as u32 + 1);
+        } else {
+            c.check(i + 1 < count, "a recursion group that does not end")?;
+        }
+    }
+    rules.flags = &c.bytes[start..c.at];
+    let mut types = Vec::<SubType>::with_capacity(count);
+    // How many supertypes each type has.
+    let mut depths = Vec::with_capacity(count);
+    let mut ends = groups.iter();
+    for i in 0..count {
+        if i == rules.types {
+            // Types of a group name each other.
+            rules.types = ends.next().map_or(count, |&end| end as usize);
+        }
+        let flags = rules.flags[i];
         let supertype = match flags & code::HAS_SUPERTYPE {
             0 => None,
             _ => Some(c.index(i, "an unknown supertype")?),
@@ -281,27 +344,74 @@ fn types(c: &mut Cursor<'_>, rules: &Rules<'_>, module: &mut Module) -> Result<(
             c.check(!types[supertype as usize].is_final, "a final supertype")?;
             c.check(depth <= MAX_DEPTH, "too many supertypes")?;
         }
-        let params = c.count(0, limits.max_params.min(MAX_VALUES), 1, "too many parameters")?;
-        let params = val_types(c, rules, params)?;
-        let results = c.count(0, limits.max_results.min(MAX_VALUES), 1, "too many results")?;
-        let results = val_types(c, rules, results)?;
-        let composite = CompositeType::Func(FuncType::new(params, results));
-        if let Some(supertype) = supertype {
+        let composite = composite_type(c, rules, i)?;
+        if let Some(supertype) = supertype
+            && cfg!(not(feature = "gc"))
+        {
             // There are no types of values of which one is a subtype of the other.
             let same = types[supertype as usize].composite == composite;
-            c.check(same, "a type that does not match its supertype")?;
+            c.check(same, UNLIKE_SUPERTYPE)?;
         }
-        let is_final = flags & code::FINAL != 0;
-        types.push(SubType { is_final, supertype, composite });
+        types.push(SubType { is_final: flags & code::FINAL != 0, supertype, composite });
         depths.push(depth);
-        if flags & code::ENDS_GROUP != 0 {
-            groups.push(types.len() as u32);
-        } else {
-            c.check(i + 1 < count, "a recursion group that does not end")?;
-        }
     }
-    (module.types, module.rec_groups) = (types.into(), groups.into());
+    if cfg!(feature = "gc") && count > 0 {
+        let subtypes = Subtypes(Some(TypeRegistry::default().register(&types, &groups)));
+        for ty in &types {
+            let supertype = ty.supertype.map(|supertype| &types[supertype as usize].composite);
+            let is_subtype = |a, b| subtypes.is_subtype(a, b);
+            let matches = |supertype| ty.composite.matches(supertype, &is_subtype);
+            c.check(supertype.is_none_or(matches), UNLIKE_SUPERTYPE)?;
+        }
+        spaces.subtypes = subtypes;
+    }
+    (spaces.types, module.rec_groups) = (types, groups.into());
     Ok(())
+}
+
+const UNLIKE_SUPERTYPE: &str = "a type that does not match its supertype";
+
+/// How the type of this index is made up.
+fn composite_type(
+    c: &mut Cursor<'_>,
+    rules: &Rules<'_>,
+    index: usize,
+) -> Result<CompositeType, Error> {
+    let limits = rules.limits;
+    Ok(match rules.kind(index as u32) {
+        Some(TypeKind::Struct) if cfg!(feature = "gc") => {
+            let count = c.count(0, MAX_FIELDS, 2, "too many fields")?;
+            let mut fields = Vec::with_capacity(count);
+            for _ in 0..count {
+                fields.push(field_type(c, rules)?);
+            }
+            CompositeType::Struct(StructType { fields: fields.into() })
+        }
+        Some(TypeKind::Array) if cfg!(feature = "gc") => {
+            CompositeType::Array(ArrayType { element: field_type(c, rules)? })
+        }
+        _ => {
+            let params = c.count(0, limits.max_params.min(MAX_VALUES), 1, "too many parameters")?;
+            let params = val_types(c, rules, params)?;
+            let results = c.count(0, limits.max_results.min(MAX_VALUES), 1, "too many results")?;
+            let results = val_types(c, rules, results)?;
+            CompositeType::Func(FuncType::new(params, results))
+        }
+    })
+}
+
+fn field_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<FieldType, Error> {
+    let first = c.byte()?;
+    let storage = match first {
+        code::I8 => StorageType::I8,
+        code::I16 => StorageType::I16,
+        first => StorageType::Val(val_type_of(c, rules, first)?),
+    };
+    Ok(FieldType { storage, mutability: mutability(c)? })
+}
+
+fn mutability(c: &mut Cursor<'_>) -> Result<Mutability, Error> {
+    Ok(if c.flag()? { Mutability::Var } else { Mutability::Const })
 }
 
 fn val_types(c: &mut Cursor<'_>, rules: &Rules<'_>, count: usize) -> Result<Vec<ValType>, Error> {
@@ -313,7 +423,13 @@ fn val_types(c: &mut Cursor<'_>, rules: &Rules<'_>, count: usize) -> Result<Vec<
 }
 
 fn val_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<ValType, Error> {
-    Ok(match c.byte()? {
+    let first = c.byte()?;
+    val_type_of(c, rules, first)
+}
+
+/// A type that begins with this byte.
+fn val_type_of(c: &mut Cursor<'_>, rules: &Rules<'_>, first: u8) -> Result<ValType, Error> {
+    Ok(match first {
         code::I32 => ValType::I32,
         code::I64 => ValType::I64,
         code::F32 => ValType::F32,
@@ -322,22 +438,36 @@ fn val_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<ValType, Error> {
             c.check(rules.needs(Row::simd), "a vector, for which the header does not ask")?;
             ValType::V128
         }
-        code::FUNCREF => ValType::FUNCREF,
-        code::EXTERNREF => ValType::EXTERNREF,
-        _ => return Err(c.error("an unknown type")),
+        first => ValType::Ref(ref_type_of(c, rules, first)?),
     })
 }
 
-fn ref_type(c: &mut Cursor<'_>) -> Result<RefType, Error> {
-    match c.byte()? {
+fn ref_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<RefType, Error> {
+    let first = c.byte()?;
+    ref_type_of(c, rules, first)
+}
+
+/// A type of references that begins with this byte.
+fn ref_type_of(c: &mut Cursor<'_>, rules: &Rules<'_>, first: u8) -> Result<RefType, Error> {
+    const UNKNOWN: &str = "an unknown type";
+    match first {
         code::FUNCREF => Ok(RefType::FUNCREF),
         code::EXTERNREF => Ok(RefType::EXTERNREF),
-        _ => Err(c.error("an unknown type of references")),
+        code::REF | code::REF_NULLABLE if cfg!(feature = "gc") => {
+            let number = c.up_to(u32::MAX.into(), UNKNOWN)? as u32;
+            let heap = HeapType::from_number(number, |index| rules.kind(index));
+            let heap = heap.ok_or_else(|| c.error(UNKNOWN))?;
+            Ok(RefType { nullable: first == code::REF_NULLABLE, heap })
+        }
+        _ => Err(c.error(UNKNOWN)),
     }
 }
 
+/// The index of a type of functions.
 fn type_index(c: &mut Cursor<'_>, types: &[SubType]) -> Result<TypeIdx, Error> {
-    Ok(TypeIdx(c.index(types.len(), "an unknown type")?))
+    let index = TypeIdx(c.index(types.len(), "an unknown type")?);
+    c.check(types[index.at()].as_func().is_some(), "a type that is not one of functions")?;
+    Ok(index)
 }
 
 /// Minimum and maximum, neither of which is more than `most`.
@@ -351,8 +481,8 @@ fn limits(c: &mut Cursor<'_>, flags: u8, most: u64) -> Result<(u64, Option<u64>)
     Ok((minimum, Some(maximum)))
 }
 
-fn table_type(c: &mut Cursor<'_>) -> Result<TableType, Error> {
-    let element = ref_type(c)?;
+fn table_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<TableType, Error> {
+    let element = ref_type(c, rules)?;
     let flags = c.byte()?;
     c.check(flags & !(code::HAS_MAXIMUM | code::IS_64) == 0, "unknown flags of a table")?;
     let is_64 = flags & code::IS_64 != 0;
@@ -381,9 +511,7 @@ fn memory_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<MemoryType, Erro
 }
 
 fn global_type(c: &mut Cursor<'_>, rules: &Rules<'_>) -> Result<GlobalType, Error> {
-    let content = val_type(c, rules)?;
-    let mutability = if c.flag()? { Mutability::Var } else { Mutability::Const };
-    Ok(GlobalType { content, mutability })
+    Ok(GlobalType { content: val_type(c, rules)?, mutability: mutability(c)? })
 }
 
 fn tag(c: &mut Cursor<'_>, rules: &Rules<'_>, types: &[SubType]) -> Result<TypeIdx, Error> {
@@ -407,12 +535,12 @@ fn imports(
         let (first, name) = (c.name()?, Shared::from(c.name()?));
         let ty = match c.byte()? {
             code::FUNC => {
-                let ty = type_index(c, &m.types)?;
+                let ty = type_index(c, &s.types)?;
                 s.funcs.push(ty);
                 ImportType::Func(ty)
             }
             code::TABLE => {
-                let ty = table_type(c)?;
+                let ty = table_type(c, rules)?;
                 s.tables.push(ty);
                 ImportType::Table(ty)
             }
@@ -427,7 +555,7 @@ fn imports(
                 ImportType::Global(ty)
             }
             code::TAG => {
-                let ty = tag(c, rules, &m.types)?;
+                let ty = tag(c, rules, &s.types)?;
                 s.tags.push(ty);
                 ImportType::Tag(ty)
             }
@@ -449,69 +577,168 @@ fn imports(
     Ok(())
 }
 
+const WRONG_TYPE: &str = "a constant of the wrong type";
+const NO_OPERANDS: &str = "an operator without its operands";
+
+/// What is known of a value of a constant expression.
+#[derive(Clone, Copy)]
+enum Known {
+    /// A constant, which is of any type of numbers that has room for it.
+    Const(u64),
+    /// Null, of any type that has it.
+    Null,
+    Is(ValType),
+}
+
+/// The values of a constant expression, as far as it has been read.
+struct Values<'a> {
+    spaces: &'a Spaces,
+    stack: Vec<Known>,
+}
+
+impl Values<'_> {
+    /// The topmost value leaves, which has to be of type `ty`.
+    fn pop(&mut self, c: &Cursor<'_>, ty: ValType) -> Result<(), Error> {
+        let value = self.stack.pop().ok_or_else(|| c.error(NO_OPERANDS))?;
+        let fits = match (value, ty) {
+            (Known::Const(bits), ValType::I32 | ValType::F32) => bits <= u32::MAX.into(),
+            (Known::Const(_), ValType::I64 | ValType::F64) => true,
+            (Known::Null, ValType::Ref(ty)) => ty.nullable,
+            (Known::Is(ValType::Ref(value)), ValType::Ref(ty)) => {
+                let [value, ty] =
+                    [value, ty].map(|ty| RefType { heap: ty.heap.internalized(), ..ty });
+                self.spaces.subtypes.match_refs(value, ty)
+            }
+            (Known::Is(value), ty) => value == ty,
+            _ => false,
+        };
+        c.check(fits, WRONG_TYPE)
+    }
+
+    fn push(&mut self, ty: ValType) {
+        self.stack.push(Known::Is(ty));
+    }
+
+    /// Reads an operator.
+    fn op(&mut self, c: &mut Cursor<'_>) -> Result<ConstOp, Error> {
+        let spaces = self.spaces;
+        let op = match c.byte()? {
+            code::CONST => {
+                let bits = c.number()?;
+                self.stack.push(Known::Const(bits));
+                ConstOp::Const(bits)
+            }
+            code::VECTOR => {
+                self.push(ValType::V128);
+                let bytes = c.take(16)?;
+                ConstOp::Vector([le(bytes, 0, 8), le(bytes, 8, 8)])
+            }
+            code::GLOBAL_GET => {
+                let index = c.index(spaces.globals.len(), "an unknown global")?;
+                let global = spaces.globals[index as usize];
+                c.check(global.mutability == Mutability::Const, "a global that may change")?;
+                self.push(global.content);
+                ConstOp::GlobalGet(GlobalIdx(index))
+            }
+            code::REF_NULL => {
+                self.stack.push(Known::Null);
+                ConstOp::RefNull
+            }
+            code::REF_FUNC => {
+                let func = FuncIdx(c.index(spaces.funcs.len(), "an unknown function")?);
+                self.push(reference(TypeKind::Func, spaces.funcs[func.at()]));
+                ConstOp::RefFunc(func)
+            }
+            code::I32_ADD => self.arithmetic(c, ValType::I32, ConstOp::I32Add)?,
+            code::I32_SUB => self.arithmetic(c, ValType::I32, ConstOp::I32Sub)?,
+            code::I32_MUL => self.arithmetic(c, ValType::I32, ConstOp::I32Mul)?,
+            code::I64_ADD => self.arithmetic(c, ValType::I64, ConstOp::I64Add)?,
+            code::I64_SUB => self.arithmetic(c, ValType::I64, ConstOp::I64Sub)?,
+            code::I64_MUL => self.arithmetic(c, ValType::I64, ConstOp::I64Mul)?,
+            code::REF_I31 if cfg!(feature = "gc") => {
+                self.pop(c, ValType::I32)?;
+                self.push(ValType::Ref(RefType { nullable: false, heap: HeapType::I31 }));
+                ConstOp::RefI31
+            }
+            op @ code::STRUCT_NEW..=code::ARRAY_NEW_FIXED if cfg!(feature = "gc") => {
+                self.object(c, op)?
+            }
+            _ => return Err(c.error("an unknown operator")),
+        };
+        Ok(op)
+    }
+
+    fn arithmetic(&mut self, c: &Cursor<'_>, ty: ValType, op: ConstOp) -> Result<ConstOp, Error> {
+        self.pop(c, ty)?;
+        self.pop(c, ty)?;
+        self.push(ty);
+        Ok(op)
+    }
+
+    /// An operator that makes an object.
+    fn object(&mut self, c: &mut Cursor<'_>, op: u8) -> Result<ConstOp, Error> {
+        const OTHER: &str = "an object of a type of others";
+        let types = &self.spaces.types;
+        let ty = TypeIdx(c.index(types.len(), "an unknown type")?);
+        let (composite, of_structs) = (&types[ty.at()].composite, op <= code::STRUCT_NEW_DEFAULT);
+        let fields = match composite {
+            CompositeType::Struct(ty) if of_structs => &ty.fields[..],
+            CompositeType::Array(ty) if !of_structs => core::slice::from_ref(&ty.element),
+            _ => return Err(c.error(OTHER)),
+        };
+        if let code::STRUCT_NEW_DEFAULT | code::ARRAY_NEW_DEFAULT = op {
+            let has_default = |field: &FieldType| !matches!(field.storage, StorageType::Val(ValType::Ref(ty)) if !ty.nullable);
+            c.check(fields.iter().all(has_default), "a field without a default")?;
+        }
+        let made = match op {
+            code::STRUCT_NEW => {
+                for field in fields.iter().rev() {
+                    self.pop(c, field.storage.unpack())?;
+                }
+                ConstOp::StructNew(ty, fields.len() as u32)
+            }
+            code::STRUCT_NEW_DEFAULT => ConstOp::StructNewDefault(ty),
+            code::ARRAY_NEW_FIXED => {
+                let count = c.up_to(self.stack.len() as u64, NO_OPERANDS)? as u32;
+                for _ in 0..count {
+                    self.pop(c, fields[0].storage.unpack())?;
+                }
+                ConstOp::ArrayNewFixed(ty, count)
+            }
+            op => {
+                self.pop(c, ValType::I32)?;
+                if op == code::ARRAY_NEW {
+                    self.pop(c, fields[0].storage.unpack())?;
+                    ConstOp::ArrayNew(ty)
+                } else {
+                    ConstOp::ArrayNewDefault(ty)
+                }
+            }
+        };
+        self.push(reference(composite.kind(), ty));
+        Ok(made)
+    }
+}
+
+/// The type of references to values of a defined type.
+fn reference(kind: TypeKind, ty: TypeIdx) -> ValType {
+    let heap = HeapType::Concrete(ConcreteType { kind, index: ty.0 });
+    ValType::Ref(RefType { nullable: false, heap })
+}
+
 /// A constant expression that has a value of type `ty`.
 fn expr(c: &mut Cursor<'_>, ty: ValType, spaces: &Spaces) -> Result<ConstExpr, Error> {
     let count = c.count(0, u32::MAX, 1, "too many operators")?;
     let mut ops = Vec::with_capacity(count);
-    // How many values there are. All have the same type, as the operators on values are arithmetic.
-    let mut height = 0;
+    let mut values = Values { spaces, stack: Vec::new() };
     for _ in 0..count {
-        let op = const_op(c, ty, spaces)?;
-        if let ConstOp::I32Add | ConstOp::I32Sub | ConstOp::I32Mul = op {
-            c.check(height > 1 && ty == ValType::I32, "an operator without its operands")?;
-            height -= 1;
-        } else if let ConstOp::I64Add | ConstOp::I64Sub | ConstOp::I64Mul = op {
-            c.check(height > 1 && ty == ValType::I64, "an operator without its operands")?;
-            height -= 1;
-        } else {
-            height += 1;
-        }
-        ops.push(op);
+        ops.push(values.op(c)?);
     }
-    c.check(height == 1, "a constant expression that has not one value")?;
+    c.check(values.stack.len() == 1, "a constant expression that has not one value")?;
+    values.pop(c, ty)?;
     Ok(match ops[..] {
         [op] => ConstExpr::One(op),
         _ => ConstExpr::Many(ops.into()),
-    })
-}
-
-/// An operator; unless it is arithmetic, its value has type `ty`.
-fn const_op(c: &mut Cursor<'_>, ty: ValType, spaces: &Spaces) -> Result<ConstOp, Error> {
-    const WRONG: &str = "a constant of the wrong type";
-    let op = c.byte()?;
-    Ok(match op {
-        code::CONST => ConstOp::Const(match ty {
-            ValType::I32 | ValType::F32 => c.up_to(u32::MAX.into(), WRONG)?,
-            ValType::I64 | ValType::F64 => c.number()?,
-            _ => return Err(c.error(WRONG)),
-        }),
-        code::VECTOR => {
-            c.check(ty == ValType::V128, WRONG)?;
-            let bytes = c.take(16)?;
-            ConstOp::Vector([le(bytes, 0, 8), le(bytes, 8, 8)])
-        }
-        code::GLOBAL_GET => {
-            let index = c.index(spaces.globals.len(), "an unknown global")?;
-            let global = spaces.globals[GlobalIdx(index)];
-            c.check(global.mutability == Mutability::Const, "a global that may change")?;
-            c.check(global.content == ty, WRONG)?;
-            ConstOp::GlobalGet(GlobalIdx(index))
-        }
-        code::REF_NULL => {
-            c.check(ty.is_ref(), WRONG)?;
-            ConstOp::RefNull
-        }
-        code::REF_FUNC => {
-            c.check(ty == ValType::FUNCREF, WRONG)?;
-            ConstOp::RefFunc(FuncIdx(c.index(spaces.funcs.len(), "an unknown function")?))
-        }
-        code::I32_ADD => ConstOp::I32Add,
-        code::I32_SUB => ConstOp::I32Sub,
-        code::I32_MUL => ConstOp::I32Mul,
-        code::I64_ADD => ConstOp::I64Add,
-        code::I64_SUB => ConstOp::I64Sub,
-        code::I64_MUL => ConstOp::I64Mul,
-        _ => return Err(c.error("an unknown operator")),
     })
 }
 
@@ -579,11 +806,11 @@ fn elems(
             code::DECLARED => SegmentMode::Declared,
             _ => return Err(c.error("unknown flags of an element segment")),
         };
-        let ty = if exprs { ref_type(c)? } else { RefType::FUNCREF };
-        c.check(
-            table.is_none_or(|table| table == ty),
-            "elements of another type than the table's",
-        )?;
+        let ty = if exprs { ref_type(c, rules)? } else { RefType::FUNCREF };
+        // Functions are not null.
+        let elements = RefType { nullable: exprs && ty.nullable, ..ty };
+        let fits = table.is_none_or(|table| spaces.subtypes.match_refs(elements, table));
+        c.check(fits, "elements of another type than the table's")?;
         let count = c.count(0, u32::MAX, 1, "too many elements")?;
         let items = if exprs {
             let mut items = Vec::with_capacity(count);

@@ -2,7 +2,6 @@
 
 use super::{Header, Image, Needs, VERSION, code, elf, names, section};
 use crate::{
-    error::Error,
     module::{
         const_expr::{ConstExpr, ConstOp},
         features::Features,
@@ -10,14 +9,11 @@ use crate::{
     },
     types::*,
 };
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 /// Makes an artifact of a module that was decoded with `features` and what the interpreter has made of it.
-///
-/// # Errors
-/// The module has types that artifacts cannot have: structures, arrays, and references other than `funcref` and `externref`.
-pub fn write(module: &Module, image: &Image<'_>, features: &Features) -> Result<Vec<u8>, Error> {
+pub fn write(module: &Module, image: &Image<'_>, features: &Features) -> Vec<u8> {
     let header = Header {
         version: VERSION,
         op_set: image.op_set,
@@ -27,7 +23,7 @@ pub fn write(module: &Module, image: &Image<'_>, features: &Features) -> Result<
     };
     let header = header.to_bytes();
     let mut writer = Writer::default();
-    writer.module(module)?;
+    writer.module(module);
     let Writer { bytes, data } = writer;
     let (needs, names) = (needs(&image.needs), names::write(module));
     let mut sections = Vec::from([
@@ -39,7 +35,7 @@ pub fn write(module: &Module, image: &Image<'_>, features: &Features) -> Result<
         (section::NEEDS, &needs),
     ]);
     sections.extend(names.as_deref().map(|names| (section::NAMES, names)));
-    Ok(elf::write(&sections))
+    elf::write(&sections)
 }
 
 fn needs(needs: &Needs) -> Vec<u8> {
@@ -58,13 +54,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn module(&mut self, module: &Module) -> Result<(), Error> {
-        self.types(module)?;
+    fn module(&mut self, module: &Module) {
+        self.types(module);
         self.number(module.imports.len() as u64);
         for import in &module.imports {
             self.name(&import.module);
             self.name(&import.name);
-            self.import_type(&import.ty)?;
+            self.import_type(&import.ty);
         }
         let own = &module.funcs[module.imported_funcs as usize..];
         self.number(own.len() as u64);
@@ -73,9 +69,9 @@ impl Writer {
         for (ty, init) in
             module.tables[module.imported_tables as usize..].iter().zip(&module.table_inits)
         {
-            self.table_type(ty)?;
+            self.table_type(ty);
             self.flag(init.is_some());
-            init.iter().try_for_each(|init| self.expr(init))?;
+            init.iter().for_each(|init| self.expr(init));
         }
         let own = &module.memories[module.imported_memories as usize..];
         self.number(own.len() as u64);
@@ -84,8 +80,8 @@ impl Writer {
         for (ty, init) in
             module.globals[module.imported_globals as usize..].iter().zip(&module.global_inits)
         {
-            self.global_type(ty)?;
-            self.expr(init)?;
+            self.global_type(ty);
+            self.expr(init);
         }
         let own = &module.tags[module.imported_tags as usize..];
         self.number(own.len() as u64);
@@ -93,8 +89,8 @@ impl Writer {
         self.exports(module);
         self.flag(module.start.is_some());
         module.start.iter().for_each(|func| self.number(func.0.into()));
-        self.elems(module)?;
-        self.datas(module)
+        self.elems(module);
+        self.datas(module);
     }
 
     fn byte(&mut self, byte: u8) {
@@ -119,31 +115,51 @@ impl Writer {
         self.bytes.extend(name.bytes());
     }
 
-    fn types(&mut self, module: &Module) -> Result<(), Error> {
+    fn types(&mut self, module: &Module) {
         self.number(module.types.len() as u64);
-        for (i, ty) in module.types.iter().enumerate() {
-            let Some(func) = ty.as_func() else {
-                return Err(unsupported(format_args!("type {i} of a structure or array")));
-            };
-            let mut flags = if ty.is_final { code::FINAL } else { 0 };
+        for (i, ty) in (1..).zip(&module.types) {
+            let kind = code::KINDS.iter().position(|&kind| kind == ty.composite.kind());
+            let mut flags = (kind.unwrap_or(0) as u8) << code::KIND_SHIFT;
+            if ty.is_final {
+                flags |= code::FINAL;
+            }
             if ty.supertype.is_some() {
                 flags |= code::HAS_SUPERTYPE;
             }
             // Groups without types are left out: nobody can name them.
-            if module.rec_groups.binary_search(&(i as u32 + 1)).is_ok() {
+            if module.rec_groups.binary_search(&i).is_ok() {
                 flags |= code::ENDS_GROUP;
             }
             self.byte(flags);
+        }
+        for ty in &module.types {
             ty.supertype.iter().for_each(|supertype| self.number((*supertype).into()));
-            for types in [func.params(), func.results()] {
-                self.number(types.len() as u64);
-                types.iter().try_for_each(|ty| self.val_type(*ty))?;
+            match &ty.composite {
+                CompositeType::Func(ty) => {
+                    for types in [ty.params(), ty.results()] {
+                        self.number(types.len() as u64);
+                        types.iter().for_each(|ty| self.val_type(*ty));
+                    }
+                }
+                CompositeType::Struct(ty) => {
+                    self.number(ty.fields.len() as u64);
+                    ty.fields.iter().for_each(|field| self.field_type(field));
+                }
+                CompositeType::Array(ty) => self.field_type(&ty.element),
             }
         }
-        Ok(())
     }
 
-    fn val_type(&mut self, ty: ValType) -> Result<(), Error> {
+    fn field_type(&mut self, ty: &FieldType) {
+        match ty.storage {
+            StorageType::I8 => self.byte(code::I8),
+            StorageType::I16 => self.byte(code::I16),
+            StorageType::Val(ty) => self.val_type(ty),
+        }
+        self.flag(ty.mutability == Mutability::Var);
+    }
+
+    fn val_type(&mut self, ty: ValType) {
         self.byte(match ty {
             ValType::I32 => code::I32,
             ValType::I64 => code::I64,
@@ -152,9 +168,11 @@ impl Writer {
             ValType::V128 => code::V128,
             ValType::FUNCREF => code::FUNCREF,
             ValType::EXTERNREF => code::EXTERNREF,
-            other => return Err(unsupported(format_args!("the type {other}"))),
+            ValType::Ref(ty) => {
+                self.byte(if ty.nullable { code::REF_NULLABLE } else { code::REF });
+                return self.number(ty.heap.number().into());
+            }
         });
-        Ok(())
     }
 
     fn limits(&mut self, minimum: u64, maximum: Option<u64>) {
@@ -162,11 +180,10 @@ impl Writer {
         maximum.iter().for_each(|maximum| self.number(*maximum));
     }
 
-    fn table_type(&mut self, ty: &TableType) -> Result<(), Error> {
-        self.val_type(ValType::Ref(ty.element))?;
+    fn table_type(&mut self, ty: &TableType) {
+        self.val_type(ValType::Ref(ty.element));
         self.byte(size_flags(ty.is_64, ty.maximum));
         self.limits(ty.minimum, ty.maximum);
-        Ok(())
     }
 
     fn memory_type(&mut self, ty: &MemoryType) {
@@ -181,13 +198,12 @@ impl Writer {
         self.limits(ty.minimum, ty.maximum);
     }
 
-    fn global_type(&mut self, ty: &GlobalType) -> Result<(), Error> {
-        self.val_type(ty.content)?;
+    fn global_type(&mut self, ty: &GlobalType) {
+        self.val_type(ty.content);
         self.flag(ty.mutability == Mutability::Var);
-        Ok(())
     }
 
-    fn import_type(&mut self, ty: &ImportType) -> Result<(), Error> {
+    fn import_type(&mut self, ty: &ImportType) {
         match ty {
             ImportType::Func(ty) => {
                 self.byte(code::FUNC);
@@ -195,7 +211,7 @@ impl Writer {
             }
             ImportType::Table(ty) => {
                 self.byte(code::TABLE);
-                self.table_type(ty)?;
+                self.table_type(ty);
             }
             ImportType::Memory(ty) => {
                 self.byte(code::MEMORY);
@@ -203,29 +219,28 @@ impl Writer {
             }
             ImportType::Global(ty) => {
                 self.byte(code::GLOBAL);
-                self.global_type(ty)?;
+                self.global_type(ty);
             }
             ImportType::Tag(ty) => {
                 self.byte(code::TAG);
                 self.number(ty.0.into());
             }
         }
-        Ok(())
     }
 
-    fn expr(&mut self, expr: &ConstExpr) -> Result<(), Error> {
+    fn expr(&mut self, expr: &ConstExpr) {
         let ops = expr.ops();
         self.number(ops.len() as u64);
-        ops.iter().try_for_each(|op| self.const_op(op))
+        ops.iter().for_each(|op| self.const_op(op));
     }
 
-    fn const_op(&mut self, op: &ConstOp) -> Result<(), Error> {
+    fn const_op(&mut self, op: &ConstOp) {
         let (number, operand) = match *op {
             ConstOp::Const(bits) => (code::CONST, Some(bits)),
             ConstOp::Vector(bits) => {
                 self.byte(code::VECTOR);
                 self.bytes.extend(bits.iter().flat_map(|bits| bits.to_le_bytes()));
-                return Ok(());
+                return;
             }
             ConstOp::GlobalGet(global) => (code::GLOBAL_GET, Some(global.0.into())),
             ConstOp::RefNull => (code::REF_NULL, None),
@@ -236,18 +251,20 @@ impl Writer {
             ConstOp::I64Add => (code::I64_ADD, None),
             ConstOp::I64Sub => (code::I64_SUB, None),
             ConstOp::I64Mul => (code::I64_MUL, None),
-            ConstOp::RefI31
-            | ConstOp::StructNew(..)
-            | ConstOp::StructNewDefault(_)
-            | ConstOp::ArrayNew(_)
-            | ConstOp::ArrayNewDefault(_)
-            | ConstOp::ArrayNewFixed(..) => {
-                return Err(unsupported(format_args!("an object in a constant expression")));
+            ConstOp::RefI31 => (code::REF_I31, None),
+            // How many fields it has, its type says.
+            ConstOp::StructNew(ty, _) => (code::STRUCT_NEW, Some(ty.0.into())),
+            ConstOp::StructNewDefault(ty) => (code::STRUCT_NEW_DEFAULT, Some(ty.0.into())),
+            ConstOp::ArrayNew(ty) => (code::ARRAY_NEW, Some(ty.0.into())),
+            ConstOp::ArrayNewDefault(ty) => (code::ARRAY_NEW_DEFAULT, Some(ty.0.into())),
+            ConstOp::ArrayNewFixed(ty, count) => {
+                self.byte(code::ARRAY_NEW_FIXED);
+                self.number(ty.0.into());
+                return self.number(count.into());
             }
         };
         self.byte(number);
         operand.iter().for_each(|operand| self.number(*operand));
-        Ok(())
     }
 
     fn exports(&mut self, module: &Module) {
@@ -267,7 +284,7 @@ impl Writer {
         module.exports_by_name.iter().for_each(|i| self.number((*i).into()));
     }
 
-    fn elems(&mut self, module: &Module) -> Result<(), Error> {
+    fn elems(&mut self, module: &Module) {
         self.number(module.elems.len() as u64);
         for elem in &module.elems {
             let exprs = matches!(elem.items, ElemItems::Exprs(_));
@@ -279,28 +296,27 @@ impl Writer {
             self.byte(mode | if exprs { code::EXPRS } else { 0 });
             if let SegmentMode::Active { into, offset } = &elem.mode {
                 self.number(into.0.into());
-                self.expr(offset)?;
+                self.expr(offset);
             }
             if exprs {
-                self.val_type(ValType::Ref(elem.ty))?;
+                self.val_type(ValType::Ref(elem.ty));
             }
             self.number(elem.items.len() as u64);
             match &elem.items {
                 ElemItems::Funcs(funcs) => funcs.iter().for_each(|func| self.number(func.0.into())),
-                ElemItems::Exprs(exprs) => exprs.iter().try_for_each(|expr| self.expr(expr))?,
+                ElemItems::Exprs(exprs) => exprs.iter().for_each(|expr| self.expr(expr)),
             }
         }
-        Ok(())
     }
 
-    fn datas(&mut self, module: &Module) -> Result<(), Error> {
+    fn datas(&mut self, module: &Module) {
         self.number(module.datas.len() as u64);
         for data in &module.datas {
             match &data.mode {
                 SegmentMode::Active { into, offset } => {
                     self.byte(code::ACTIVE);
                     self.number(into.0.into());
-                    self.expr(offset)?;
+                    self.expr(offset);
                 }
                 SegmentMode::Passive | SegmentMode::Declared => self.byte(code::PASSIVE),
             }
@@ -308,18 +324,9 @@ impl Writer {
             self.number(data.bytes.len() as u64);
             self.data.extend(&module.wasm[data.bytes.clone()]);
         }
-        Ok(())
     }
 }
 
 fn size_flags(is_64: bool, maximum: Option<u64>) -> u8 {
     (if is_64 { code::IS_64 } else { 0 }) | (if maximum.is_some() { code::HAS_MAXIMUM } else { 0 })
-}
-
-#[cold]
-fn unsupported(what: core::fmt::Arguments<'_>) -> Error {
-    let message = format!(
-        "{what} cannot be part of an artifact: there, only function types are defined, and references are funcref or externref"
-    );
-    Error::unsupported(message, 0)
 }

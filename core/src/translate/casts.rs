@@ -53,21 +53,45 @@ impl<S: Sink> Run<'_, S> {
     pub(super) fn visit_br_on_cast(
         &mut self,
         depth: u32,
-        _: wasmparser::RefType,
+        from: wasmparser::RefType,
         to: wasmparser::RefType,
     ) {
         let condition = self.is_of(to);
-        self.branch_if(condition, true, depth);
+        self.branch_on_cast(condition, true, depth, from, to);
     }
 
     pub(super) fn visit_br_on_cast_fail(
         &mut self,
         depth: u32,
-        _: wasmparser::RefType,
+        from: wasmparser::RefType,
         to: wasmparser::RefType,
     ) {
         let condition = self.is_of(to);
-        self.branch_if(condition, false, depth);
+        self.branch_on_cast(condition, false, depth, from, to);
+    }
+
+    /// A branch that is taken if the topmost reference, of type `from`, turns out to be of type `to`, or to be of another.
+    fn branch_on_cast(
+        &mut self,
+        condition: Operand,
+        when: bool,
+        depth: u32,
+        from: wasmparser::RefType,
+        to: wasmparser::RefType,
+    ) {
+        let refine = |run: &mut Self, is_of: bool| {
+            if is_of {
+                let to = run.ref_type(to.heap_type(), to.is_nullable());
+                run.ref_cast(to);
+            } else if from.is_nullable() && to.is_nullable() {
+                // Null would have been of the type.
+                run.visit_ref_as_non_null();
+            }
+        };
+        self.branch_refining(condition, when, depth, |run| refine(run, when));
+        if self.explicit {
+            refine(self, !when);
+        }
     }
 
     /// Whether the topmost reference, which stays, is of a type.

@@ -337,6 +337,30 @@ impl<S: Sink> Run<'_, S> {
         }
     }
 
+    /// A branch that finds something out about the topmost operand, which is what `refine` says by ops, if somebody wants to know.
+    /// Where the branch is not taken, the operand is as it was.
+    pub(super) fn branch_refining(
+        &mut self,
+        condition: Operand,
+        when: bool,
+        depth: u32,
+        refine: impl FnOnce(&mut Self),
+    ) {
+        if !self.explicit {
+            return self.branch_if(condition, when, depth);
+        }
+        self.sink.settle(self.height());
+        let skip = self.sink.label(condition.height, iter::empty());
+        self.sink.jump_if(condition, !when, skip);
+        let loc = self.t.stack[self.t.stack.len() - 1].loc;
+        refine(self);
+        let (at, count) = self.target(depth);
+        self.branch(at, count);
+        self.sink.bind(skip, false);
+        let (ty, _) = self.pop();
+        self.push(loc, ty);
+    }
+
     pub(super) fn visit_br_table(&mut self, table: wasmparser::BrTable<'_>) {
         let (_, index) = self.pop();
         self.sink.settle(self.height());

@@ -47,6 +47,9 @@ pub struct Options {
     pub metered: bool,
     /// Take notes of where managed references are: see [`Translator::take_refs`].
     pub refs: bool,
+    /// Say by ops what a branch has found out about a reference: a cast where it is of a type, and one more where it is not null. For
+    /// code whose types somebody wants to check, who then need not know what branches test.
+    pub explicit: bool,
 }
 
 /// Translates functions; reuse it to reuse its allocations.
@@ -119,6 +122,8 @@ struct Run<'t, S: Sink> {
     sink: &'t mut S,
     t: &'t mut Translator<S::Label, S::FuelPoint>,
     metered: bool,
+    /// See [`Options::explicit`].
+    explicit: bool,
     /// Operands below this height have been moved out of locals.
     settled: usize,
     /// 0 if the current operator can be reached; otherwise 1 plus the number of unreachable blocks it is in.
@@ -190,6 +195,7 @@ impl<L: Copy, F: Copy> Translator<L, F> {
             sink,
             t: self,
             metered: options.metered,
+            explicit: options.explicit,
             settled: 0,
             dead: 0,
             tries: 0,

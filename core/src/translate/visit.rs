@@ -397,7 +397,7 @@ impl<S: Sink> Run<'_, S> {
         self.slots(Op::TableSize, [table, 0], 0, Some(ty));
     }
 
-    fn visit_ref_as_non_null(&mut self) {
+    pub(super) fn visit_ref_as_non_null(&mut self) {
         let (ty, a) = self.pop();
         self.sink.unary(Op::RefAsNonNull, a, a.height);
         self.push_temp(ty);
@@ -418,11 +418,14 @@ impl<S: Sink> Run<'_, S> {
         let (ty, reference) = self.pop();
         self.branch_if(null, true, depth);
         self.push(reference.loc, ty);
+        if self.explicit {
+            self.visit_ref_as_non_null();
+        }
     }
 
     fn visit_br_on_non_null(&mut self, depth: u32) {
         let null = self.is_null();
-        self.branch_if(null, false, depth);
+        self.branch_refining(null, false, depth, Self::visit_ref_as_non_null);
         self.visit_drop();
     }
 }

@@ -8,18 +8,6 @@ impl Code {
     pub(crate) fn translate(&self, _: &Module, _: FuncIdx) -> Result<(), Error> {
         Err(missing())
     }
-
-    /// In artifacts, no values are references.
-    pub(crate) fn managed_slots(
-        &self,
-        _: &Module,
-        _: FuncIdx,
-        _: u32,
-        _: bool,
-        _: impl FnMut(usize),
-    ) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 fn missing() -> Error {

@@ -4,7 +4,7 @@ use super::{Code, Function, Source};
 use crate::{
     exec::regs::ENTRIES,
     handlers::Handlers,
-    image::{self, Tables},
+    image::{self, Checked, Tables},
 };
 use alloc::vec::Vec;
 use core::{
@@ -24,6 +24,8 @@ pub(super) struct Placed {
     funcs: Range<u32>,
     /// What catches exceptions in the functions that catch any.
     handlers: Vec<(FuncIdx, Handlers)>,
+    #[cfg(feature = "gc")]
+    references: image::References,
 }
 
 impl Code {
@@ -51,14 +53,24 @@ impl Code {
             ));
         }
         let origin = code.start;
-        let handlers = image::check(module, image::Code { bytes: region, origin }, &side, metered)?;
+        let checked = image::check(module, image::Code { bytes: region, origin }, &side, metered)?;
+        let Checked { handlers, .. } = checked;
         let (frame_size, address) = (side.frame_size(), bytes.as_ptr().addr());
         let funcs = module.imported_funcs..module.funcs.len() as u32;
         Ok(Code {
             metered,
             base: AtomicPtr::new(base.cast_mut()),
             frame_size: AtomicU32::new(frame_size),
-            source: Source::Placed(Placed { bytes: owner, address, code, tables, funcs, handlers }),
+            source: Source::Placed(Placed {
+                bytes: owner,
+                address,
+                code,
+                tables,
+                funcs,
+                handlers,
+                #[cfg(feature = "gc")]
+                references: checked.references,
+            }),
         })
     }
 }
@@ -99,5 +111,20 @@ impl Placed {
         let function = Function { start: start(func.0)?, func, header, saved_pin: found.saved_pin };
         let handlers = self.handlers.binary_search_by_key(&func, |(func, _)| *func).ok();
         Some(f(&function, handlers.map(|number| &self.handlers[number].1)))
+    }
+    /// See [`Code::managed_slots`].
+    #[cfg(feature = "gc")]
+    pub(super) fn managed_slots(
+        &self,
+        module: &Module,
+        func: FuncIdx,
+        at: u32,
+        exact: bool,
+        slot: impl FnMut(usize),
+    ) -> Result<(), Error> {
+        let bytes = self.bytes();
+        let code = image::Code { bytes: &bytes[self.code.clone()], origin: self.code.start };
+        let tables = Tables::new(&bytes[self.tables.clone()], self.tables.start)?;
+        self.references.managed_slots(module, (code, tables), func, at, exact, slot)
     }
 }

@@ -112,7 +112,7 @@ impl Code {
                 let lazy = u64::from(own(code::LAZY)) << 16 | u64::from(func.0) << 32;
                 *entry = append(&mut words, &lazy.to_le_bytes())?;
             } else {
-                let options = translate::Options { metered: options.metered, refs: false };
+                let options = translate::Options { metered: options.metered, ..Default::default() };
                 state.workshop.translate(module, func, options)?;
                 let builder = &state.workshop.builder;
                 let start = append(&mut words, &builder.code)?;
@@ -244,28 +244,12 @@ impl Code {
         })
     }
 
-    /// Calls `slot` with each slot of a function's frame that holds a managed reference while the function stands at an op that stopped, by
-    /// its offset from the beginning of the function; or, if not `exact`, behind an op that called.
-    ///
-    /// # Errors
-    /// If that cannot be found out.
-    pub(crate) fn managed_slots(
+    /// Where a function has managed references. Translates it again, the first time.
+    pub(super) fn stack_map(
         &self,
         module: &Module,
         func: FuncIdx,
-        at: u32,
-        exact: bool,
-        slot: impl FnMut(usize),
-    ) -> Result<(), Error> {
-        // In artifacts, no values are references.
-        if matches!(self.source, Source::Translated(_)) {
-            self.stack_map(module, func)?.slots(at, exact, slot);
-        }
-        Ok(())
-    }
-
-    /// Where a function has managed references. Translates it again, the first time.
-    fn stack_map(&self, module: &Module, func: FuncIdx) -> Result<Shared<StackMap>, Error> {
+    ) -> Result<Shared<StackMap>, Error> {
         let translation = self.translation()?;
         if let Some(map) = translation.notes.maps.lock().get(&func) {
             return Ok(map.clone());
@@ -280,7 +264,7 @@ impl Code {
     }
 
     fn options(&self, refs: bool) -> translate::Options {
-        translate::Options { metered: self.metered, refs }
+        translate::Options { metered: self.metered, refs, explicit: false }
     }
 }
 
@@ -300,14 +284,14 @@ impl Translation {
 
 /// Which slots of a function's frame hold managed references, wherever it can stop.
 #[derive(Debug)]
-struct StackMap {
+pub(super) struct StackMap {
     safepoints: Safepoints,
     refs: Refs,
 }
 
 impl StackMap {
     /// See [`Code::managed_slots`].
-    fn slots(&self, at: u32, exact: bool, mut slot: impl FnMut(usize)) {
+    pub(super) fn slots(&self, at: u32, exact: bool, mut slot: impl FnMut(usize)) {
         let Safepoints { locals, operands, ops, .. } = &self.safepoints;
         locals.iter().for_each(|&local| slot(local.into()));
         let end = ops.partition_point(|op| if exact { op.at.code <= at } else { op.at.code < at });

@@ -21,7 +21,7 @@ fn is_exactly(r: &Regs, handle: u32, at: usize) -> Result<bool, Stop> {
     if handle == 0 || handle & 1 == 1 {
         return Err(Stop(exit::CAST));
     }
-    let header = r.cx().heap.wrapping_add(4 * handle as usize);
+    let header = r.in_object(handle, 0, size_of::<u32>());
     // SAFETY: HEAP: the id of its type stands at the beginning of an object.
     let actual = unsafe { header.cast::<u32>().read() };
     // SAFETY: INSTANCE: it is a type of the module.

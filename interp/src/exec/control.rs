@@ -126,9 +126,9 @@ impl<C: Source, I: Value> Body for CallIndirect<C, I> {
         if handle == 0 {
             return Err(Stop(exit::CALL_INDIRECT));
         }
-        // SAFETY: INSTANCE: handles in tables name functions of the store, and `ty` is a type of the module.
-        let (func, ty) =
-            unsafe { (&*cx.funcs.add(handle as usize - 1), *cx.types.add(ty as usize)) };
+        let func = r.func(handle);
+        // SAFETY: INSTANCE: `ty` is a type of the module.
+        let ty = unsafe { *cx.types.add(ty as usize) };
         if func.ty != ty || func.instance != cx.instance {
             return Err(Stop(exit::CALL_INDIRECT));
         }
@@ -149,10 +149,8 @@ impl<C: Source> Body for CallRef<C> {
         if handle == 0 {
             return Err(Trap::NullFunctionReference.into());
         }
-        let cx = r.cx();
-        // SAFETY: INSTANCE: handles of functions name functions of the store.
-        let func = unsafe { &*cx.funcs.add(handle as usize - 1) };
-        if func.instance != cx.instance {
+        let func = r.func(handle);
+        if func.instance != r.cx().instance {
             return Err(Stop(exit::CALL_REF));
         }
         let func = func.index;

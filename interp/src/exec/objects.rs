@@ -67,10 +67,10 @@ pub(crate) struct ArraySet<A, I, V>(PhantomData<(A, I, V)>);
 /// `dst, array`
 pub(crate) struct ArrayLen<K, D>(PhantomData<(K, D)>);
 
-/// The byte at an offset of an object.
+/// What lies at an offset of an object.
 #[inline(always)]
 fn place<M>(r: &Regs, handle: u32, offset: usize) -> *mut M {
-    r.cx().heap.wrapping_add(4 * handle as usize + offset).cast()
+    r.in_object(handle, offset, size_of::<M>()).cast()
 }
 
 /// How many elements an array has.

@@ -59,6 +59,9 @@ pub(crate) struct Cx {
     /// Where the value stack lies, for the checks of the feature `checked`.
     #[cfg(feature = "checked")]
     pub(crate) stack: (*mut u64, *mut u64),
+    /// How many bytes the heap has, and how many functions there are, for the same.
+    #[cfg(feature = "checked")]
+    pub(crate) counts: (usize, usize),
 }
 
 /// The registers whose contents survive a stop.
@@ -154,6 +157,29 @@ impl Regs {
     pub(crate) fn set(&mut self, number: u16, value: u64) {
         // SAFETY: FRAME.
         unsafe { self.slot(number).write(value) }
+    }
+
+    /// The function that a reference is to, which is not null.
+    #[inline(always)]
+    pub(crate) fn func(&self, handle: u32) -> &VmFunc {
+        #[cfg(feature = "checked")]
+        assert!((handle as usize) <= self.cx().counts.1, "a reference to no function");
+        // SAFETY: INSTANCE: handles of functions name functions of the store.
+        unsafe { &*self.cx().funcs.add(handle as usize - 1) }
+    }
+
+    /// Where something of `size` bytes lies in the object of a handle.
+    #[cfg(feature = "gc")]
+    #[inline(always)]
+    pub(crate) fn in_object(&self, handle: u32, offset: usize, size: usize) -> *mut u8 {
+        let at = 4 * handle as usize + offset;
+        #[cfg(feature = "checked")]
+        assert!(
+            handle & 1 == 0 && at + size <= self.cx().counts.0,
+            "a reference to what is no object"
+        );
+        _ = size;
+        self.cx().heap.wrapping_add(at)
     }
 
     /// The cell of a global.
@@ -321,6 +347,8 @@ impl Cx {
             saved: Saved { ip: ptr::null(), fp: ptr::null_mut(), acc: 0, pin: 0, pin_f64: 0.0 },
             #[cfg(feature = "checked")]
             stack: (ptr::null_mut(), ptr::null_mut()),
+            #[cfg(feature = "checked")]
+            counts: (0, 0),
         }
     }
 }

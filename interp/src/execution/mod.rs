@@ -458,6 +458,10 @@ impl<'s> Machine<'s> {
                 // Whatever came before may have made the heap grow, or given functions their addresses.
                 self.cx.heap = self.store.heap.base();
                 self.cx.funcs = self.store.funcs.as_ptr();
+                #[cfg(feature = "checked")]
+                {
+                    self.cx.counts = (self.store.heap.size(), self.store.funcs.len());
+                }
                 dispatch::run(&mut self.cx)
             };
             match stop {

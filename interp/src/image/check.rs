@@ -1,5 +1,6 @@
 //! The structural check of code from an artifact: one walk over every op, after which running it cannot touch anything that is not its
-//! own, whatever the bytes say. What values mean is not checked: a slot may hold anything, so ops on references are refused.
+//! own, whatever the bytes say. What values mean is not checked: a slot may hold anything. Functions for which that is not enough, since
+//! they handle references, are told apart; they are [`flow`](super::flow)'s.
 //!
 //! `docs/artifact.md` lists what is checked, `docs/unsafe.md` what relies on it.
 
@@ -10,7 +11,7 @@ use crate::{
         moves::ZERO_STEP,
         regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     },
-    forms::{COUNT, Rows, Traits, code, layout, small},
+    forms::{COUNT, LOADABLE_SHARED, ON_REFS, Rows, SHARED, Traits, UNSHARED, code, layout, small},
     handlers::Handlers,
 };
 use alloc::vec::Vec;
@@ -19,9 +20,7 @@ use kinglet_core::{
     index::{ElemIdx, FuncIdx, GlobalIdx, TableIdx, TagIdx, TypeIdx},
     module::Module,
     op::Op,
-    types::{
-        CompositeType, FuncType, GlobalType, Mutability, RefType, SubType, ValType, slot_count,
-    },
+    types::{CompositeType, FuncType, GlobalType, Mutability, RefType, ValType, slot_count},
 };
 
 /// A call in the code of a function.
@@ -47,10 +46,19 @@ pub(super) enum Callee {
     Func(FuncIdx),
     /// One of this type, from a table.
     Table(TypeIdx),
+    /// Whatever a reference refers to.
+    Ref,
+}
+
+/// What the check has found.
+pub(super) struct Structure {
+    /// What catches exceptions in the functions that catch any.
+    pub(super) handlers: Vec<(FuncIdx, Handlers)>,
+    /// The functions that handle references.
+    pub(super) on_refs: Vec<FuncIdx>,
 }
 
 /// Checks the code of a module, and tells `calls` about each call in it, by the caller. `metered` code has to take fuel wherever it could run on for ever.
-/// Answers what catches exceptions in the functions that catch any.
 ///
 /// # Errors
 /// Something is wrong with it; the error says where in the code.
@@ -60,8 +68,7 @@ pub(super) fn check(
     tables: &Tables<'_>,
     metered: bool,
     calls: &mut dyn FnMut(FuncIdx, Call),
-) -> Result<Vec<(FuncIdx, Handlers)>, Error> {
-    values(module).map_err(|what| unsupported(origin, what))?;
+) -> Result<Structure, Error> {
     let count = module.funcs.len();
     let first = (ENTRIES + 4 * count).next_multiple_of(8);
     if bytes.len() < first || tables.functions() != count - module.imported_funcs as usize {
@@ -83,8 +90,11 @@ pub(super) fn check(
         code: bytes,
         origin,
         metered,
-        handlers: Vec::new(),
+        found: Structure { handlers: Vec::new(), on_refs: Vec::new() },
         free: tables.first_handlers(),
+        is_shared: cfg!(feature = "threads")
+            && module.memories.iter().next().is_some_and(|memory| memory.shared),
+        on_refs: false,
         inside: Inside { frame: tables.frame_size(), ..Inside::default() },
         body: &[],
         at: 0,
@@ -109,24 +119,12 @@ pub(super) fn check(
         walk.body = &bytes[..walk.inside.end];
         walk.function(func, &function, calls)?;
         walk.handlers(tables, func, &function)?;
+        if walk.on_refs {
+            walk.found.on_refs.push(func);
+        }
         start = walk.inside.end.next_multiple_of(8);
     }
-    Ok(walk.handlers)
-}
-
-/// Whether all values that the code handles are ones that may be anything.
-fn values(module: &Module) -> Result<(), &'static str> {
-    let is_ref = |ty: &ValType| matches!(ty, ValType::Ref(_));
-    let funcs = module.types.iter().filter_map(SubType::as_func);
-    let signatures = funcs.flat_map(|ty| ty.params().iter().chain(ty.results()));
-    let globals = module.globals.iter().map(|ty| &ty.content);
-    if signatures.chain(globals).any(is_ref) {
-        return Err("parameters, results and globals cannot be references yet");
-    }
-    if module.memories.iter().any(|ty| ty.shared) {
-        return Err("memories cannot be shared yet");
-    }
-    Ok(())
+    Ok(walk.found)
 }
 
 /// Where slots and jumps of a function may be.
@@ -175,10 +173,14 @@ struct Walk<'a> {
     /// Where the code stands in the artifact.
     origin: usize,
     metered: bool,
-    /// What catches exceptions in the functions so far.
-    handlers: Vec<(FuncIdx, Handlers)>,
-    /// Where these end in the tables.
+    /// In the functions so far.
+    found: Structure,
+    /// Where their handlers end in the tables.
     free: usize,
+    /// Whether the first memory is shared.
+    is_shared: bool,
+    /// Whether the function handles references.
+    on_refs: bool,
     inside: Inside,
     /// The code up to the end of the function.
     body: &'a [u8],
@@ -230,6 +232,8 @@ impl<'a> Walk<'a> {
             room.map_err(|_| Error::limit("there is no memory to check a function"))?;
             bits.resize(words, 0);
         }
+        self.on_refs = false;
+        self.handles(ty)?;
         self.at = self.inside.start;
         self.read_slot()?;
         if let Some(saved) = function.saved_pin {
@@ -240,7 +244,7 @@ impl<'a> Walk<'a> {
         let (mut prologue, mut fueled) = (self.metered, false);
         let mut terminal = false;
         while self.at < self.inside.end {
-            if !prologue {
+            if !prologue && !self.is_shared {
                 terminal = self.plain(terminal);
                 if self.at == self.inside.end {
                     break;
@@ -248,11 +252,14 @@ impl<'a> Walk<'a> {
             }
             set(&mut self.starts, self.at - self.inside.start);
             let opcode = self.u16()?;
-            let Some(traits) = Traits::of_loadable(opcode) else {
-                self.at -= TOKEN;
-                return Err(self.unknown(opcode));
+            let traits = Traits::of(opcode);
+            let is_loadable = |traits: Traits| {
+                if self.is_shared { is_set(&LOADABLE_SHARED, opcode) } else { traits.is_loadable() }
             };
-            terminal = traits.is_terminal();
+            if !traits.is_some_and(is_loadable) {
+                self.on_refs(opcode)?;
+            }
+            terminal = traits.is_some_and(Traits::is_terminal);
             if let Some(call) = self.operands(opcode)? {
                 calls(func, call);
             }
@@ -272,6 +279,41 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// An op that not every function can have.
+    #[cold]
+    fn on_refs(&mut self, opcode: u16) -> Result<(), Error> {
+        let others = if self.is_shared { &UNSHARED } else { &SHARED };
+        if cfg!(not(feature = "gc"))
+            || usize::from(opcode) >= COUNT
+            || !is_set(&ON_REFS, opcode)
+            || is_set(others, opcode)
+        {
+            self.at -= TOKEN;
+            return Err(self.unknown(opcode));
+        }
+        self.references()
+    }
+
+    /// A function handles values of this type.
+    fn handles(&mut self, ty: &FuncType) -> Result<(), Error> {
+        if ty.params().iter().chain(ty.results()).any(ValType::is_ref) {
+            self.references()?;
+        }
+        Ok(())
+    }
+
+    /// The function handles references.
+    fn references(&mut self) -> Result<(), Error> {
+        self.on_refs = true;
+        if cfg!(not(feature = "gc")) {
+            return Err(unsupported(
+                self.origin + self.at,
+                "this program cannot check how references are used",
+            ));
+        }
+        Ok(())
+    }
+
     /// Goes over ops for as long as they are plain, as most are, and right. Answers whether the last one ends control; `before` if there
     /// is none.
     #[inline(never)]
@@ -283,7 +325,8 @@ impl<'a> Walk<'a> {
         while let Some((opcode, rest)) = code.get(at..).and_then(|rest| rest.split_first_chunk())
             && let Some(halves) = rest.first_chunk::<16>()
         {
-            let Some(traits) = Traits::of_loadable(u16::from_le_bytes(*opcode)) else { break };
+            let traits = Traits::of(u16::from_le_bytes(*opcode)).filter(Traits::is_loadable);
+            let Some(traits) = traits else { break };
             let Some(count) = traits.halves() else { break };
             let next = at + TOKEN + 2 * count;
             let shape = traits.shape();
@@ -340,7 +383,15 @@ impl<'a> Walk<'a> {
                 }
                 b'h' => {
                     let header = u32::from(self.u16()?);
-                    let Some(callee) = seen.callee else { return Err(self.unknown(opcode)) };
+                    let Some(callee) = seen.callee else {
+                        // Whatever a reference refers to: its type is known later.
+                        if header < seen.base || header + FRAME_HEADER as u32 > self.inside.frame {
+                            return Err(self.bad("a call does not fit the type of the callee"));
+                        }
+                        seen.call = Some(Callee::Ref);
+                        continue;
+                    };
+                    self.handles(callee)?;
                     let params = slot_count(callee.params());
                     let room = (params + FRAME_HEADER as u32).max(slot_count(callee.results()));
                     if header != seen.base + params || seen.base + room > self.inside.frame {
@@ -355,15 +406,23 @@ impl<'a> Walk<'a> {
                 }
                 b'a' => {
                     let params = seen.callee.map_or(0, |ty| slot_count(ty.params()));
+                    seen.callee.map_or(Ok(()), |ty| self.handles(ty))?;
                     self.slot(params)?;
                 }
-                b'm' => {
-                    let memory = self.u16()?.into();
+                b'm' | b'z' | b'l' => {
+                    let memory = u32::from(self.u16()?);
                     self.index(memory, self.module.memories.len())?;
+                    let shared = self.module.memories[memory as usize].shared;
+                    if letter != b'l' && shared != (letter == b'z') {
+                        return Err(self.bad("an access for memories that are shared, or are not"));
+                    }
                 }
                 b'x' => {
-                    let table = self.u16()?.into();
-                    self.funcref_table(table)?;
+                    let table = u32::from(self.u16()?);
+                    self.index(table, self.module.tables.len())?;
+                    if !self.module.tables[table as usize].element.heap.is_func() {
+                        return Err(self.bad("it calls elements that are no functions"));
+                    }
                 }
                 b'f' | b'p' => {
                     let func = self.u32()?;
@@ -393,10 +452,11 @@ impl<'a> Walk<'a> {
                     let global = self.u32()?;
                     self.index(global, self.module.globals.len())?;
                     let GlobalType { content, mutability } = self.module.globals[GlobalIdx(global)];
-                    if matches!(content, ValType::Ref(_))
-                        || (content == ValType::V128) != (letter == b'G')
-                    {
+                    if (content == ValType::V128) != (letter == b'G') {
                         return Err(self.bad("a global has another type"));
+                    }
+                    if content.is_ref() {
+                        self.references()?;
                     }
                     // What is assigned stands in front.
                     if before == b'+' && mutability == Mutability::Const {
@@ -423,6 +483,7 @@ impl<'a> Walk<'a> {
                     let lane = self.u16()?.into();
                     self.index(lane, lanes as usize)?;
                 }
+                b'w' => _ = self.u16()?,
                 b'+' => {}
                 _ => return Err(self.unknown(opcode)),
             }
@@ -444,7 +505,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The numbers of an op of the class `slots`, if it is one.
-    fn whole(&self, opcode: u16, [x, y]: [u32; 2]) -> Result<(), Error> {
+    fn whole(&mut self, opcode: u16, [x, y]: [u32; 2]) -> Result<(), Error> {
         const WHOLE: Rows = Rows::since(Op::MemorySize);
         let Some(op) = WHOLE.op(opcode) else { return Ok(()) };
         let module = self.module;
@@ -455,16 +516,18 @@ impl<'a> Walk<'a> {
             Op::MemoryInit => self.index(x, memories).and(self.index(y, module.datas.len())),
             Op::DataDrop => self.index(x, module.datas.len()),
             Op::TableSize => self.index(x, tables),
-            Op::TableCopy => self.funcref_table(x).and(self.funcref_table(y)),
+            Op::TableGet | Op::TableSet | Op::TableGrow | Op::TableFill => self.index(x, tables),
+            Op::TableCopy => {
+                self.index(x, tables).and(self.index(y, tables))?;
+                let [to, from] = [x, y].map(|table| module.tables[TableIdx(table)].element);
+                self.same_elements(from, to)
+            }
             Op::TableInit => {
-                self.funcref_table(x)?;
-                self.index(y, module.elems.len())?;
-                if module.elems[ElemIdx(y)].ty != RefType::FUNCREF {
-                    return Err(self.bad("elements are of another type than the table's"));
-                }
-                Ok(())
+                self.index(x, tables).and(self.index(y, module.elems.len()))?;
+                self.same_elements(module.elems[ElemIdx(y)].ty, module.tables[TableIdx(x)].element)
             }
             Op::ElemDrop => self.index(x, module.elems.len()),
+            Op::RefFunc => self.index(x, module.funcs.len()),
             _ => Ok(()),
         }
     }
@@ -476,7 +539,7 @@ impl<'a> Walk<'a> {
         func: FuncIdx,
         function: &Function,
     ) -> Result<(), Error> {
-        let Some(handlers) = tables.handlers(function, &mut self.free)? else { return Ok(()) };
+        let Some((handlers, _)) = tables.more(function, &mut self.free)? else { return Ok(()) };
         for clause in &handlers.clauses {
             let tag = clause.tag.filter(|tag| tag.at() >= self.module.tags.len());
             let at = clause.target as usize;
@@ -486,13 +549,19 @@ impl<'a> Walk<'a> {
             {
                 return Err(self.bad("a clause leads nowhere"));
             }
-            let values = clause.tag.map_or(0, |tag| slot_count(self.module.tag_type(tag).params()));
-            self.slots(clause.slot.into(), values)?;
-            if clause.reference.is_some() {
-                return Err(self.bad("a reference to an exception cannot be checked"));
+            if let Some(tag) = clause.tag {
+                let ty = self.module.tag_type(tag);
+                self.slots(clause.slot.into(), slot_count(ty.params()))?;
+                self.handles(ty)?;
+            }
+            if let Some(slot) = clause.reference {
+                self.slots(slot.into(), 1)?;
+                self.references()?;
             }
         }
-        self.handlers.push((func, handlers));
+        if !handlers.tries.is_empty() {
+            self.found.handlers.push((func, handlers));
+        }
         Ok(())
     }
 
@@ -520,15 +589,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn funcref_table(&self, table: u32) -> Result<(), Error> {
-        self.index(table, self.module.tables.len())?;
-        if self.module.tables[TableIdx(table)].element != RefType::FUNCREF {
-            return Err(unsupported(
-                self.origin + self.at,
-                "ops on tables are for those of `funcref` only",
-            ));
-        }
-        Ok(())
+    /// Elements of one type are copied to a table of another. If these are not the same, somebody has to look closer.
+    fn same_elements(&mut self, from: RefType, to: RefType) -> Result<(), Error> {
+        if from == to { Ok(()) } else { self.references() }
     }
 
     fn index(&self, index: u32, count: usize) -> Result<(), Error> {
@@ -604,4 +667,8 @@ fn ones(bits: u8) -> impl Iterator<Item = usize> {
         rest &= rest - 1;
         Some(number)
     })
+}
+
+fn is_set(bits: &[u64], opcode: u16) -> bool {
+    bits[usize::from(opcode) / 64] >> (opcode % 64) & 1 != 0
 }

@@ -1,8 +1,9 @@
 //! Making the code of a module for an artifact.
 
 use super::{
-    Code, Tables, TablesWriter,
-    check::{self, Call, Callee},
+    Code, Entry, Tables,
+    check::{self, Call, Callee, Structure},
+    write_tables,
 };
 use crate::{code::of_set, exec::regs::ENTRIES, forms::code, sink::Builder};
 use alloc::{vec, vec::Vec};
@@ -35,17 +36,17 @@ pub struct Image {
 /// A function exceeds what the bytecode can express, or has ops that an artifact cannot have.
 pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> {
     let imported = module.imported_funcs as usize;
-    let entries = ENTRIES + 4 * module.funcs.len();
-    let mut bytes = vec![0; entries.next_multiple_of(8)];
+    let first = (ENTRIES + 4 * module.funcs.len()).next_multiple_of(8);
+    let mut bytes = vec![0; first];
     for (i, opcode) in [code::STOP, code::CROSS_RETURN].into_iter().enumerate() {
         bytes[2 * i..2 * i + 2].copy_from_slice(&of_set(opcode, set).to_le_bytes());
     }
-    let mut tables = TablesWriter::new(module.bodies.len());
+    let mut entries: Vec<Entry> = Vec::with_capacity(module.bodies.len());
     let mut translator = Translator::default();
     let mut builder = Builder::new(set);
     let mut frame_size = 0;
     for func in (imported..module.funcs.len()).map(|index| FuncIdx(index as u32)) {
-        let options = translate::Options { metered, refs: false };
+        let options = translate::Options { metered, refs: false, explicit: true };
         translator.translate(module, func, &mut builder, options)?;
         let start = u32::try_from(bytes.len());
         let start = start.map_err(|_| Error::limit("the code of a module exceeds 4 GiB"))?;
@@ -54,24 +55,55 @@ pub fn make(module: &Module, set: OpSet, metered: bool) -> Result<Image, Error> 
         bytes.extend_from_slice(&builder.code);
         bytes.resize(bytes.len().next_multiple_of(8), 0);
         frame_size = frame_size.max(builder.frame_size);
-        let saved_pin = builder.saved_pin().map(|slot| slot as u16);
-        tables.add(
-            builder.code.len() as u32,
-            saved_pin,
-            builder.header(),
-            builder.handlers().as_deref(),
-        );
+        entries.push(Entry {
+            len: builder.code.len() as u32,
+            saved_pin: builder.saved_pin().map(|slot| slot as u16),
+            header: builder.header(),
+            handlers: builder.handlers(),
+            states: Vec::new(),
+        });
     }
-    let tables = tables.finish(frame_size);
     let mut calls: Vec<Vec<Call>> = vec![Vec::new(); module.bodies.len()];
     // What could not be loaded is not made.
     let code = Code { bytes: &bytes, origin: 0 };
-    check::check(module, code, &Tables::new(&tables, 0)?, metered, &mut |func, call| {
-        calls[func.at() - imported].push(call);
-    })
-    .map_err(|error| error.context("the module cannot become an artifact"))?;
-    let stack = Depths::new(module, &calls).all(frame_size);
+    let tables = write_tables(frame_size, &entries);
+    let found =
+        check::check(module, code, &Tables::new(&tables, 0)?, metered, &mut |func, call| {
+            calls[func.at() - imported].push(call);
+        });
+    let found = found.map_err(refused)?;
+    #[cfg(feature = "gc")]
+    let tables = with_states(module, code, tables, &found, entries).map_err(refused)?;
+    let stack = Depths::new(module, &calls, &found).all(frame_size);
     Ok(Image { code: bytes, tables, stack })
+}
+
+fn refused(error: Error) -> Error {
+    error.context("the module cannot become an artifact")
+}
+
+/// The side tables, to which is added what slots hold in the functions that handle references.
+#[cfg(feature = "gc")]
+fn with_states(
+    module: &Module,
+    code: Code<'_>,
+    tables: Vec<u8>,
+    found: &Structure,
+    mut entries: Vec<Entry>,
+) -> Result<Vec<u8>, Error> {
+    use super::{flow, infer, types::Types};
+    if found.on_refs.is_empty() {
+        return Ok(tables);
+    }
+    let (tables, types) = (Tables::new(&tables, 0)?, Types::new(module));
+    for &func in &found.on_refs {
+        let body = flow::Body::of(module, code, &tables, func)?;
+        let states = infer::infer(module, code, &types, tables.frame_size(), &body)?;
+        entries[func.at() - module.imported_funcs as usize].states = states;
+    }
+    let written = write_tables(tables.frame_size(), &entries);
+    flow::check(module, code, &Tables::new(&written, 0)?, found)?;
+    Ok(written)
 }
 
 /// How deep calls go.
@@ -95,7 +127,7 @@ enum Depth {
 }
 
 impl<'a> Depths<'a> {
-    fn new(module: &'a Module, calls: &'a [Vec<Call>]) -> Depths<'a> {
+    fn new(module: &'a Module, calls: &'a [Vec<Call>], found: &Structure) -> Depths<'a> {
         let mut in_tables: Vec<FuncIdx> = Vec::new();
         let mut exprs: Vec<&ConstExpr> = module.table_inits.iter().flatten().collect();
         for elem in &module.elems {
@@ -111,8 +143,10 @@ impl<'a> Depths<'a> {
         in_tables.sort_unstable();
         in_tables.dedup();
         let exported = |item| matches!(item, ExportItem::Table(_));
-        let are_open =
-            module.imported_tables > 0 || module.exports.iter().any(|export| exported(export.item));
+        // Functions that handle references may put any into a table.
+        let are_open = module.imported_tables > 0
+            || !found.on_refs.is_empty()
+            || module.exports.iter().any(|export| exported(export.item));
         Depths { module, calls, in_tables, are_open, known: vec![Depth::Open; calls.len()] }
     }
 
@@ -161,6 +195,7 @@ impl<'a> Depths<'a> {
         let imported = self.module.imported_funcs as usize;
         match call.callee {
             Callee::Func(func) => Some(func.at().checked_sub(imported).into_iter().collect()),
+            Callee::Ref => None,
             Callee::Table(ty) => {
                 if self.are_open {
                     return None;

@@ -4,19 +4,32 @@
 //! ```text
 //! tables    0   slots of the largest frame, 4 bytes
 //!           4   number of functions, 4 bytes
-//!           8   for each function 12 bytes: bytes of its code, where its handlers stand in the tables or 0 (4 bytes each),
+//!           8   for each function 12 bytes: bytes of its code, where more about it stands in the tables or 0 (4 bytes each),
 //!               the slot of its saved pin or 0xffff, and that of its frame's header (2 bytes each)
-//!           …   handlers, one behind the other: numbers of segments, tries and clauses; then these; 4 bytes for each number, 0xffff_ffff for none
+//!           …   more about functions, one behind the other: numbers of segments, tries and clauses, and of bytes of states; then
+//!               these; 4 bytes for each number, 0xffff_ffff for none
 //! ```
 
 mod check;
+#[cfg(feature = "gc")]
+mod flow;
+#[cfg(all(feature = "gc", feature = "compile"))]
+mod infer;
 #[cfg(feature = "compile")]
 mod make;
+#[cfg(feature = "gc")]
+mod roots;
+#[cfg(feature = "gc")]
+mod states;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "gc")]
+mod types;
 
 #[cfg(feature = "compile")]
 pub use make::{Image, make};
+#[cfg(feature = "gc")]
+pub(crate) use roots::References;
 
 use crate::handlers::{Clause, Handlers};
 use alloc::{format, vec::Vec};
@@ -26,7 +39,15 @@ use kinglet_core::{
     module::Module,
 };
 
-/// Checks the code of a module, so that running it is safe. Answers what catches exceptions in the functions that catch any.
+/// What is known about code that has been checked.
+pub(crate) struct Checked {
+    /// What catches exceptions in the functions that catch any.
+    pub(crate) handlers: Vec<(FuncIdx, Handlers)>,
+    #[cfg(feature = "gc")]
+    pub(crate) references: References,
+}
+
+/// Checks the code of a module, so that running it is safe.
 ///
 /// # Errors
 /// Something is wrong with it; the error says where.
@@ -35,8 +56,13 @@ pub(crate) fn check(
     code: Code<'_>,
     tables: &Tables<'_>,
     metered: bool,
-) -> Result<Vec<(FuncIdx, Handlers)>, Error> {
-    check::check(module, code, tables, metered, &mut |_, _| {})
+) -> Result<Checked, Error> {
+    let found = check::check(module, code, tables, metered, &mut |_, _| {})?;
+    Ok(Checked {
+        #[cfg(feature = "gc")]
+        references: flow::check(module, code, tables, &found)?,
+        handlers: found.handlers,
+    })
 }
 
 /// The bytecode.
@@ -59,8 +85,8 @@ pub(crate) struct Tables<'a> {
 pub(crate) struct Function {
     /// Bytes of code.
     pub(crate) len: u32,
-    /// Where its handlers stand, 0 if it has none.
-    handlers: u32,
+    /// Where more about it stands, 0 if there is no more.
+    more: u32,
     /// The slot that keeps the caller's pinned `f64` local, if this function has one.
     pub(crate) saved_pin: Option<u16>,
     /// The slot of the frame's header.
@@ -105,7 +131,7 @@ impl<'a> Tables<'a> {
         let saved = word(at + 8) as u16;
         Function {
             len: word(at),
-            handlers: word(at + 4),
+            more: word(at + 4),
             saved_pin: (saved != u16::MAX).then_some(saved),
             header: (word(at + 8) >> 16) as u16,
         }
@@ -116,21 +142,26 @@ impl<'a> Tables<'a> {
         HEADER + FUNCTION * self.functions()
     }
 
-    /// What catches exceptions in a function. It stands at `free` or behind, and moves that to its end: if functions shared their handlers,
-    /// these could take far more memory than the tables.
+    /// What catches exceptions in a function, and what its slots hold. It stands at `free` or behind, and moves that to its end: if functions
+    /// shared it, it could take far more memory than the tables.
     ///
     /// # Errors
     /// It is cut off, or refers to what is not there, or lies over something else.
-    fn handlers(&self, function: &Function, free: &mut usize) -> Result<Option<Handlers>, Error> {
-        // Without the feature, nothing is thrown.
-        if function.handlers == 0 || cfg!(not(feature = "gc")) {
+    fn more(
+        &self,
+        function: &Function,
+        free: &mut usize,
+    ) -> Result<Option<(Handlers, &'a [u8])>, Error> {
+        // Without the feature, nothing is thrown, and there are no references.
+        if function.more == 0 || cfg!(not(feature = "gc")) {
             return Ok(None);
         }
-        let mut reader = Reader { tables: *self, at: function.handlers as usize };
+        let mut reader = Reader { tables: *self, at: function.more as usize };
         if reader.at < *free {
             return Err(bad(self.origin + reader.at, "handlers are those of another function"));
         }
         let [segments, tries, clauses] = [reader.u32()?, reader.u32()?, reader.u32()?];
+        let states = reader.u32()? as usize;
         let mut handlers = Handlers {
             segments: reader.list(segments, 8, |r| Ok((r.u32()?, r.optional()?)))?,
             tries: reader.list(tries, 12, |r| {
@@ -149,7 +180,7 @@ impl<'a> Tables<'a> {
                 target,
                 slot: slots as u16,
                 reference: (reference != u16::MAX).then_some(reference),
-                wanted: false,
+                wanted: true,
             })
         })?;
         let inside =
@@ -159,9 +190,10 @@ impl<'a> Tables<'a> {
             // What is outside stands before, so that a search ends.
             && handlers.tries.iter().enumerate().all(|(i, table)| inside(table.outer, i))
             && handlers.tries.iter().all(|t| t.clauses.0 <= t.clauses.1 && t.clauses.1 <= clauses);
-        *free = reader.at;
+        let states = self.bytes[reader.at..].get(..states).ok_or_else(|| reader.cut_off())?;
+        *free = reader.at + states.len();
         if sound {
-            Ok(Some(handlers))
+            Ok(Some((handlers, states)))
         } else {
             Err(bad(self.origin + reader.at, "its handlers refer to none"))
         }
@@ -244,57 +276,62 @@ fn unknown(at: usize, opcode: u16) -> Error {
     )
 }
 
-/// The side tables of functions, being written.
+/// What the side tables say about a function.
 #[cfg(feature = "compile")]
-pub(crate) struct TablesWriter {
-    functions: Vec<u8>,
-    handlers: Vec<u8>,
-    count: usize,
+struct Entry {
+    /// Bytes of code.
+    len: u32,
+    saved_pin: Option<u16>,
+    /// The slot of the frame's header.
+    header: u32,
+    handlers: Option<alloc::boxed::Box<Handlers>>,
+    /// What its slots hold, where jumps lead to.
+    states: Vec<u8>,
 }
 
+/// The side tables of functions, in order.
 #[cfg(feature = "compile")]
-impl TablesWriter {
-    /// For so many functions.
-    fn new(count: usize) -> TablesWriter {
-        TablesWriter { functions: Vec::new(), handlers: Vec::new(), count }
-    }
-
-    fn add(&mut self, len: u32, saved_pin: Option<u16>, header: u32, handlers: Option<&Handlers>) {
-        let word = |to: &mut Vec<u8>, word: u32| to.extend_from_slice(&word.to_le_bytes());
-        word(&mut self.functions, len);
-        let at = HEADER + FUNCTION * self.count + self.handlers.len();
-        word(&mut self.functions, if handlers.is_some() { at as u32 } else { 0 });
-        word(&mut self.functions, u32::from(saved_pin.unwrap_or(u16::MAX)) | header << 16);
-        let Some(handlers) = handlers else { return };
-        let to = &mut self.handlers;
-        for count in [handlers.segments.len(), handlers.tries.len(), handlers.clauses.len()] {
+fn write_tables(frame_size: u32, entries: &[Entry]) -> Vec<u8> {
+    let (mut bytes, mut more) = (Vec::new(), Vec::new());
+    let word = |to: &mut Vec<u8>, word: u32| to.extend_from_slice(&word.to_le_bytes());
+    word(&mut bytes, frame_size);
+    word(&mut bytes, entries.len() as u32);
+    for Entry { len, saved_pin, header, handlers, states } in entries {
+        let at = HEADER + FUNCTION * entries.len() + more.len();
+        let has_more = handlers.is_some() || !states.is_empty();
+        word(&mut bytes, *len);
+        word(&mut bytes, if has_more { at as u32 } else { 0 });
+        word(&mut bytes, u32::from(saved_pin.unwrap_or(u16::MAX)) | header << 16);
+        if !has_more {
+            continue;
+        }
+        let (segments, tries, clauses) = match handlers {
+            Some(handlers) => (&*handlers.segments, &*handlers.tries, &*handlers.clauses),
+            None => (&[][..], &[][..], &[][..]),
+        };
+        let to = &mut more;
+        for count in [segments.len(), tries.len(), clauses.len(), states.len()] {
             word(to, count as u32);
         }
-        for &(start, innermost) in &handlers.segments {
+        for &(start, innermost) in segments {
             word(to, start);
             word(to, innermost.unwrap_or(NONE));
         }
-        for table in &handlers.tries {
+        for table in tries {
             word(to, table.outer.unwrap_or(NONE));
             word(to, table.clauses.0);
             word(to, table.clauses.1);
         }
-        for clause in &handlers.clauses {
+        for clause in clauses {
+            // What nobody reads need not be written.
+            let reference = clause.reference.filter(|_| clause.wanted).unwrap_or(u16::MAX);
             word(to, clause.tag.map_or(NONE, |tag| tag.0));
             word(to, clause.target);
-            word(
-                to,
-                u32::from(clause.slot) | u32::from(clause.reference.unwrap_or(u16::MAX)) << 16,
-            );
+            word(to, u32::from(clause.slot) | u32::from(reference) << 16);
         }
+        to.extend_from_slice(states);
+        to.resize(to.len().next_multiple_of(4), 0);
     }
-
-    fn finish(self, frame_size: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.extend_from_slice(&frame_size.to_le_bytes());
-        bytes.extend_from_slice(&(self.count as u32).to_le_bytes());
-        bytes.extend_from_slice(&self.functions);
-        bytes.extend_from_slice(&self.handlers);
-        bytes
-    }
+    bytes.extend_from_slice(&more);
+    bytes
 }

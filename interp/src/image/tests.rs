@@ -3,11 +3,10 @@
 use super::{Code, Image, Tables, check, make};
 use crate::{
     exec::regs::FUNC_HEADER,
-    forms::{COUNT, code, layout},
+    forms::{COUNT, code, layout, name as form_name},
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use kinglet_core::{
-    error::ErrorKind,
     module::{Module, features::Features},
     op::OpSet,
 };
@@ -34,35 +33,39 @@ fn ops(module: &Module, image: &Image) -> Vec<(usize, u16)> {
     let (mut at, mut ops) = (start + FUNC_HEADER, Vec::new());
     while at < end {
         ops.push((at, number(at)));
-        let count = |letter| match letter {
-            'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
-            'q' => 8,
-            't' => panic!("no tables here"),
-            '+' => 0,
-            _ => 2,
-        };
-        at += 2 + layout(number(at)).chars().map(count).sum::<usize>();
+        at += 2 + layout(number(at)).chars().map(size).sum::<usize>();
     }
     ops
 }
 
+/// How many bytes an operand with this letter has.
+fn size(letter: char) -> usize {
+    match letter {
+        'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
+        'q' => 8,
+        't' => panic!("no tables here"),
+        '+' => 0,
+        _ => 2,
+    }
+}
+
 /// Where the first operand with this letter stands.
 fn operand(module: &Module, image: &Image, letter: char) -> usize {
+    operand_of(module, image, "", letter)
+}
+
+/// The same among the ops whose names begin so.
+fn operand_of(module: &Module, image: &Image, name: &str, letter: char) -> usize {
     for (at, opcode) in ops(module, image) {
         let mut at = at + 2;
         for found in layout(opcode).chars() {
-            if found == letter {
+            if found == letter && form_name(opcode).is_some_and(|form| form.starts_with(name)) {
                 return at;
             }
-            at += match found {
-                'j' | 'i' | 'o' | 'u' | 'f' | 'p' | 'y' | 'e' | 'g' | 'r' | 'c' => 4,
-                'q' => 8,
-                '+' => 0,
-                _ => 2,
-            };
+            at += size(found);
         }
     }
-    panic!("no operand {letter}")
+    panic!("no operand {letter} of {name:?}")
 }
 
 #[test]
@@ -131,22 +134,6 @@ fn control_stays_between_ops_of_the_function() {
 }
 
 #[test]
-fn ops_on_references_are_refused() {
-    let modules = [
-        "(module (table 1 funcref) (func (param i32) (drop (table.get (local.get 0)))))",
-        "(module (func $f) (elem declare func $f) (func (drop (ref.func $f))))",
-        "(module (type $t (func)) (func (param (ref null $t)) (call_ref $t (local.get 0))))",
-        "(module (type $s (struct)) (func (drop (struct.new $s))))",
-    ];
-    for text in modules {
-        for set in SETS {
-            let error = make(&module(text), set, false).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-        }
-    }
-}
-
-#[test]
 fn what_functions_return_to_are_ops_of_this_build() {
     let module = module("(module)");
     for opcode in [code::STOP, code::CROSS_RETURN, COUNT as u16] {
@@ -185,6 +172,7 @@ fn only_what_can_be_assigned_is() {
     }
 }
 
+#[cfg(feature = "gc")]
 #[test]
 fn elements_are_of_the_type_of_the_table() {
     let module = module(
@@ -198,7 +186,7 @@ fn elements_are_of_the_type_of_the_table() {
         assert_eq!(image.code[at], 0);
         image.code[at] = 1;
         let error = verdict(&module, &image, false).unwrap_err();
-        assert!(error.contains("of another type than the table's"), "{error}");
+        assert!(error.contains("of another type than the one that is wanted"), "{error}");
     }
 }
 
@@ -294,4 +282,551 @@ fn functions_of_others_may_be_copied_from_a_table_that_they_see() {
     assert!(stack(module(""))[0].is_some());
     assert_eq!(stack(module("(import \"\" \"\" (table 1 funcref))")), [None]);
     assert_eq!(stack(module("(table (export \"t\") 1 funcref)")), [None]);
+}
+
+/// What the tests of references are about.
+#[cfg(feature = "gc")]
+const TYPES: &str = r#"
+    (rec
+        (type $a (sub (struct (field (mut i32)) (field i64) (field (mut (ref null $a))))))
+        (type $b (sub final $a (struct (field (mut i32)) (field i64) (field (mut (ref null $a))) (field f32)))))
+    (type $strict (struct (field (ref $a))))
+    (type $m (struct (field (mut i32)) (field (mut i64))))
+    (type $list (array (mut (ref null $a))))
+    (type $bytes (array (mut i8)))
+    (type $f (func (param (ref $a)) (result (ref $a))))
+    (tag $e (param (ref $a)))
+    (global $g (mut (ref null $a)) (ref.null $a))
+    (global $n (mut i32) (i32.const 0))
+    (table $t 1 (ref null $a))
+    (table $funcs 1 funcref)
+    (elem declare func $callee)
+    (elem $objects (ref null $a) (ref.null $a))
+    (elem $functions funcref (ref.func $callee))
+    (data "abc")
+"#;
+
+#[cfg(feature = "gc")]
+fn with_types(function: &str) -> Module {
+    let callee = "(func $callee (param (ref $a)) (result (ref $a)) (local.get 0))";
+    module(&format!("(module {TYPES} {function} {callee})"))
+}
+
+/// For each rule about references, a function that keeps to it until an operand is changed: of the first op whose name begins so,
+/// the first that has this letter becomes this number.
+#[cfg(feature = "gc")]
+#[test]
+fn references_are_what_they_are_taken_for() {
+    const NONE: &str = "what is taken for a reference is none";
+    const OTHER: &str = "a reference is of another type than the one that is wanted";
+    let cases: &[(&str, &str, char, u16, &str)] = &[
+        // Fields: of what, where, and whether they can be assigned.
+        (
+            "(param (ref $a) i32) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            NONE,
+        ),
+        (
+            "(param (ref $a) (ref $bytes)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $a) structref) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $a)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            'o',
+            12,
+            "there is no field there",
+        ),
+        (
+            "(param (ref $a)) (result i32) (struct.get $a 0 (local.get 0))",
+            "struct_get",
+            'o',
+            16,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $b)) (result f32) (struct.get $b 3 (local.get 0))",
+            "struct_get",
+            'o',
+            24,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $a) i32) (struct.set $a 0 (local.get 0) (local.get 1))",
+            "struct_set",
+            'o',
+            24,
+            NONE,
+        ),
+        (
+            "(param (ref $m) (ref $a)) (struct.set $m 1 (local.get 0) (i64.const 0))",
+            "struct_set",
+            's',
+            1,
+            "it assigns a field",
+        ),
+        // Elements.
+        (
+            "(param (ref $bytes) i32) (result i32) (array.get_u $bytes (local.get 0) (local.get 1))",
+            "array_get",
+            's',
+            1,
+            NONE,
+        ),
+        (
+            "(param (ref $bytes) (ref $list)) (result i32) (array.get_u $bytes (local.get 0) (i32.const 0))",
+            "array_get",
+            's',
+            1,
+            "a field is kept in another way",
+        ),
+        (
+            "(param (ref $bytes) (ref $a)) (result i32) (array.get_u $bytes (local.get 0) (i32.const 0))",
+            "array_get",
+            's',
+            1,
+            "an object is of no type",
+        ),
+        (
+            "(param (ref $bytes) (ref $a)) (result i32) (array.len (local.get 0))",
+            "array_len",
+            's',
+            1,
+            OTHER,
+        ),
+        // What is assigned, given and returned.
+        ("(param (ref $a) i32) (global.set $g (local.get 0))", "global_set", 's', 1, NONE),
+        (
+            "(param (ref $a) (ref $strict)) (global.set $g (local.get 0))",
+            "global_set",
+            's',
+            1,
+            OTHER,
+        ),
+        ("(param (ref $a) i32) (global.set $n (local.get 1))", "global_set", 'g', 0, NONE),
+        ("(param (ref $a) i32) (result (ref $a)) (local.get 0)", "ret_i64", 's', 1, NONE),
+        (
+            "(param (ref $a) (ref null $a)) (result (ref $a)) (local.get 0)",
+            "ret_i64",
+            's',
+            1,
+            OTHER,
+        ),
+        ("(param (ref $b) (ref $a)) (result (ref $b)) (local.get 0)", "ret_i64", 's', 1, OTHER),
+        (
+            "(param (ref $a) i32) (result (ref $a) i32) (local.get 0) (local.get 1)",
+            "copy",
+            's',
+            1,
+            NONE,
+        ),
+        ("(param (ref $a) i32) (drop (call $callee (local.get 0)))", "copy", 's', 1, NONE),
+        (
+            "(param (ref $a) i32) (result (ref $a)) (return_call $callee (local.get 0))",
+            "copy",
+            's',
+            1,
+            NONE,
+        ),
+        ("(param (ref $a) i32) (throw $e (local.get 0))", "copy", 's', 1, NONE),
+        ("(param exnref i32) (throw_ref (local.get 0))", "throw_ref", 's', 1, NONE),
+        ("(param exnref (ref $a)) (throw_ref (local.get 0))", "throw_ref", 's', 1, OTHER),
+        // Calls of what a reference is to.
+        (
+            "(param (ref $a) (ref $f) i32) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            's',
+            2,
+            NONE,
+        ),
+        (
+            "(param (ref $a) (ref $f) funcref) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            's',
+            2,
+            "it calls what is of no type of functions",
+        ),
+        (
+            "(param (ref $a) (ref $f)) (drop (call_ref $f (local.get 0) (local.get 1)))",
+            "call_ref",
+            'h',
+            6,
+            "a call does not fit",
+        ),
+        // Casts.
+        ("(param anyref i32) (drop (ref.cast (ref $a) (local.get 0)))", "ref_cast", 's', 1, NONE),
+        (
+            "(param anyref funcref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            's',
+            1,
+            OTHER,
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'u',
+            99,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'w',
+            2,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.cast (ref $a) (local.get 0)))",
+            "ref_cast",
+            'w',
+            8,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.test arrayref (local.get 0)))",
+            "ref_test",
+            'u',
+            12,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref) (drop (ref.test (ref $a) (local.get 0)))",
+            "ref_test",
+            'u',
+            6,
+            "a cast to what is no type",
+        ),
+        (
+            "(param anyref i32) (drop (ref.as_non_null (local.get 0)))",
+            "ref_as_non_null",
+            's',
+            1,
+            NONE,
+        ),
+        // Tables and segments.
+        ("(param (ref $a)) (table.set $t (i32.const 0) (local.get 0))", "table_set", 'u', 1, OTHER),
+        (
+            "(param funcref) (result (ref null $a)) (table.get $t (i32.const 0))",
+            "table_get",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(param (ref $a)) (drop (table.grow $t (local.get 0) (i32.const 1)))",
+            "table_grow",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(table.copy $t $t (i32.const 0) (i32.const 0) (i32.const 0))",
+            "table_copy",
+            'u',
+            1,
+            OTHER,
+        ),
+        (
+            "(drop (call_indirect $funcs (result i32) (i32.const 0)))",
+            "call_indirect",
+            'x',
+            0,
+            "it calls elements that are no functions",
+        ),
+        (
+            "(drop (array.new_elem $list $objects (i32.const 0) (i32.const 0)))",
+            "array_new_elem",
+            'u',
+            5,
+            "elements that are no references",
+        ),
+        (
+            "(drop (array.new_data $bytes 0 (i32.const 0) (i32.const 0)))",
+            "array_new_data",
+            'u',
+            4,
+            "references made of data",
+        ),
+        // New objects.
+        ("(param (ref $a) i32) (drop (struct.new $strict (local.get 0)))", "copy", 's', 1, NONE),
+        (
+            "(drop (struct.new_default $a))",
+            "struct_new_default",
+            'u',
+            2,
+            "a field without a default",
+        ),
+        (
+            "(drop (struct.new_default $a))",
+            "struct_new_default",
+            'u',
+            4,
+            "it is no type of structures",
+        ),
+        (
+            "(drop (array.new_default $bytes (i32.const 1)))",
+            "array_new_default",
+            'u',
+            0,
+            "it is no type of arrays",
+        ),
+        (
+            "(drop (array.new_default $bytes (i32.const 1)))",
+            "array_new_default",
+            'u',
+            99,
+            "it is no type of arrays",
+        ),
+    ];
+    for &(function, name, letter, value, expected) in cases {
+        let module = with_types(&format!("(func {function})"));
+        for set in SETS {
+            verdict(&module, &make(&module, set, false).unwrap(), false).unwrap();
+        }
+        let mut image = make(&module, OpSet::Small, false).unwrap();
+        let at = operand_of(&module, &image, name, letter);
+        assert_ne!(image.code[at..at + 2], value.to_le_bytes(), "{function}");
+        image.code[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        let error = verdict(&module, &image, false).expect_err(function);
+        assert!(error.contains(expected) && !expected.is_empty(), "{function}: {error}");
+    }
+}
+
+/// The words of the tables in which more about the first function stands: counts of segments, tries and clauses, bytes of states; where the
+/// clauses begin, and the states.
+#[cfg(feature = "gc")]
+fn more(image: &Image) -> (usize, usize, usize) {
+    let word =
+        |at: usize| u32::from_le_bytes(image.tables[at..at + 4].try_into().unwrap()) as usize;
+    let at = word(8 + 4);
+    assert_ne!(at, 0);
+    let clauses = at + 16 + 8 * word(at) + 12 * word(at + 4);
+    (at, clauses, clauses + 12 * word(at + 8))
+}
+
+#[cfg(feature = "gc")]
+#[test]
+fn what_slots_hold_where_jumps_lead_to_is_said_and_true() {
+    // A loop at which one slot holds a reference that is not null, and one that may be.
+    let text = "(func (param (ref $a) (ref null $a) i32) (result (ref $a))
+        (loop
+            (global.set $g (local.get 1))
+            (local.set 1 (local.get 0))
+            (br_if 0 (local.get 2)))
+        (local.get 0))";
+    let module = with_types(text);
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        let (at, _, states) = more(&image);
+        let len = u32::from_le_bytes(image.tables[at + 12..at + 16].try_into().unwrap());
+        // Where it stands, and two slots with what they hold.
+        assert_eq!(len, 6, "{set:?}");
+        assert_eq!(image.tables[states + 1..states + 3], [2, 0]);
+        assert_eq!(image.tables[states + 4], 1);
+        let [a, nullable_a] = [image.tables[states + 3], image.tables[states + 5]];
+        assert_eq!(a + 1, nullable_a);
+        let untrue = "a slot does not hold what it is said to";
+        let patches: [(usize, u8, &str); 12] = [
+            (at + 12, 0, "it is not said what slots hold"),
+            (at + 12, 5, "is not said as it should be"),
+            (states, 0, "is not said as it should be"),
+            (states, image.tables[states] + 1, "a state of what is no op"),
+            (states, 0x7f, "it is not said what slots hold"),
+            (states + 1, 3, "is not said as it should be"),
+            // The slot of a number, and one beyond the frame.
+            (states + 2, 1, untrue),
+            (states + 2, 0x7f, "is not said as it should be"),
+            // What is null, what is no type, a reference that is not null, an object of another type.
+            (states + 5, 1, untrue),
+            (states + 5, 0, "is not said as it should be"),
+            (states + 5, a, untrue),
+            (states + 3, a + 2, untrue),
+        ];
+        for (at, byte, expected) in patches {
+            let mut image = image.clone();
+            assert_ne!(image.tables[at], byte);
+            image.tables[at] = byte;
+            let error = verdict(&module, &image, false).expect_err(expected);
+            assert!(error.contains(expected), "{set:?}, {byte}: {error}");
+        }
+        // Less may be said than is true, as long as nobody counts on it.
+        let mut less = image.clone();
+        less.tables[states + 3] = nullable_a;
+        let error = verdict(&module, &less, false).unwrap_err();
+        assert!(error.contains("of another type than the one that is wanted"), "{error}");
+    }
+}
+
+#[cfg(feature = "gc")]
+#[test]
+fn handlers_find_what_they_count_on() {
+    let text = "(func (param (ref $a) i32) (result (ref $a)) (local (ref null $a) exnref)
+        (block $caught (result (ref $a) exnref)
+            (try_table (catch_ref $e $caught)
+                (local.set 2 (local.get 0))
+                (drop (call $callee (local.get 0))))
+            (unreachable))
+        (local.set 3)
+        (if (local.get 1) (then (throw_ref (local.get 3))))
+        (global.set $g (local.get 2)))";
+    let module = with_types(text);
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        let (_, clauses, states) = more(&image);
+        // What it carries goes to another slot, or the exception does.
+        for at in [clauses + 8, clauses + 10] {
+            let mut image = image.clone();
+            image.tables[at] -= 1;
+            verdict(&module, &image, false).unwrap_err();
+        }
+        // Nobody gives the handler the exception.
+        let mut none = image.clone();
+        none.tables[clauses + 10..clauses + 12].copy_from_slice(&u16::MAX.to_le_bytes());
+        verdict(&module, &none, false).unwrap_err();
+        // The local is a reference to something else there.
+        let slot = image.tables[states + 2];
+        assert_eq!(slot, 4, "the local behind the header");
+        let mut other = image.clone();
+        other.tables[states + 3] += 2;
+        let error = verdict(&module, &other, false).unwrap_err();
+        assert!(error.contains("a slot does not hold what it is said to"), "{error}");
+    }
+}
+
+/// A register holds a reference only from the op that makes it to the next that may stop.
+#[cfg(all(feature = "gc", not(feature = "ops-small")))]
+#[test]
+fn registers_hold_references_for_a_while() {
+    let text = "(func (param (ref $a)) (result (ref null $a)) (global.get $g))";
+    let module = with_types(text);
+    let image = make(&module, OpSet::Standard, false).unwrap();
+    let [(get, _), (ret, opcode)] = ops(&module, &image)[..] else { panic!("two ops") };
+    assert_eq!((form_name(opcode), ret - get), (Some("ret_i64.a"), 8));
+    let refused = |image: &Image| {
+        let error = verdict(&module, image, false).unwrap_err();
+        assert!(error.contains("what is taken for a reference is none"), "{error}");
+    };
+    // The global is a number.
+    let mut number = image.clone();
+    number.code[get + 4] = 1;
+    refused(&number);
+    // It goes to the register of floats.
+    let mut float = image.clone();
+    float.code[get..get + 2].copy_from_slice(&code::GLOBAL_GET_F64.to_le_bytes());
+    refused(&float);
+    // Fuel is taken in between.
+    let metered = make(&module, OpSet::Standard, true).unwrap();
+    let [(fuel, _), (get, opcode), _] = ops(&module, &metered)[..] else { panic!("three ops") };
+    let mut stops = metered.clone();
+    stops.code.copy_within(get..get + 8, fuel);
+    stops.code[fuel + 8..fuel + 10].copy_from_slice(&code::FUEL.to_le_bytes());
+    stops.code[fuel + 10..fuel + 14].copy_from_slice(&1u32.to_le_bytes());
+    assert_eq!(form_name(opcode), Some("global_get_int>a"));
+    let error = verdict(&module, &stops, false).unwrap_err();
+    assert!(error.contains("what is taken for a reference is none"), "{error}");
+}
+
+/// What looks into an object that there cannot be traps, and nothing is asked of what comes behind.
+#[cfg(feature = "gc")]
+#[test]
+fn behind_an_access_to_null_nothing_is_reached() {
+    let bodies = [
+        "(struct.get $a 2 (ref.null $a))",
+        "(call_ref $f (ref.as_non_null (global.get $g)) (ref.null $f))",
+        "(array.get $list (ref.null $list) (i32.const 0))",
+        "(ref.as_non_null (ref.null $a))",
+    ];
+    for body in bodies {
+        let module = with_types(&format!("(func (result (ref null $a)) {body})"));
+        for set in SETS {
+            verdict(&module, &make(&module, set, false).unwrap(), false).unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "threads")]
+#[test]
+fn shared_memories_are_accessed_as_such() {
+    let module = |first: &str, second: &str| {
+        module(&format!(
+            "(module (memory 1 1 {first}) (memory 1 1 {second})
+                (func (param i32) (result i32)
+                    (drop (i32.atomic.rmw.add (local.get 0) (i32.const 1)))
+                    (drop (i32.load 1 (local.get 0)))
+                    (i32.load (local.get 0))))"
+        ))
+    };
+    let [both, first, second, none] =
+        [("shared", "shared"), ("shared", ""), ("", "shared"), ("", "")].map(|(a, b)| module(a, b));
+    for set in SETS {
+        let all = [&both, &first, &second, &none];
+        let images = all.map(|module| make(module, set, false).unwrap());
+        for (i, module) in all.into_iter().enumerate() {
+            for (j, image) in images.iter().enumerate() {
+                assert_eq!(verdict(module, image, false).is_ok(), i == j, "{set:?}: {i} {j}");
+            }
+        }
+    }
+}
+
+/// What is the same type has one number, and what two references may be is the nearest type above both.
+#[cfg(feature = "gc")]
+#[test]
+fn types_meet_in_the_nearest_above_both() {
+    use super::types::{Held, Types};
+    use kinglet_core::types::{HeapType, RefType};
+    let module = module(
+        "(module
+            (type $a (sub (struct))) (type $same (sub (struct)))
+            (type $b (sub $a (struct (field i32)))) (type $c (sub $same (struct (field i64))))
+            (type $other (struct (field f32))) (type $list (array i8)) (type $f (func)))",
+    );
+    let types = Types::new(&module);
+    let [a, same, b, c, other, list, f] =
+        [0, 1, 2, 3, 4, 5, 6].map(|index| types.of_defined(index, false));
+    let of = |heap| types.of(RefType { nullable: false, heap });
+    assert_eq!(a, same);
+    assert_ne!(b, c);
+    assert_eq!(of(HeapType::Extern), of(HeapType::Any));
+    let joins = [
+        (b, c, Some(a)),
+        (a, b, Some(a)),
+        (b, other, Some(of(HeapType::Struct))),
+        (b, list, Some(of(HeapType::Eq))),
+        (list, of(HeapType::I31), Some(of(HeapType::Eq))),
+        (b, of(HeapType::Extern), Some(of(HeapType::Any))),
+        (b, of(HeapType::None), Some(b)),
+        (b, Held::NULL, Some(types.of_defined(2, true))),
+        (b, types.of_defined(3, true), Some(types.of_defined(0, true))),
+        (Held::NULL, Held::NULL, Some(Held::NULL)),
+        (f, of(HeapType::Func), Some(of(HeapType::Func))),
+        (b, f, None),
+        (b, of(HeapType::Exn), None),
+    ];
+    for (one, two, joined) in joins {
+        for (one, two) in [(one, two), (two, one)] {
+            let found = types.join(one, two);
+            assert_eq!(found, joined);
+            if let Some(joined) = found {
+                assert!(types.matches(one, joined) && types.matches(two, joined));
+            }
+        }
+    }
+    assert!(!types.matches(a, b) && !types.matches(types.of_defined(0, true), a));
+    assert!(types.matches(Held::NULL, types.of_defined(0, true)) && !types.matches(Held::NULL, a));
 }

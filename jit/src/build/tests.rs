@@ -16,7 +16,7 @@ fn module(fields: &str) -> Module {
 /// The first function that the module defines.
 fn build(module: &Module, metered: bool, take_notes: bool) -> Builder {
     let mut builder = Builder { take_notes, ..Builder::default() };
-    let options = Options { metered, refs: take_notes };
+    let options = Options { metered, refs: take_notes, explicit: false };
     let func = FuncIdx(module.imported_funcs);
     Translator::default().translate(module, func, &mut builder, options).unwrap();
     if builder.unsupported.is_none() {

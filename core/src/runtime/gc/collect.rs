@@ -139,6 +139,7 @@ impl Marker<'_> {
         if *header & MARK != 0 {
             return;
         }
+        debug_assert!(split(*header).0 != FREE, "a reference to what is free");
         *header |= MARK;
         if self.pending.len() < self.max && self.pending.try_reserve(1).is_ok() {
             self.pending.push(handle);
