@@ -7,7 +7,6 @@ use crate::{
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use kinglet_core::{
-    error::ErrorKind,
     module::{Module, features::Features},
     op::OpSet,
 };
