@@ -229,6 +229,10 @@ impl Subtypes {
 
     /// Whether a value of type `a` is one of type `b`.
     fn match_refs(&self, a: RefType, b: RefType) -> bool {
+        if cfg!(not(feature = "gc")) {
+            // There are but functions and values of the host, and null is one of both.
+            return a.heap.top() == b.heap.top();
+        }
         a.matches(b, |a, b| self.is_subtype(a, b))
     }
 }

@@ -6,6 +6,8 @@ use crate::{
     handlers::Handlers,
     image::{self, Checked, Tables},
 };
+#[cfg(feature = "gc")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::{
     ops::Range,
@@ -25,7 +27,7 @@ pub(super) struct Placed {
     /// What catches exceptions in the functions that catch any.
     handlers: Vec<(FuncIdx, Handlers)>,
     #[cfg(feature = "gc")]
-    references: image::References,
+    references: Box<image::References>,
 }
 
 impl Code {
@@ -69,7 +71,7 @@ impl Code {
                 funcs,
                 handlers,
                 #[cfg(feature = "gc")]
-                references: checked.references,
+                references: Box::new(checked.references),
             }),
         })
     }

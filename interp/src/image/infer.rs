@@ -4,7 +4,8 @@
 
 use super::{
     Code,
-    flow::{Body, Fail, Flow, Get, Joins, Operands, operands, read_u16, slots_op, target},
+    flow::{Body, Fail, Flow, Get, Joins},
+    operands::{Operands, operands, read_u16, slots_op, target},
     states::{self, State},
     types::{Held, Types},
 };

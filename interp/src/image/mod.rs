@@ -18,6 +18,8 @@ mod infer;
 #[cfg(feature = "compile")]
 mod make;
 #[cfg(feature = "gc")]
+mod operands;
+#[cfg(feature = "gc")]
 mod roots;
 #[cfg(feature = "gc")]
 mod states;

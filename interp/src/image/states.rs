@@ -101,7 +101,7 @@ impl States {
             for i in 0..count {
                 let distance = number(&mut bytes)?;
                 slot = slot.checked_add(distance).filter(|&slot| slot < frame)?;
-                let held = types.from_number(number(&mut bytes)?)?;
+                let held = types.with_number(number(&mut bytes)?)?;
                 if i > 0 && distance == 0 {
                     return None;
                 }

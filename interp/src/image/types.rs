@@ -83,7 +83,7 @@ impl Types {
     }
 
     /// What a number stands for.
-    pub(crate) fn from_number(&self, number: u32) -> Option<Held> {
+    pub(crate) fn with_number(&self, number: u32) -> Option<Held> {
         let Some(number) = number.checked_sub(2) else {
             return (number == Held::NULL.0.get()).then_some(Held::NULL);
         };
