@@ -162,7 +162,7 @@ impl StoreInner {
 
     /// The function of the host that a [`VmFunc`] names by `index`. It stays where it is as long as the store lives.
     #[inline]
-    pub fn host_func(&self, index: u32) -> &Shared<HostFunc> {
+    pub fn host_func(&self, index: u32) -> &HostFunc {
         match self.host_funcs.get(index as usize) {
             Some(func) => func,
             None => out_of_range(),
@@ -172,7 +172,7 @@ impl StoreInner {
     /// The function of the host at `addr`, if it is one.
     pub fn as_host_func(&self, addr: FuncAddr) -> Option<&Shared<HostFunc>> {
         let func = self.funcs[addr];
-        (func.instance == VmFunc::HOST).then(|| self.host_func(func.index))
+        if func.instance == VmFunc::HOST { self.host_funcs.get(func.index as usize) } else { None }
     }
 
     /// The type of a function.
