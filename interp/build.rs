@@ -259,7 +259,7 @@ impl List {
                 "#[allow(dead_code, reason = \"most are named in one of the two only\")]"
             );
             _ = writeln!(s, "pub(crate) mod {module} {{");
-            for (name, opcode) in self.consts.iter().filter(|&&(_, i)| self.forms[i].built) {
+            for (name, opcode) in &self.consts {
                 _ = writeln!(s, "    pub(crate) const {name}: u16 = {};", number(*opcode));
             }
             _ = writeln!(s, "}}");

@@ -160,8 +160,7 @@ impl Joins for Declared<'_> {
                 if state.is_live && !holds(slots, &|slot| state.get(slot), types) {
                     return Err(UNTRUE.into());
                 }
-                state.become_these(slots);
-                Ok(slots.len())
+                Ok(state.become_these(slots))
             }
             _ => Ok(0),
         }
@@ -191,8 +190,10 @@ pub(super) struct Flow<'a> {
     /// Slots that every frame has.
     frame: u32,
     state: State,
-    /// What is still to be looked at in the function, at most.
+    /// What is still to be looked at, at most.
     left: usize,
+    /// How often slots may change what they hold, in all functions together.
+    max_writes: usize,
     /// Offsets of the fields of the structures that it has met.
     fields: BTreeMap<u32, Box<[u32]>>,
     /// By slot, what the parameters are of the function types of tags that it has met.
@@ -220,7 +221,9 @@ impl<'a> Flow<'a> {
             types,
             frame,
             state: State::default(),
-            left: 0,
+            // Linear in the size of the code, and more than it takes where many references are alive.
+            left: code.bytes.len().saturating_mul(256).saturating_add(1 << 16),
+            max_writes: code.bytes.len().saturating_mul(8).saturating_add(1 << 16),
             fields: BTreeMap::new(),
             values: BTreeMap::new(),
         }
@@ -240,8 +243,6 @@ impl<'a> Flow<'a> {
         for (slot, held) in self.types.slots(self.module.func_type(body.func).params()) {
             self.state.set(slot as u16, held);
         }
-        // Linear in the size of the function, and more than it takes where many references are alive.
-        self.left = (1 << 16) + body.range.len().saturating_mul(256);
         let start = body.range.start;
         let mut at = start + FUNC_HEADER;
         let mut place = Place { body, joins, op: 0 };
@@ -258,14 +259,15 @@ impl<'a> Flow<'a> {
             Fail::Wrong(what) => bad(self.code.origin + at, what),
             Fail::TooMuch => unsupported(
                 self.code.origin + at,
-                "a function has too many references at its jumps",
+                "a function has too many references at its jumps and calls",
             ),
         }
     }
 
     fn spend(&mut self, work: usize) -> Result<(), Fail> {
         self.left = self.left.checked_sub(work + 1).ok_or(Fail::TooMuch)?;
-        Ok(())
+        // Stack maps say of each change what it is.
+        if self.state.writes > self.max_writes { Err(Fail::TooMuch) } else { Ok(()) }
     }
 
     /// An op, which may be fused.
@@ -275,7 +277,7 @@ impl<'a> Flow<'a> {
         place.joins.note(place.op, &mut self.state);
         let opcode = read_u16(self.code.bytes, *at);
         *at += TOKEN;
-        self.part(standard(opcode), at, place)?;
+        self.part(opcode, at, place)?;
         if Traits::of(opcode).is_some_and(Traits::is_terminal) {
             self.state.is_live = false;
         }
@@ -290,6 +292,7 @@ impl<'a> Flow<'a> {
             return self.part(second, at, place);
         }
         let o = operands(self.code.bytes, opcode, at);
+        let opcode = standard(opcode);
         if !self.state.is_live {
             return Ok(());
         }
@@ -587,7 +590,8 @@ impl<'a> Flow<'a> {
         if o.tail {
             return self.tail_call(ty, place);
         }
-        self.state.forget_from(o.base);
+        let forgotten = self.state.forget_from(o.base);
+        self.spend(forgotten + ty.results().len())?;
         self.state.acc = None;
         // A handler is looked for where it would return to, by the byte in front of that.
         self.throws(end - 1, place)?;

@@ -39,9 +39,8 @@ pub(super) fn infer(
 ) -> Result<Vec<u8>, Error> {
     let live = Liveness::new(module, code, body).find();
     let mut found = Inferred { live, known: BTreeMap::new(), is_new: true };
-    let mut flow = Flow::new(module, code, types, frame);
     while core::mem::take(&mut found.is_new) {
-        flow.function(body, &mut found)?;
+        Flow::new(module, code, types, frame).function(body, &mut found)?;
     }
     Ok(states::write(found.known.iter().map(|(&at, slots)| (at, &slots[..]))))
 }
@@ -78,13 +77,13 @@ impl<'a> Liveness<'a> {
 
     /// The op at `at`, which is moved behind it: the parts that it consists of.
     fn parts(&self, at: &mut usize) -> Vec<(u16, Operands)> {
-        let mut rest = Vec::from([standard(read_u16(self.code, *at))]);
+        let mut rest = Vec::from([read_u16(self.code, *at)]);
         *at += TOKEN;
         let mut ops = Vec::new();
         while let Some(opcode) = rest.pop() {
             match parts(opcode) {
                 Some((first, second)) => rest.extend([second, first]),
-                None => ops.push((opcode, operands(self.code, opcode, at))),
+                None => ops.push((standard(opcode), operands(self.code, opcode, at))),
             }
         }
         ops
@@ -237,7 +236,7 @@ impl Joins for Inferred {
         }
         let looked = if state.is_live { self.join(at, &|slot| state.get(slot), types) } else { 0 };
         match self.known.get(&at) {
-            Some(slots) => state.become_these(slots),
+            Some(slots) => _ = state.become_these(slots),
             None => state.is_live = false,
         }
         Ok(looked)

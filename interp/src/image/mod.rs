@@ -195,6 +195,14 @@ impl<'a> Tables<'a> {
         let states = self.bytes[reader.at..].get(..states).ok_or_else(|| reader.cut_off())?;
         *free = reader.at + states.len();
         if sound {
+            // A search does not come by more than one that catches nothing, however many there are.
+            for number in 0..handlers.tries.len() {
+                let outer =
+                    handlers.tries[number].outer.map(|outer| handlers.tries[outer as usize]);
+                if let Some(outer) = outer.filter(|outer| outer.clauses.0 == outer.clauses.1) {
+                    handlers.tries[number].outer = outer.outer;
+                }
+            }
             Ok(Some((handlers, states)))
         } else {
             Err(bad(self.origin + reader.at, "its handlers refer to none"))

@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) acc: Option<Held>,
     /// Whether control gets there at all. If not, nothing has to hold.
     pub(super) is_live: bool,
+    /// How often what a slot holds has changed.
+    pub(super) writes: usize,
     /// Where slots have begun or ceased to hold references, if somebody wants to know: slot, and what it holds from then on.
     pub(super) changes: Option<Vec<(u16, Option<Held>)>>,
 }
@@ -43,6 +45,7 @@ impl State {
             return;
         }
         self.slots[at] = held;
+        self.writes += 1;
         let bit = 1 << (at % 64);
         if held.is_some() {
             self.held[at / 64] |= bit
@@ -54,8 +57,25 @@ impl State {
         }
     }
 
-    /// All slots from this one on are written.
-    pub(super) fn forget_from(&mut self, slot: u16) {
+    /// All slots from this one on are written. Answers how much there was to look at.
+    pub(super) fn forget_from(&mut self, slot: u16) -> usize {
+        self.keep_from(slot, |_| false)
+    }
+
+    /// Control comes from elsewhere: nothing is known but these, which are in order. Answers how much there was to look at.
+    pub(super) fn become_these(&mut self, slots: &[(u16, Held)]) -> usize {
+        let mut rest = slots.iter().peekable();
+        let work = self.keep_from(0, |slot| {
+            while rest.next_if(|kept| kept.0 < slot).is_some() {}
+            rest.peek().is_some_and(|kept| kept.0 == slot)
+        });
+        slots.iter().for_each(|&(slot, held)| self.set(slot, Some(held)));
+        (self.acc, self.is_live) = (None, true);
+        work + slots.len()
+    }
+
+    /// All slots from this one on are written but for those that `keep` says.
+    fn keep_from(&mut self, slot: u16, mut keep: impl FnMut(u16) -> bool) -> usize {
         let first = usize::from(slot) / 64;
         for word in first..self.held.len() {
             let mut bits = self.held[word];
@@ -63,18 +83,14 @@ impl State {
                 bits &= !0 << (slot % 64);
             }
             while bits != 0 {
-                let at = 64 * word + bits.trailing_zeros() as usize;
+                let slot = (64 * word) as u16 + bits.trailing_zeros() as u16;
                 bits &= bits - 1;
-                self.set(at as u16, None);
+                if !keep(slot) {
+                    self.set(slot, None);
+                }
             }
         }
-    }
-
-    /// Control comes from elsewhere: nothing is known but these.
-    pub(super) fn become_these(&mut self, slots: &[(u16, Held)]) {
-        self.forget_from(0);
-        slots.iter().for_each(|&(slot, held)| self.set(slot, Some(held)));
-        (self.acc, self.is_live) = (None, true);
+        self.held.len().saturating_sub(first)
     }
 }
 
