@@ -271,6 +271,7 @@ impl StoreInner {
         }
         let pointers = VmPointers(pointers.into());
         let first = pointers.0.as_ptr();
+        // How many pointers stand before those to tables, and to memories.
         let (tables, memories) = (globals - memories, globals - memories + tables - funcs);
         let vm = VmInstance {
             globals: first.cast(),

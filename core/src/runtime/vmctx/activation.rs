@@ -57,6 +57,7 @@ impl StoreInner {
             }
         }
 
+        // There nothing is collected.
         if cfg!(not(feature = "gc")) {
             return act(self);
         }
