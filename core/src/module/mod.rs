@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use const_expr::ConstExpr;
 use core::{cmp::Ordering, ops::Range};
 #[cfg(feature = "compile")]
-use {crate::error::Error, alloc::vec, core::mem, features::Features};
+use {crate::error::Error, alloc::vec::Vec, core::mem, features::Features};
 
 /// A decoded, validated module.
 ///
@@ -331,7 +331,8 @@ impl Module {
     pub fn features_used(wasm: &[u8], features: &Features) -> u64 {
         // What is valid without some of them is valid without each of these: most go by in large groups.
         let mut used = 0;
-        let mut groups = vec![0..Features::NAMES.len()];
+        let count = Features::NAMES.len();
+        let mut groups = Vec::from([0..count / 2, count / 2..count]);
         while let Some(group) = groups.pop() {
             let mut without = features.clone();
             let mut switches = without.switches();

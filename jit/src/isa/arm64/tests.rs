@@ -104,7 +104,7 @@ fn every_op_is_emitted_wherever_its_operands_are() {
         let registers: [Arg; 2] = [Vreg(0).into(), Vreg(1).into()];
         let constants = [0, 1, 2, 3, 4].map(Arg::of_constant);
         let operands = registers.into_iter().chain(constants);
-        match row.class {
+        match op.class() {
             Class::un | Class::un_trap => {
                 for a in operands {
                     let b = Arg::NONE;
