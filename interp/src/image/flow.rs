@@ -241,7 +241,7 @@ impl<'a> Flow<'a> {
             self.state.set(slot as u16, held);
         }
         // Linear in the size of the function, and more than it takes where many references are alive.
-        self.left = (1 << 16) + body.range.len().saturating_mul(256);
+        self.left = (1 << 16) + body.range.len().saturating_mul(64);
         let start = body.range.start;
         let mut at = start + FUNC_HEADER;
         let mut place = Place { body, joins, op: 0 };
