@@ -222,7 +222,7 @@ impl<'a> Flow<'a> {
             frame,
             state: State::default(),
             // Linear in the size of the code, and more than it takes where many references are alive.
-            left: code.bytes.len().saturating_mul(256).saturating_add(1 << 16),
+            left: code.bytes.len().saturating_mul(64).saturating_add(1 << 16),
             max_writes: code.bytes.len().saturating_mul(8).saturating_add(1 << 16),
             fields: BTreeMap::new(),
             values: BTreeMap::new(),

@@ -830,3 +830,20 @@ fn types_meet_in_the_nearest_above_both() {
     assert!(!types.matches(a, b) && !types.matches(types.of_defined(0, true), a));
     assert!(types.matches(Held::NULL, types.of_defined(0, true)) && !types.matches(Held::NULL, a));
 }
+
+/// So that checking takes time that is linear in the size of the artifact.
+#[cfg(feature = "gc")]
+#[test]
+fn not_everything_is_alive_everywhere() {
+    let locals = |count: usize| {
+        let locals = "(local (ref null $a))".repeat(count);
+        let branches = "(block (br_if 0 (local.get 0)))".repeat(count);
+        let uses: String =
+            (1..=count).map(|local| format!("(global.set $g (local.get {local}))")).collect();
+        with_types(&format!("(func (param i32) {locals} {branches} {uses})"))
+    };
+    make(&locals(50), OpSet::Small, false).unwrap();
+    let error = make(&locals(1000), OpSet::Small, false).unwrap_err();
+    assert_eq!(error.kind(), kinglet_core::error::ErrorKind::Unsupported, "{error}");
+    assert!(format!("{error:#}").contains("too many references at its jumps"), "{error:#}");
+}
