@@ -1,12 +1,15 @@
 //! Code that has been tampered with is refused, for the reason that it should be.
 
+#[cfg(feature = "gc")]
+use super::flow::Body;
 use super::{Code, Image, Tables, check, make};
 use crate::{
-    exec::regs::FUNC_HEADER,
+    exec::regs::{ENTRIES, FRAME_HEADER, FUNC_HEADER},
     forms::{COUNT, code, layout, name as form_name},
 };
 use alloc::{format, string::String, vec, vec::Vec};
 use kinglet_core::{
+    index::FuncIdx,
     module::{Module, features::Features},
     op::OpSet,
 };
@@ -846,4 +849,59 @@ fn not_everything_is_alive_everywhere() {
     let error = make(&locals(1000), OpSet::Small, false).unwrap_err();
     assert_eq!(error.kind(), kinglet_core::error::ErrorKind::Unsupported, "{error}");
     assert!(format!("{error:#}").contains("too many references at its jumps"), "{error:#}");
+}
+
+#[cfg(feature = "gc")]
+fn small(opcode: u16) -> u16 {
+    crate::code::of_set(opcode, OpSet::Small)
+}
+
+/// An image of one function without parameters: so many calls of itself, in a frame of 1,100 slots, and then `last`; and as many tries,
+/// each in the one before, which catch nothing.
+#[cfg(feature = "gc")]
+fn calls_itself(calls: u32, last: &[u16], tries: u32) -> Image {
+    let mut image = make(&module("(module (func))"), OpSet::Small, false).unwrap();
+    let begin = ENTRIES + 8;
+    image.code.truncate(begin);
+    image.code.extend([0; 2]);
+    for _ in 0..calls {
+        let words = [small(code::CALL), 0, 0, FRAME_HEADER as u16, FRAME_HEADER as u16];
+        image.code.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    }
+    image.code.extend(last.iter().flat_map(|word| word.to_le_bytes()));
+    let len = (image.code.len() - begin) as u32;
+    let more = if tries > 0 { 20 } else { 0 };
+    let mut tables = vec![1100, 1, len, more, 0xffff];
+    if tries > 0 {
+        tables.extend([1, tries, 0, 0, 0, tries - 1]);
+        tables.extend((0..tries).flat_map(|number| [number.wrapping_sub(1), 0, 0]));
+    }
+    image.tables = tables.iter().flat_map(|word| word.to_le_bytes()).collect();
+    image
+}
+
+#[cfg(feature = "gc")]
+#[test]
+fn tries_that_catch_nothing_are_passed_by() {
+    let module = module("(module (func))");
+    let image = calls_itself(1, &[small(code::RET), 0], 1000);
+    verdict(&module, &image, false).unwrap();
+    let code = Code { bytes: &image.code, origin: 0 };
+    let tables = Tables::new(&image.tables, 0).unwrap();
+    let body = Body::of(&module, code, &tables, FuncIdx(0)).unwrap();
+    assert_eq!(body.handlers.tries.len(), 1000);
+    assert!(body.handlers.tries.iter().all(|table| table.outer.is_none_or(|outer| outer == 0)));
+}
+
+/// Stack maps say of each result that its slot holds a reference.
+#[cfg(feature = "gc")]
+#[test]
+fn calls_do_not_give_more_references_than_their_code_is_worth() {
+    let module =
+        module(&format!("(module (func (result {}) unreachable))", "externref ".repeat(1000)));
+    let image = calls_itself(20, &[small(code::UNREACHABLE)], 0);
+    verdict(&module, &image, false).unwrap();
+    let error =
+        verdict(&module, &calls_itself(2000, &[small(code::UNREACHABLE)], 0), false).unwrap_err();
+    assert!(error.contains("too many references at its jumps and calls"), "{error}");
 }
