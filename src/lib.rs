@@ -68,12 +68,15 @@
 //! |---|---|
 //! | `std` (default) | the operating system: modules from files, `std::io::Error` as a host error |
 //! | `compile` (default) | modules from binaries; see below |
+//! | `float` (default) | arithmetic on floats |
+//! | `simd` (default) | vectors |
+//! | `gc` (default) | what needs a heap that is collected: structures, arrays, casts, exceptions |
+//! | `threads` (default) | memories that several threads share |
 //! | `wat` | modules in the text format, wherever a binary is accepted |
 //! | `jit` | a compiler to machine code of x86-64 and arm64: see [`Strategy::Jit`] |
 //!
 //! Without `std` the crate needs `alloc` only. Without `compile` there is neither decoder nor validator nor translator in the program: it runs
-//! modules that have been compiled elsewhere. Backtraces then name functions, but do not say where in them the guest stood. Once there are objects in the
-//! managed heap, a store cannot collect garbage while guests run, nor guests be suspended: where their references are is not known.
+//! modules that have been compiled elsewhere. Backtraces then name functions, but do not say where in them the guest stood.
 //!
 //! Targets without compare-and-swap, such as Cortex-M0, have a single thread here: nothing of this crate is `Send` there, and the future of a
 //! host function cannot hold its [`Caller`].
