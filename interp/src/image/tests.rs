@@ -784,6 +784,55 @@ fn shared_memories_are_accessed_as_such() {
     }
 }
 
+/// A number that is zero looks like null, which is no reason to follow it; nor is one that is put next to a reference.
+#[cfg(feature = "gc")]
+#[test]
+fn numbers_are_no_references_to_follow() {
+    const COUNT: usize = 4000;
+    let list = |item: &dyn Fn(usize) -> String| (0..COUNT).map(item).collect::<String>();
+    let locals = "i64 ".repeat(COUNT);
+    let branches = list(&|i| {
+        format!("(if (i64.eqz (local.get {})) (then (local.set 1 (i32.const {i}))))", 2 + i)
+    });
+    let uses =
+        list(&|i| format!("(call $use (struct.new $s (local.get {}) (local.get 0)))", 2 + i));
+    let module = module(&format!(
+        "(module (type $s (struct (field i64) (field externref))) (func $use (param (ref $s)))
+            (func (param externref i32) (result externref) (local {locals})
+                {branches} {uses} (local.get 0)))"
+    ));
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        // A state says of one slot what it holds, and that takes a few bytes.
+        assert!(image.tables.len() < 8 * COUNT, "{}", image.tables.len());
+    }
+}
+
+/// What is found out by walking until nothing changes is given up if that takes too long.
+#[cfg(feature = "gc")]
+#[test]
+fn references_are_not_followed_for_ever() {
+    use kinglet_core::error::ErrorKind;
+    // Each time around, one more local turns out to be a reference that somebody takes.
+    let turn = |count: usize| {
+        let locals = "externref ".repeat(count);
+        let copies = (1..count).map(|i| format!("(local.set {} (local.get {i}))", i - 1));
+        module(&format!(
+            "(module (func $use (param externref)) (func (local {locals})
+                (loop (call $use (local.get 0)) {} (br 0))))",
+            copies.collect::<String>()
+        ))
+    };
+    for set in SETS {
+        let (few, many) = (turn(100), turn(2000));
+        verdict(&few, &make(&few, set, false).unwrap(), false).unwrap();
+        let error = make(&many, set, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(format!("{error}").contains("too many references"), "{error}");
+    }
+}
+
 /// What is the same type has one number, and what two references may be is the nearest type above both.
 #[cfg(feature = "gc")]
 #[test]
