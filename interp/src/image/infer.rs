@@ -50,7 +50,7 @@ pub(super) fn infer(
     Ok(states::write(found.known.iter().map(|(&at, slots)| (at, &slots[..]))))
 }
 
-/// What it costs to look at an op, when a slot at a jump costs one.
+/// What it costs to look at an op, where a jump costs one, and so does a slot there.
 const OP: usize = 16;
 
 /// Slots that are taken for references later on, before they are written; and [`ACC`].
@@ -151,8 +151,9 @@ impl<'a> Liveness<'a> {
         }
         let mut looked = 0;
         for to in self.targets(o) {
-            looked += self.live[&to].len();
-            live.extend(&self.live[&to]);
+            let known = &self.live[&to];
+            live.extend(known);
+            looked += 1 + known.len();
         }
         let places = Places::of(opcode);
         let (to_acc, to_slot) = places.result().unwrap_or((false, true));
@@ -362,7 +363,7 @@ impl Joins for Inferred {
 
     fn leave(&mut self, to: u32, get: Get<'_>, types: &Types) -> Result<usize, Fail> {
         let looked = self.join(to, get, types);
-        self.spend(looked)?;
+        self.spend(1 + looked)?;
         Ok(looked)
     }
 }
