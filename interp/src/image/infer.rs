@@ -1,7 +1,7 @@
 //! What slots hold where jumps lead to, for artifacts to say: found out by walking over a function until nothing changes.
 //!
-//! Only slots that are taken for references later on are of interest: a number that is zero looks like null. Which they are is found out
-//! first, from the end to the beginning.
+//! Only slots that are taken for references or compared later on are of interest: others may be numbers, and one that is zero looks like null.
+//! Which they are is found out first, from the end to the beginning.
 
 use super::{
     Code,
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     exec::{TOKEN, moves::ZERO_STEP, regs::FUNC_HEADER},
-    forms::{Places, Traits, code, parts, standard},
-    kinds::Kind,
+    forms::{Places, Traits, code, parts, row, standard},
+    kinds::{Kind, LISTS},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -53,7 +53,7 @@ pub(super) fn infer(
 /// What it costs to look at an op, where a jump costs one, and so does a slot there.
 const OP: usize = 16;
 
-/// Slots that are taken for references later on, before they are written; and [`ACC`].
+/// Slots that are taken for references later on, or compared as such, before they are written; and [`ACC`].
 type Live = BTreeSet<u16>;
 
 /// The accumulator of integers and references among slots: frames are too small for a slot of that number.
@@ -193,6 +193,16 @@ impl<'a> Liveness<'a> {
             opcode if is(Op::RefAsNonNull, opcode) || is(Op::RefCastI31, opcode) => {
                 taken(opcode, o, live);
             }
+            // An object must not make way for another that would be equal to it.
+            opcode if is_equality(opcode) => {
+                let kinds = [0, 1].map(|number| places.operand(number));
+                if kinds.iter().all(|kind| matches!(kind, Kind::Slot | Kind::Acc)) {
+                    live.extend(slots);
+                    if kinds.contains(&Kind::Acc) {
+                        live.insert(ACC);
+                    }
+                }
+            }
             opcode => {
                 if let Some(op) = slots_op(opcode) {
                     looked += self.slots(op, o, live);
@@ -284,6 +294,16 @@ impl<'a> Liveness<'a> {
     fn results(&self) -> &'a [ValType] {
         self.module.func_type(self.body.func).results()
     }
+}
+
+/// Whether an op compares what may be references for equality.
+fn is_equality(opcode: u16) -> bool {
+    [Op::I64Eq, Op::I64Ne].iter().any(|&op| {
+        let forms = row(op);
+        let pairs = LISTS[usize::from(forms.list)].len() as u16;
+        let values = forms.forms..forms.forms + pairs * u16::from(forms.destinations);
+        values.contains(&opcode) || (forms.branches..forms.branches + pairs).contains(&opcode)
+    })
 }
 
 /// An op takes its first operand for a reference; and what it assigns to a field or element, which is its last one.

@@ -809,6 +809,34 @@ fn numbers_are_no_references_to_follow() {
     }
 }
 
+/// What is only compared is kept as well: otherwise its handle could become that of another object.
+#[cfg(feature = "gc")]
+#[test]
+fn what_is_compared_is_a_reference_to_follow() {
+    let states = |condition: &str| {
+        let module = module(&format!(
+            "(module (func $f) (func (param eqref eqref i32) (result i32)
+                (if (local.get 2) (then (call $f))) {condition}))"
+        ));
+        SETS.map(|set| {
+            let image = make(&module, set, false).unwrap();
+            let tables = Tables::new(&image.tables, 0).unwrap();
+            let more = tables.more(&tables.function(1), &mut 0).unwrap();
+            // The last state has how far behind the one before it is, how many slots, and two numbers for each.
+            more.map(|(_, states)| states.len()).unwrap()
+        })
+    };
+    let none = states("(i32.const 1)");
+    assert_eq!(states("(ref.eq (local.get 0) (local.get 1))"), none.map(|len| len + 4));
+    let branch = "(if (result i32) (ref.eq (local.get 0) (local.get 1))
+        (then (i32.const 1)) (else (i32.const 2)))";
+    let other =
+        branch.replace("(ref.eq (local.get 0) (local.get 1))", "(ref.is_null (local.get 0))");
+    for (compared, tested) in states(branch).into_iter().zip(states(&other)) {
+        assert_eq!(compared, tested + 4);
+    }
+}
+
 /// What is found out by walking until nothing changes is given up if that takes too long.
 #[cfg(feature = "gc")]
 #[test]
