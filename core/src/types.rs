@@ -449,15 +449,16 @@ pub struct FieldType {
 
 impl FieldType {
     /// Whether such a field can stand where `other` is expected; `is_subtype` says so of defined types, by their numbers.
-    pub fn matches(&self, other: &FieldType, is_subtype: impl FnOnce(u32, u32) -> bool) -> bool {
-        if other.mutability == Mutability::Var {
-            return self == other;
-        }
-        self.mutability == Mutability::Const
-            && match (self.storage, other.storage) {
-                (StorageType::Val(a), StorageType::Val(b)) => a.matches(b, is_subtype),
-                (a, b) => a == b,
-            }
+    pub fn matches(&self, other: &FieldType, is_subtype: &dyn Fn(u32, u32) -> bool) -> bool {
+        let values = |a: StorageType, b: StorageType| match (a, b) {
+            (StorageType::Val(a), StorageType::Val(b)) => a.matches(b, is_subtype),
+            (a, b) => a == b,
+        };
+        let (a, b) = (self.storage, other.storage);
+        // What can be assigned has the same type, though that may go by other numbers.
+        self.mutability == other.mutability
+            && values(a, b)
+            && (self.mutability == Mutability::Const || values(b, a))
     }
 }
 

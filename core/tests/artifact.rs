@@ -455,6 +455,35 @@ fn what_is_wrong_with_a_module_is_said() {
     }
 }
 
+/// Types are the same if their recursion groups are, whatever their indices.
+#[test]
+fn supertypes_match_by_types_and_not_by_indices() {
+    for composite in [
+        "(struct (field (mut (ref null $T))))",
+        "(struct (field (ref $T)))",
+        "(array (mut (ref $T)))",
+        "(func (param (ref $T)) (result (ref $T)))",
+    ] {
+        let [one, other] = ["$a", "$b"].map(|ty| composite.replace("$T", ty));
+        let module = decode(&format!(
+            "(module (type $a (struct)) (type $b (struct)) (type $p (sub {one})) (type (sub $p {other})))"
+        ));
+        assert_same(&read(&write(&module)).unwrap().module, &module);
+    }
+    // What can be assigned has no narrower type.
+    let mut module = decode(
+        "(module (type $c (sub (struct))) (type $d (sub $c (struct)))
+            (type $p (sub (struct (field (ref $c))))) (type (sub $p (struct (field (ref $d))))))",
+    );
+    read(&write(&module)).unwrap();
+    for ty in &mut module.types[2..] {
+        let CompositeType::Struct(ty) = &mut ty.composite else { panic!() };
+        ty.fields[0].mutability = Mutability::Var;
+    }
+    let error = read(&write(&module)).unwrap_err().to_string();
+    assert!(error.contains("does not match its supertype"), "{error}");
+}
+
 #[test]
 fn limits_hold() {
     type Limit = fn(&mut Limits) -> &mut u32;

@@ -663,7 +663,7 @@ fn null(is_null: bool) -> Option<Held> {
 }
 
 /// Whether an op is one of those on references that have an operand and a result.
-fn is(op: Op, opcode: u16) -> bool {
+pub(super) fn is(op: Op, opcode: u16) -> bool {
     let forms = row(op);
     let count = u16::from(forms.operands) * u16::from(forms.destinations);
     (forms.forms..forms.forms + count).contains(&opcode)

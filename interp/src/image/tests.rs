@@ -787,6 +787,83 @@ fn shared_memories_are_accessed_as_such() {
     }
 }
 
+/// A number that is zero looks like null, which is no reason to follow it; nor is one that is put next to a reference.
+#[cfg(feature = "gc")]
+#[test]
+fn numbers_are_no_references_to_follow() {
+    const COUNT: usize = 4000;
+    let list = |item: &dyn Fn(usize) -> String| (0..COUNT).map(item).collect::<String>();
+    let locals = "i64 ".repeat(COUNT);
+    let branches = list(&|i| {
+        format!("(if (i64.eqz (local.get {})) (then (local.set 1 (i32.const {i}))))", 2 + i)
+    });
+    let uses =
+        list(&|i| format!("(call $use (struct.new $s (local.get {}) (local.get 0)))", 2 + i));
+    let module = module(&format!(
+        "(module (type $s (struct (field i64) (field externref))) (func $use (param (ref $s)))
+            (func (param externref i32) (result externref) (local {locals})
+                {branches} {uses} (local.get 0)))"
+    ));
+    for set in SETS {
+        let image = make(&module, set, false).unwrap();
+        verdict(&module, &image, false).unwrap();
+        // A state says of one slot what it holds, and that takes a few bytes.
+        assert!(image.tables.len() < 8 * COUNT, "{}", image.tables.len());
+    }
+}
+
+/// What is only compared is kept as well: otherwise its handle could become that of another object.
+#[cfg(feature = "gc")]
+#[test]
+fn what_is_compared_is_a_reference_to_follow() {
+    let states = |condition: &str| {
+        let module = module(&format!(
+            "(module (func $f) (func (param eqref eqref i32) (result i32)
+                (if (local.get 2) (then (call $f))) {condition}))"
+        ));
+        SETS.map(|set| {
+            let image = make(&module, set, false).unwrap();
+            let tables = Tables::new(&image.tables, 0).unwrap();
+            let more = tables.more(&tables.function(1), &mut 0).unwrap();
+            // The last state has how far behind the one before it is, how many slots, and two numbers for each.
+            more.map(|(_, states)| states.len()).unwrap()
+        })
+    };
+    let none = states("(i32.const 1)");
+    assert_eq!(states("(ref.eq (local.get 0) (local.get 1))"), none.map(|len| len + 4));
+    let branch = "(if (result i32) (ref.eq (local.get 0) (local.get 1))
+        (then (i32.const 1)) (else (i32.const 2)))";
+    let other =
+        branch.replace("(ref.eq (local.get 0) (local.get 1))", "(ref.is_null (local.get 0))");
+    for (compared, tested) in states(branch).into_iter().zip(states(&other)) {
+        assert_eq!(compared, tested + 4);
+    }
+}
+
+/// What is found out by walking until nothing changes is given up if that takes too long.
+#[cfg(feature = "gc")]
+#[test]
+fn references_are_not_followed_for_ever() {
+    use kinglet_core::error::ErrorKind;
+    // Each time around, one more local turns out to be a reference that somebody takes.
+    let turn = |count: usize| {
+        let locals = "externref ".repeat(count);
+        let copies = (1..count).map(|i| format!("(local.set {} (local.get {i}))", i - 1));
+        module(&format!(
+            "(module (func $use (param externref)) (func (local {locals})
+                (loop (call $use (local.get 0)) {} (br 0))))",
+            copies.collect::<String>()
+        ))
+    };
+    for set in SETS {
+        let (few, many) = (turn(100), turn(2000));
+        verdict(&few, &make(&few, set, false).unwrap(), false).unwrap();
+        let error = make(&many, set, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(format!("{error}").contains("too many references"), "{error}");
+    }
+}
+
 /// What is the same type has one number, and what two references may be is the nearest type above both.
 #[cfg(feature = "gc")]
 #[test]
