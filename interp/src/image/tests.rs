@@ -825,10 +825,10 @@ fn what_is_compared_is_a_reference_to_follow() {
             let image = make(&module, set, false).unwrap();
             let tables = Tables::new(&image.tables, 0).unwrap();
             let more = tables.more(&tables.function(1), &mut 0).unwrap();
-            // The last state has how far behind the one before it is, how many slots, and two numbers for each.
             more.map(|(_, states)| states.len()).unwrap()
         })
     };
+    // In the state behind the first branch, each slot takes two numbers.
     let none = states("(i32.const 1)");
     assert_eq!(states("(ref.eq (local.get 0) (local.get 1))"), none.map(|len| len + 4));
     let branch = "(if (result i32) (ref.eq (local.get 0) (local.get 1))
