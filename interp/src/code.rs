@@ -128,19 +128,18 @@ impl Code {
     ) -> Result<(), Error> {
         match &self.source {
             #[cfg(feature = "compile")]
-            Source::Translated(_) => {
-                self.stack_map(module, func)?.slots(at, exact, slot);
-                Ok(())
-            }
+            Source::Translated(_) => self.stack_map(module, func)?.slots(at, exact, slot),
             #[cfg(feature = "gc")]
-            Source::Placed(placed) => placed.managed_slots(module, func, at, exact, slot),
-            #[cfg(not(feature = "gc"))]
-            Source::Placed(_) => {
-                // In such builds, artifacts have no values that are references.
-                _ = (module, func, at, exact, slot);
-                Ok(())
+            Source::Placed(placed) => {
+                if let Some(map) = placed.stack_map(module, func)? {
+                    map.slots(at, exact, slot);
+                }
             }
+            // In such builds, artifacts have no values that are references.
+            #[cfg(not(feature = "gc"))]
+            Source::Placed(_) => _ = (module, func, at, exact, slot),
         }
+        Ok(())
     }
 
     /// The slot of the header of the function whose code is at this offset, and that of the pinned `f64` that it has saved.

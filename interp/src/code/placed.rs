@@ -13,6 +13,8 @@ use core::{
     ops::Range,
     sync::atomic::{AtomicPtr, AtomicU32},
 };
+#[cfg(feature = "gc")]
+use kinglet_core::Shared;
 use kinglet_core::{bytes::Bytes, error::Error, index::FuncIdx, module::Module};
 
 /// The code of a module in an artifact.
@@ -114,19 +116,17 @@ impl Placed {
         let handlers = self.handlers.binary_search_by_key(&func, |(func, _)| *func).ok();
         Some(f(&function, handlers.map(|number| &self.handlers[number].1)))
     }
-    /// See [`Code::managed_slots`].
+
+    /// Where a function has managed references, if it handles any.
     #[cfg(feature = "gc")]
-    pub(super) fn managed_slots(
+    pub(super) fn stack_map(
         &self,
         module: &Module,
         func: FuncIdx,
-        at: u32,
-        exact: bool,
-        slot: impl FnMut(usize),
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Shared<image::StackMap>>, Error> {
         let bytes = self.bytes();
         let code = image::Code { bytes: &bytes[self.code.clone()], origin: self.code.start };
         let tables = Tables::new(&bytes[self.tables.clone()], self.tables.start)?;
-        self.references.managed_slots(module, (code, tables), func, at, exact, slot)
+        self.references.stack_map(module, (code, tables), func)
     }
 }

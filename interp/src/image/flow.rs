@@ -564,11 +564,9 @@ impl<'a> Flow<'a> {
         place: &mut Place<'_, '_>,
     ) -> Result<(), Fail> {
         let module = self.module;
-        let ty: &FuncType = match opcode {
-            code::CALL | code::CALL_IMPORT | code::TAIL_CALL | code::TAIL_CALL_IMPORT => {
-                module.func_type(FuncIdx(o.numbers.items[0]))
-            }
-            code::CALL_REF..=code::TAIL_CALL_REF => {
+        let ty = match callee(module, opcode, o) {
+            Some(ty) => ty,
+            None => {
                 let held = self.operand(opcode, o, 0, 0).ok_or(NO_REFERENCE)?;
                 match self.types.non_null(held) {
                     None => return self.die(),
@@ -578,7 +576,6 @@ impl<'a> Flow<'a> {
                     Some(_) => return Err("it calls what is of no type of functions".into()),
                 }
             }
-            _ => module.signature(TypeIdx(o.numbers.items[0])),
         };
         let (base, header) = (u32::from(o.base), u32::from(o.header.unwrap_or(0)));
         let (params, results) = (slot_count(ty.params()), slot_count(ty.results()));
@@ -667,6 +664,18 @@ pub(super) fn is(op: Op, opcode: u16) -> bool {
     let forms = row(op);
     let count = u16::from(forms.operands) * u16::from(forms.destinations);
     (forms.forms..forms.forms + count).contains(&opcode)
+}
+
+/// The type of the callee of an op that has one, unless the callee is what a reference is of.
+pub(super) fn callee<'a>(module: &'a Module, opcode: u16, o: &Operands) -> Option<&'a FuncType> {
+    let number = o.numbers.items[0];
+    match opcode {
+        code::CALL | code::CALL_IMPORT | code::TAIL_CALL | code::TAIL_CALL_IMPORT => {
+            Some(module.func_type(FuncIdx(number)))
+        }
+        code::CALL_REF..=code::TAIL_CALL_REF => None,
+        _ => Some(module.signature(TypeIdx(number))),
+    }
 }
 
 /// How many of the first operands that may be in several places are in slots.

@@ -5,7 +5,7 @@
 
 use super::{
     Code,
-    flow::{Body, Fail, Flow, Get, Joins, is},
+    flow::{Body, Fail, Flow, Get, Joins, callee, is},
     operands::{Operands, operands, read_u16, slots_op, target},
     states::{self, State},
     types::{Held, Types},
@@ -22,7 +22,7 @@ use alloc::{
 use core::{iter, mem};
 use kinglet_core::{
     error::Error,
-    index::{FuncIdx, TagIdx, TypeIdx},
+    index::TagIdx,
     module::Module,
     op::Op,
     types::{ValType, slot_count},
@@ -215,20 +215,13 @@ impl<'a> Liveness<'a> {
     fn call(&self, opcode: u16, o: &Operands, header: u16, end: u32, live: &mut Live) -> usize {
         _ = live.split_off(&o.base);
         let caught = if o.tail { 0 } else { self.caught(end - 1, live) };
-        let number = o.numbers.items[0];
-        let ty = match opcode {
-            code::CALL | code::CALL_IMPORT | code::TAIL_CALL | code::TAIL_CALL_IMPORT => {
-                self.module.func_type(FuncIdx(number))
-            }
-            code::CALL_REF..=code::TAIL_CALL_REF => {
-                // The type is that of the reference, which is not known yet.
-                taken(opcode, o, live);
-                live.extend(o.base..header);
-                return caught + usize::from(header - o.base);
-            }
-            _ => self.module.signature(TypeIdx(number)),
-        };
-        caught + values(o.base, ty.params().iter().copied(), live)
+        if let Some(ty) = callee(self.module, opcode, o) {
+            return caught + values(o.base, ty.params().iter().copied(), live);
+        }
+        // The type is that of the reference, which is not known yet.
+        taken(opcode, o, live);
+        live.extend(o.base..header);
+        caught + usize::from(header - o.base)
     }
 
     /// The same for an op of the class `slots`.

@@ -31,7 +31,7 @@ mod types;
 #[cfg(feature = "compile")]
 pub use make::{Image, make};
 #[cfg(feature = "gc")]
-pub(crate) use roots::References;
+pub(crate) use roots::{References, StackMap};
 
 use crate::handlers::{Clause, Handlers};
 use alloc::{format, vec::Vec};

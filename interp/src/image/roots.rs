@@ -28,39 +28,31 @@ impl References {
         References { types: Some(types), funcs, maps: Mutex::default() }
     }
 
-    /// See [`Code::managed_slots`](crate::Code::managed_slots); the code is the one that has been checked.
-    pub(crate) fn managed_slots(
+    /// Where a function has managed references, if it handles any; the code is the one that has been checked.
+    pub(crate) fn stack_map(
         &self,
         module: &Module,
         (code, tables): (Code<'_>, Tables<'_>),
         func: FuncIdx,
-        at: u32,
-        exact: bool,
-        slot: impl FnMut(usize),
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Shared<StackMap>>, Error> {
         let Some(types) = self.types.as_ref().filter(|_| self.funcs.binary_search(&func).is_ok())
         else {
-            return Ok(());
+            return Ok(None);
         };
         let mut maps = self.maps.lock();
-        let map = match maps.get(&func) {
-            Some(map) => map.clone(),
-            None => {
-                let map = Shared::new(StackMap::new(module, code, &tables, types, func)?);
-                maps.insert(func, map.clone());
-                map
-            }
-        };
-        drop(maps);
-        map.slots(at, exact).into_iter().map(usize::from).for_each(slot);
-        Ok(())
+        if let Some(map) = maps.get(&func) {
+            return Ok(Some(map.clone()));
+        }
+        let map = Shared::new(StackMap::new(module, code, &tables, types, func)?);
+        maps.insert(func, map.clone());
+        Ok(Some(map))
     }
 }
 
 /// Where slots of a function begin and cease to hold managed references, in the order of its code. It is as large as the function, however
 /// many hold some at a time: now and then it says of all of them.
 #[derive(Debug, Default)]
-struct StackMap {
+pub(crate) struct StackMap {
     changes: Vec<Change>,
 }
 
@@ -97,8 +89,8 @@ impl StackMap {
         Ok(notes.map)
     }
 
-    /// The slots that hold managed references at the op at an offset; or, if not `exact`, while what the op in front of it has called runs.
-    fn slots(&self, at: u32, exact: bool) -> BTreeSet<u16> {
+    /// See [`Code::managed_slots`](crate::Code::managed_slots).
+    pub(crate) fn slots(&self, at: u32, exact: bool, slot: impl FnMut(usize)) {
         let end = self
             .changes
             .partition_point(|change| if exact { change.at <= at } else { change.at < at });
@@ -112,7 +104,7 @@ impl StackMap {
                 slots.remove(&slot)
             };
         }
-        slots
+        slots.into_iter().map(usize::from).for_each(slot);
     }
 }
 
